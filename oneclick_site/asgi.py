@@ -1,0 +1,16 @@
+"""The ASGI application that gunicorn serves."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oneclick_site.settings")
+django_application = get_asgi_application()
+
+from django.conf import settings  # noqa: E402  (settings are ready only after Django is set up)
+
+from oneclick_site.body_limit import limit_body  # noqa: E402
+
+application = limit_body(django_application, settings.MAX_BODY_BYTES)

@@ -1,0 +1,27 @@
+"""`/healthz`: whether this process can serve, for load balancers and probes."""
+
+from __future__ import annotations
+
+from django.core.cache import cache
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from oneclick_site import __version__
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 with the version; 503 where the cache, which limits rely on, is out of reach."""
+    try:
+        cache.set("healthz", __version__, 60)
+        is_cached = cache.get("healthz") == __version__
+    except Exception:  # any cache backend, any failure of it: the answer is the same
+        is_cached = False
+    body = {
+        "status": "ok" if is_cached else "cache out of reach",
+        "version": __version__,
+        "cache": is_cached,
+    }
+    return JsonResponse(body, status=200 if is_cached else 503)

@@ -1,0 +1,178 @@
+"""Settings. The site runs with none of them set; `TABLE` is what can be set."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from oneclick_site import environment as env
+from oneclick_site.environment import Setting
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+TABLE = (
+    Setting("DEBUG", env.boolean, "0", "Django's debug pages; never on a public host."),
+    Setting("SECRET_KEY", str, "", "Django's secret; made anew at each start when empty.", True),
+    Setting("ALLOWED_HOSTS", env.words, "*", "Host names that the site answers to."),
+    Setting("LOG_LEVEL", env.level, "INFO", "DEBUG, INFO, WARNING or ERROR; JSON lines."),
+    Setting(
+        "TRUSTED_PROXIES",
+        env.count,
+        "0",
+        "How many proxies in front add to `X-Forwarded-For`.",
+    ),
+    Setting("MAX_BODY_BYTES", env.size, "2097152", "Largest request body, in bytes."),
+    Setting(
+        "CACHE_URL",
+        env.cache_url,
+        "",
+        "`redis://…` shared by all workers; a folder on this machine when empty.",
+        True,
+    ),
+    Setting("CACHE_DIR", str, "", "Folder of the file cache; `var/cache` when empty."),
+    Setting("OFFLINE", env.boolean, "0", "Ask nothing outside: the bundled catalogue only."),
+    Setting("HUGGING_FACE_URL", env.url, "https://huggingface.co", "The Hugging Face Hub."),
+    Setting("HUGGING_FACE_TOKEN", str, "", "The site's own read token, for a larger quota.", True),
+    Setting("OLLAMA_URL", env.url, "https://ollama.com", "The Ollama library's pages."),
+    Setting(
+        "OLLAMA_REGISTRY_URL", env.url, "https://registry.ollama.ai", "The Ollama model registry."
+    ),
+    Setting(
+        "CONSOLE_API_URL",
+        env.url,
+        "https://console-api.akash.network",
+        "Akash Console's API: GPU prices.",
+    ),
+    Setting("REGISTRY_TIMEOUT", env.seconds, "6", "Longest wait for a registry, in seconds."),
+    Setting(
+        "RUNTIME_IMAGE",
+        env.image,
+        "ghcr.io/oneclickllm/runtime:1.0.0",
+        "Image of our runtime that the SDL names.",
+    ),
+    Setting("VLLM_IMAGE", env.image, "vllm/vllm-openai:v0.33.0", "Image of vLLM."),
+    Setting("OLLAMA_IMAGE", env.image, "ollama/ollama:0.40.16", "Image of Ollama."),
+    Setting(
+        "LLAMA_SERVER_IMAGE",
+        env.image,
+        "ghcr.io/ggml-org/llama.cpp:server-cuda-b11549",
+        "Image of llama-server.",
+    ),
+    Setting(
+        "GATEWAY_IMAGE",
+        env.image,
+        "caddy:2.10.2-alpine",
+        "Image that checks the key in front of Ollama.",
+    ),
+    Setting(
+        "CHECK_IMAGES", env.boolean, "1", "Ask the container registries whether the images exist."
+    ),
+    Setting(
+        "IMAGE_REGISTRY_URLS",
+        env.host_urls,
+        "",
+        "`host=https://base,…`: ask a container registry elsewhere.",
+    ),
+    Setting("SDL_DENOM", str, "uact", "The denomination that an SDL's prices are in."),
+)
+
+_values = {setting.name: env.read(setting, os.environ) for setting in TABLE}
+
+DEBUG: bool = _values["DEBUG"]
+SECRET_KEY: str = _values["SECRET_KEY"] or secrets.token_urlsafe(48)
+ALLOWED_HOSTS: list[str] = _values["ALLOWED_HOSTS"]
+LOG_LEVEL: str = _values["LOG_LEVEL"]
+TRUSTED_PROXIES: int = _values["TRUSTED_PROXIES"]
+MAX_BODY_BYTES: int = _values["MAX_BODY_BYTES"]
+CACHE_URL: str = _values["CACHE_URL"]
+CACHE_DIR = Path(_values["CACHE_DIR"] or BASE_DIR / "var" / "cache")
+OFFLINE: bool = _values["OFFLINE"]
+HUGGING_FACE_URL: str = _values["HUGGING_FACE_URL"]
+HUGGING_FACE_TOKEN: str = _values["HUGGING_FACE_TOKEN"]
+OLLAMA_URL: str = _values["OLLAMA_URL"]
+OLLAMA_REGISTRY_URL: str = _values["OLLAMA_REGISTRY_URL"]
+CONSOLE_API_URL: str = _values["CONSOLE_API_URL"]
+REGISTRY_TIMEOUT: float = _values["REGISTRY_TIMEOUT"]
+RUNTIME_IMAGE: str = _values["RUNTIME_IMAGE"]
+VLLM_IMAGE: str = _values["VLLM_IMAGE"]
+OLLAMA_IMAGE: str = _values["OLLAMA_IMAGE"]
+LLAMA_SERVER_IMAGE: str = _values["LLAMA_SERVER_IMAGE"]
+GATEWAY_IMAGE: str = _values["GATEWAY_IMAGE"]
+CHECK_IMAGES: bool = _values["CHECK_IMAGES"]
+IMAGE_REGISTRY_URLS: dict[str, str] = _values["IMAGE_REGISTRY_URLS"]
+SDL_DENOM: str = _values["SDL_DENOM"]
+
+if SDL_DENOM not in ("uact", "uakt"):
+    raise ImproperlyConfigured(f"SDL_DENOM is {SDL_DENOM!r}, which makes no sense: use uact.")
+
+ROOT_URLCONF = "oneclick_site.urls"
+ASGI_APPLICATION = "oneclick_site.asgi.application"
+INSTALLED_APPS = ["django.contrib.staticfiles", "django_htmx", "wizard"]
+MIDDLEWARE = [
+    "oneclick_site.middleware.security_headers",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "oneclick_site.middleware.access_log",
+    "django.middleware.common.CommonMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+DATABASES: dict[str, dict[str, str]] = {}
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+SECURE_CONTENT_TYPE_NOSNIFF = True
+APPEND_SLASH = True
+
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+        if CACHE_URL
+        else {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": str(CACHE_DIR),
+            "OPTIONS": {"MAX_ENTRIES": 20_000},
+        }
+    )
+}
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    }
+}
+WHITENOISE_USE_FINDERS = True
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+USE_THOUSAND_SEPARATOR = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "oneclick_site.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # These log whole URLs or headers of outgoing calls.
+        "httpx2": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
+        "huggingface_hub": {"level": "ERROR"},
+        # Our access log has the status; Django's copy would log the full path.
+        "django.request": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,8 @@
+from django.urls import include, path
+
+from oneclick_site.health import healthz
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("", include("wizard.urls")),
+]

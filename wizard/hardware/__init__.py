@@ -1,0 +1,1 @@
+"""GPUs that Akash has, what they cost, and which of them fit."""

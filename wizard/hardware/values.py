@@ -1,0 +1,78 @@
+"""GPUs that Akash has, and the offers made from them. Bytes; USD per hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU model at one memory size, as an SDL can ask for it.
+
+    ``model`` is the SDL's name (``rtx3090``), ``ram_label`` the exact label
+    (``24Gi``) or empty where the registry has none. ``usable_bytes`` is what a
+    process can allocate, which is less than the label. ``compute_capability``
+    is (8, 6) for 8.6. ``usd_per_hour`` is for one card, None where unknown.
+    """
+
+    model: str
+    title: str
+    ram_label: str
+    vram_bytes: int
+    usable_bytes: int
+    interfaces: tuple[str, ...]
+    compute_capability: tuple[int, int]
+    bandwidth: int
+    trial_blocked: bool
+    usd_per_hour: float | None
+    available: int | None = None
+
+
+@dataclass(frozen=True)
+class PriceList:
+    """GPUs with their prices. ``live`` is false for the bundled fallback."""
+
+    gpus: tuple[Gpu, ...]
+    as_of: datetime
+    live: bool
+    notice: str = ""
+
+
+class Fit(StrEnum):
+    """Whether a workload fits: TIGHT is within 8 % of the usable memory."""
+
+    FITS = "fits"
+    TIGHT = "tight"
+    NO = "no"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One GPU × count (× nodes) and whether the workload fits on it.
+
+    ``needed_bytes`` and ``headroom_bytes`` are for the fullest card;
+    ``reason`` says in words why it doesn't fit, or what to know when it does.
+    ``gpu`` is None for a CPU-only offer.
+    """
+
+    gpu: Gpu | None
+    count: int
+    nodes: int
+    fit: Fit
+    needed_bytes: int
+    headroom_bytes: int
+    usd_per_hour: float | None
+    reason: str
+    largest_context: int | None = None
+    tokens_per_second: float | None = None
+
+    @property
+    def title(self) -> str:
+        """``2 × RTX 3090`` and the like."""
+        if self.gpu is None:
+            return "CPU only"
+        nodes = f"{self.nodes} nodes of " if self.nodes > 1 else ""
+        count = f"{self.count} × " if self.count > 1 else ""
+        return f"{nodes}{count}{self.gpu.title}"

@@ -1,0 +1,221 @@
+"""What a registry tells about a model, in one shape for every registry.
+
+These values cross rooms: sizing, hardware, SDL and the pages read them and
+nothing else of this package. Sizes are bytes, lengths are tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """The registry that a model comes from."""
+
+    HUGGING_FACE = "hf"
+    OLLAMA = "ollama"
+
+
+class Origin(StrEnum):
+    """Where a fact was read: decides what a page says about its age."""
+
+    LIVE = "live"
+    CATALOGUE = "catalogue"
+
+
+class Gating(StrEnum):
+    """Whether the files ask for an accepted licence (Hub field ``gated``)."""
+
+    OPEN = "open"
+    AUTO = "auto"
+    MANUAL = "manual"
+
+
+class Format(StrEnum):
+    """The file format of a variant's weights."""
+
+    GGUF = "gguf"
+    SAFETENSORS = "safetensors"
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """One model in one registry.
+
+    ``namespace`` is the Hub's user or organisation, or Ollama's namespace
+    (``library`` for its own models). ``name`` is the Hub's repository or
+    Ollama's model. ``tag`` is Ollama's tag or a quantisation asked for on the
+    Hub, ``file`` one exact file of a Hub repository; both may be empty.
+    """
+
+    source: Source
+    namespace: str
+    name: str
+    tag: str = ""
+    file: str = ""
+    revision: str = ""
+
+    @property
+    def repo(self) -> str:
+        """``user/repo`` on the Hub; ``name`` or ``namespace/name`` on Ollama."""
+        if self.source is Source.OLLAMA and self.namespace == "library":
+            return self.name
+        return f"{self.namespace}/{self.name}"
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        prefix = "hf.co/" if self.source is Source.HUGGING_FACE else ""
+        return f"{prefix}{self.repo}{tag}"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file or layer: its path (or digest), bytes, and SHA-256 where known."""
+
+    path: str
+    size: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The hyper-parameters that decide how much memory a model needs.
+
+    Per-layer tuples have ``layers`` items. ``exact`` is false where facts are
+    missing and had to be derived; pages then mark the estimate as rough.
+    Names follow GGUF's keys (``{arch}.attention.head_count_kv`` and so on),
+    which is also what a ``config.json`` is translated to.
+    """
+
+    name: str
+    layers: int
+    embedding_length: int
+    heads: int
+    kv_heads: tuple[int, ...]
+    key_length: int
+    value_length: int
+    context_length: int
+    vocab_size: int
+    feed_forward_length: int = 0
+    key_length_swa: int = 0
+    value_length_swa: int = 0
+    sliding_window: int = 0
+    sliding_layers: tuple[bool, ...] = ()
+    shared_kv_layers: int = 0
+    kv_lora_rank: int = 0
+    rope_dimension: int = 0
+    recurrent_layers: tuple[bool, ...] = ()
+    ssm_conv_kernel: int = 0
+    ssm_inner_size: int = 0
+    ssm_state_size: int = 0
+    ssm_group_count: int = 0
+    nextn_layers: int = 0
+    experts: int = 0
+    experts_used: int = 0
+    tied_embeddings: bool = False
+    causal: bool = True
+    dtype: str = ""
+    quant_method: str = ""
+    hf_architectures: tuple[str, ...] = ()
+    custom_code: bool = False
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to download a model: a quantisation, or a tag.
+
+    ``name`` is what a person chooses and what goes into a URL's ``variant=``
+    (``Q4_K_M`` on the Hub, ``8b-q4_K_M`` on Ollama). ``files`` are the weights
+    only, without the projector.
+    """
+
+    name: str
+    format: Format
+    quantisation: str
+    files: tuple[ModelFile, ...]
+    projector: ModelFile | None = None
+    parameters: int | None = None
+    context_length: int | None = None
+    digest: str = ""
+    size_is_exact: bool = True
+    requires: str = ""
+    architecture_name: str = ""
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weight files together."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def download_bytes(self) -> int:
+        """Bytes that a server downloads: weights and projector."""
+        return self.weight_bytes + (self.projector.size if self.projector else 0)
+
+    @property
+    def bits_per_weight(self) -> float | None:
+        """Average bits a parameter, or None where the parameters are unknown."""
+        if not self.parameters:
+            return None
+        return self.weight_bytes * 8 / self.parameters
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's facts. ``variants`` may be empty in a search result."""
+
+    ref: ModelRef
+    title: str
+    origin: Origin
+    as_of: datetime
+    summary: str = ""
+    licence: str = ""
+    gating: Gating = Gating.OPEN
+    task: str = ""
+    tags: tuple[str, ...] = ()
+    capabilities: frozenset[str] = field(default_factory=frozenset)
+    parameters: int | None = None
+    context_length: int | None = None
+    downloads: int | None = None
+    likes: int | None = None
+    updated: datetime | None = None
+    base_model: str = ""
+    gguf_repos: tuple[str, ...] = ()
+    chat_template: bool | None = None
+    revision: str = ""
+    architecture_name: str = ""
+    variants: tuple[Variant, ...] = ()
+    smallest_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """A search as a person states it. ``max_bytes`` bounds the download."""
+
+    text: str = ""
+    source: Source | None = None
+    author: str = ""
+    task: str = ""
+    licence: str = ""
+    max_bytes: int | None = None
+    sort: str = "downloads"
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class SearchPage:
+    """One page of results.
+
+    ``notices`` are sentences for the person, such as which registry did not
+    answer. ``total`` is None where a registry does not tell it.
+    """
+
+    models: tuple[Model, ...]
+    page: int
+    has_next: bool
+    total: int | None
+    origin: Origin
+    as_of: datetime
+    notices: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""From a plan to an SDL document, and the rules that such a document keeps."""

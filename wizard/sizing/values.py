@@ -1,0 +1,87 @@
+"""What sizing takes and gives. Bytes and tokens; nothing here does any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EngineFamily(StrEnum):
+    """Which engine's arithmetic applies: Ollama and our runtime are llama.cpp."""
+
+    LLAMA_CPP = "llama.cpp"
+    VLLM = "vllm"
+
+
+class KvType(StrEnum):
+    """Type of the KV cache's elements."""
+
+    F16 = "f16"
+    Q8_0 = "q8_0"
+    Q4_0 = "q4_0"
+    FP8 = "fp8"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """How a model is to be run.
+
+    ``context_length`` is what one request may use, in tokens; ``slots`` is how
+    many requests run at the same time with that much each. ``gpus`` is the
+    tensor-parallel size under vLLM and the number of cards that layers are
+    split over under llama.cpp; 0 is CPU only. ``nodes`` > 1 is pipeline
+    parallel over hosts (vLLM on Ray), ``gpus`` then being the cards per node.
+    """
+
+    context_length: int
+    slots: int = 4
+    kv_type: KvType = KvType.F16
+    family: EngineFamily = EngineFamily.LLAMA_CPP
+    gpus: int = 1
+    nodes: int = 1
+    ubatch: int = 512
+    flash_attention: bool = True
+
+
+@dataclass(frozen=True)
+class Part:
+    """One buffer of an estimate: bytes on all cards together, and its formula in words."""
+
+    name: str
+    label: str
+    size: int
+    formula: str
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Memory that a workload takes. All sizes are bytes.
+
+    ``weights … runtime`` are sums over all cards; ``largest_gpu`` is what the
+    fullest card holds, which is what decides a fit. ``host`` is the RAM that
+    the container needs, ``disk`` the volume for the weights.
+    """
+
+    weights: int
+    kv_cache: int
+    recurrent_state: int
+    compute: int
+    projector: int
+    runtime: int
+    host: int
+    disk: int
+    largest_gpu: int
+    parts: tuple[Part, ...]
+    exact: bool = True
+
+    @property
+    def total(self) -> int:
+        """Bytes on all cards together."""
+        return (
+            self.weights
+            + self.kv_cache
+            + self.recurrent_state
+            + self.compute
+            + self.projector
+            + self.runtime
+        )
