@@ -1,0 +1,315 @@
+"""Reads the header of a GGUF file from its first bytes, trusting none of them.
+
+Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The keys
+that describe the architecture lie before the tokenizer's long arrays in every
+file that llama.cpp's converter writes, so that the first 64 KiB are enough as
+a rule. Every count and length is checked against the bytes that are there:
+nothing is allocated because a file claims it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from wizard.registry import gguf_architecture
+from wizard.registry.errors import UnreadableHeader
+from wizard.registry.quantisation import of_file_type
+from wizard.registry.values import Architecture
+
+FIRST_READ = 64 << 10
+MAX_HEADER = 32 << 20
+MAX_KEYS = 1 << 16
+MAX_TENSORS = 1 << 18
+MAX_KEY_LENGTH = (1 << 16) - 1
+MAX_KEPT_STRING = 1 << 18
+MAX_KEPT_ARRAY = 4096
+MAX_DIMENSIONS = 4
+MAX_NESTING = 2
+_STRING, _ARRAY = 8, 9
+_SCALARS = {
+    0: struct.Struct("<B"),
+    1: struct.Struct("<b"),
+    2: struct.Struct("<H"),
+    3: struct.Struct("<h"),
+    4: struct.Struct("<I"),
+    5: struct.Struct("<i"),
+    6: struct.Struct("<f"),
+    7: struct.Struct("<B"),
+    10: struct.Struct("<Q"),
+    11: struct.Struct("<q"),
+    12: struct.Struct("<d"),
+}
+_BOOL = 7
+_U32 = struct.Struct("<I")
+_U64 = struct.Struct("<Q")
+_START = struct.Struct("<4sIQQ")
+
+Scalar = int | float | bool | str
+Value = Scalar | tuple[Scalar, ...]
+
+
+class NeedMoreBytes(Exception):
+    """The header goes on after the given bytes; ``minimum`` bytes are needed at least."""
+
+    def __init__(self, minimum: int) -> None:
+        super().__init__(f"at least {minimum} bytes of the file are needed")
+        self.minimum = minimum
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a header says. ``keys`` has scalars and short arrays of numbers.
+
+    ``array_lengths`` has the length of every array, kept or not. ``tensors``
+    is None while the reading stopped before the list of tensors.
+    """
+
+    version: int
+    tensor_count: int
+    keys: Mapping[str, Value]
+    array_lengths: Mapping[str, int]
+    tensors: frozenset[str] | None = None
+    complete: bool = False
+
+    @property
+    def architecture_name(self) -> str:
+        """``general.architecture``, or an empty string."""
+        return str(self.keys.get("general.architecture", ""))
+
+    @property
+    def quantisation(self) -> str:
+        """The quantisation's name by ``general.file_type``, or an empty string."""
+        number = self.keys.get("general.file_type")
+        return of_file_type(number) if isinstance(number, int) else ""
+
+    @property
+    def has_chat_template(self) -> bool | None:
+        """Whether a chat template is inside; None when the reading did not get that far."""
+        if "tokenizer.chat_template" in self.keys:
+            return True
+        return False if self.complete else None
+
+    @property
+    def chat_template(self) -> str:
+        """The chat template's text, or an empty string."""
+        return str(self.keys.get("tokenizer.chat_template", ""))
+
+    def architecture(self) -> Architecture:
+        """The hyper-parameters that decide memory.
+
+        Raises UnreadableHeader where keys are missing or make no sense.
+        """
+        return gguf_architecture.architecture(self.keys, self.array_lengths, self.tensors)
+
+
+@dataclass
+class _Reader:
+    data: bytes
+    position: int = 0
+    keys: dict[str, Value] = field(default_factory=dict)
+    array_lengths: dict[str, int] = field(default_factory=dict)
+
+    def need(self, count: int) -> int:
+        """The position of the next ``count`` bytes, and step over them."""
+        start, stop = self.position, self.position + count
+        if stop > MAX_HEADER:
+            raise UnreadableHeader(
+                f"This file claims a header of over {MAX_HEADER >> 20} MiB, which no model has."
+            )
+        if stop > len(self.data):
+            raise NeedMoreBytes(stop)
+        self.position = stop
+        return start
+
+    def u32(self) -> int:
+        return int(_U32.unpack_from(self.data, self.need(4))[0])
+
+    def u64(self) -> int:
+        return int(_U64.unpack_from(self.data, self.need(8))[0])
+
+    def text(self, limit: int) -> str:
+        length = self.u64()
+        if length > limit:
+            raise UnreadableHeader(
+                f"This file claims a name of {length} bytes, which no model has."
+            )
+        start = self.need(length)
+        return self.data[start : start + length].decode("utf-8", "replace")
+
+    def scalar(self, kind: int) -> Scalar:
+        layout = _SCALARS.get(kind)
+        if layout is None:
+            raise UnreadableHeader(f"This file has a value of the unknown type {kind}.")
+        value = layout.unpack_from(self.data, self.need(layout.size))[0]
+        return bool(value) if kind == _BOOL else value
+
+    def string(self) -> str:
+        """A string value; one too long to be kept is stepped over."""
+        length = self.u64()
+        start = self.need(length)
+        return self.data[start : start + min(length, MAX_KEPT_STRING)].decode("utf-8", "replace")
+
+    def key(self) -> None:
+        name = self.text(MAX_KEY_LENGTH)
+        kind = self.u32()
+        if kind == _ARRAY:
+            self.array(name)
+        elif kind == _STRING:
+            self.keys[name] = self.string()
+        else:
+            self.keys[name] = self.scalar(kind)
+
+    def array(self, name: str) -> None:
+        kind, length = self.u32(), self.u64()
+        self.array_lengths[name] = length
+        if kind in _SCALARS and length <= MAX_KEPT_ARRAY:
+            self.keys[name] = tuple(self.scalar(kind) for _ in range(length))
+        else:
+            self.skip_items(kind, length, 1)
+
+    def skip_items(self, kind: int, length: int, depth: int) -> None:
+        if kind in _SCALARS:
+            self.need(length * _SCALARS[kind].size)
+        elif kind == _STRING:
+            self.skip_strings(length)
+        elif kind == _ARRAY and depth < MAX_NESTING:
+            self.refuse_claim(length, 12)
+            for _ in range(length):
+                self.skip_items(self.u32(), self.u64(), depth + 1)
+        else:
+            raise UnreadableHeader(f"This file has an array of the unknown type {kind}.")
+
+    def skip_strings(self, count: int) -> None:
+        self.refuse_claim(count, 8)
+        data, position, end = self.data, self.position, len(self.data)
+        for left in range(count, 0, -1):
+            if position + 8 > end:
+                raise NeedMoreBytes(min(position + left * 8, MAX_HEADER))
+            position += 8 + _U64.unpack_from(data, position)[0]
+        self.need(position - self.position)
+
+    def refuse_claim(self, count: int, item_bytes: int) -> None:
+        """Refuse a count whose items could not fit into any header."""
+        if count * item_bytes > MAX_HEADER:
+            raise UnreadableHeader(f"This file claims an array of {count} items.")
+
+    def tensor(self) -> str:
+        name = self.text(MAX_KEY_LENGTH)
+        dimensions = self.u32()
+        if dimensions > MAX_DIMENSIONS:
+            raise UnreadableHeader(f"This file has a tensor of {dimensions} dimensions.")
+        self.need(8 * dimensions + 12)
+        return name
+
+
+@dataclass
+class _Progress:
+    """A header being read: goes on where the last bytes ended."""
+
+    reader: _Reader = field(default_factory=lambda: _Reader(b""))
+    version: int = 0
+    tensor_count: int = 0
+    keys_left: int = 0
+    tensors: set[str] = field(default_factory=set)
+    begun: bool = False
+
+    def go_on(self, data: bytes) -> Header:
+        """Read as far as ``data`` reaches; raises NeedMoreBytes."""
+        self.reader.data = data
+        if not self.begun:
+            self._begin()
+        while self.keys_left:
+            self._step(self.reader.key)
+            self.keys_left -= 1
+        while len(self.tensors) < self.tensor_count:
+            self._tensor()
+        return self.so_far(complete=True)
+
+    def so_far(self, *, complete: bool = False) -> Header:
+        """The header as far as it is known."""
+        return Header(
+            version=self.version,
+            tensor_count=self.tensor_count,
+            keys=self.reader.keys,
+            array_lengths=self.reader.array_lengths,
+            tensors=frozenset(self.tensors) if complete else None,
+            complete=complete,
+        )
+
+    def _step(self, read: Callable[[], object]) -> object:
+        start = self.reader.position
+        try:
+            return read()
+        except NeedMoreBytes:
+            self.reader.position = start
+            raise
+
+    def _tensor(self) -> None:
+        name = str(self._step(self.reader.tensor))
+        if name in self.tensors:
+            raise UnreadableHeader(f"This file names the tensor {name[:80]!r} twice.")
+        self.tensors.add(name)
+
+    def _begin(self) -> None:
+        if not b"GGUF".startswith(self.reader.data[:4]):
+            raise UnreadableHeader("This is not a GGUF file: it does not begin with “GGUF”.")
+        start = self.reader.need(_START.size)
+        _magic, self.version, self.tensor_count, self.keys_left = _START.unpack_from(
+            self.reader.data, start
+        )
+        _check_start(self.version, self.tensor_count, self.keys_left)
+        self.begun = True
+
+
+def _check_start(version: int, tensors: int, keys: int) -> None:
+    if version not in (2, 3):
+        raise UnreadableHeader(
+            f"This GGUF file has the version {version}; engines read little-endian 2 and 3."
+        )
+    if keys > MAX_KEYS or tensors > MAX_TENSORS:
+        raise UnreadableHeader(
+            f"This file claims {keys} keys and {tensors} tensors, which no model has."
+        )
+
+
+def parse(data: bytes) -> Header:
+    """Read a whole header from the first bytes of a file.
+
+    Raises NeedMoreBytes where the header goes on after them, UnreadableHeader
+    where they are no sane GGUF header.
+    """
+    return _Progress().go_on(data)
+
+
+def read(fetch: Callable[[int, int], bytes], size: int) -> Header:
+    """Read a header with as few bytes as will do.
+
+    ``fetch(start, stop)`` gives the file's bytes from ``start`` up to, not
+    with, ``stop``; ``size`` is the file's bytes. The first 64 KiB come in one
+    call; more only while keys that :meth:`Header.architecture` needs are
+    missing, 32 MiB at most. Raises UnreadableHeader.
+    """
+    progress = _Progress()
+    data = b""
+    wanted = FIRST_READ
+    while True:
+        stop = min(wanted, size, MAX_HEADER)
+        data += fetch(len(data), stop)[: stop - len(data)]
+        try:
+            return progress.go_on(data)
+        except NeedMoreBytes as more:
+            if _is_enough(progress.so_far()):
+                return progress.so_far()
+            if len(data) < stop or stop >= min(size, MAX_HEADER):
+                raise UnreadableHeader(
+                    "This file ends, or goes on too long, in its header."
+                ) from None
+            wanted = max(more.minimum, len(data) * 4)
+
+
+def _is_enough(header: Header) -> bool:
+    """Whether the tokenizer was reached with all needed keys before it."""
+    reached = "tokenizer.ggml.tokens" in header.array_lengths
+    return reached and not gguf_architecture.missing(header.keys)
