@@ -1,0 +1,109 @@
+"""Context length, slots and KV type: what was chosen, else what we would pick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wizard.planning.engines import KV_TYPES
+from wizard.planning.errors import ChoiceError
+from wizard.registry.values import Architecture
+from wizard.sdl.values import Reason
+from wizard.sizing.values import EngineFamily, KvType
+
+SMALLEST_CONTEXT = 256
+LARGEST_SLOTS = 256
+USUAL_CONTEXT = 8192
+GENEROUS_CONTEXT = 32_768
+FALLBACK_CONTEXTS = (4096, 2048, 1024)
+# llama-server's own default, and about what a small team's tools open at once.
+USUAL_SLOTS = 4
+# vLLM shares one pool between requests, so more of them cost no more memory.
+USUAL_VLLM_SLOTS = 16
+
+CheapestPrice = Callable[[int], float | None]
+
+
+def context_marks(longest: int) -> tuple[int, ...]:
+    """Marks of the context slider: powers of two from 2,048, and the model's own limit."""
+    marks = []
+    mark = 2048
+    while mark < longest:
+        marks.append(mark)
+        mark *= 2
+    return (*marks, longest)
+
+
+def choose_context(
+    architecture: Architecture, wanted: int | None, cheapest_price: CheapestPrice
+) -> tuple[int, Reason]:
+    """The context length in tokens for each request, and why.
+
+    ``cheapest_price`` tells what the cheapest fitting offer at a context costs,
+    None where nothing fits. Raises ChoiceError for what the model cannot do.
+    """
+    longest = architecture.context_length
+    if wanted is not None:
+        _check_context(wanted, longest)
+        return wanted, Reason("context", f"You chose {wanted:,} of the model's {longest:,} tokens.")
+    usual = min(USUAL_CONTEXT, longest)
+    price = cheapest_price(usual)
+    if price is None:
+        return _shorter(usual, cheapest_price)
+    best = usual
+    for mark in context_marks(longest):
+        if usual < mark <= GENEROUS_CONTEXT and cheapest_price(mark) == price:
+            best = mark
+    if best == longest:
+        return best, Reason("context", "The longest that the model was trained for.")
+    sentence = "As much as the cheapest card has room for, up to 32,768; more may cost more."
+    return best, Reason("context", sentence)
+
+
+def _shorter(usual: int, cheapest_price: CheapestPrice) -> tuple[int, Reason]:
+    for context in FALLBACK_CONTEXTS:
+        if context < usual and cheapest_price(context) is not None:
+            return context, Reason("context", "More would not fit on any card offered.")
+    return usual, Reason("context", "A usual length; nothing offered holds this model.")
+
+
+def _check_context(wanted: int, longest: int) -> None:
+    smallest = min(SMALLEST_CONTEXT, longest)
+    if not smallest <= wanted <= longest:
+        raise ChoiceError(
+            "context",
+            f"The context length is {wanted:,} tokens; this model takes {smallest:,} to "
+            f"{longest:,}.",
+        )
+
+
+def choose_slots(wanted: int | None, family: EngineFamily, *, causal: bool) -> tuple[int, Reason]:
+    """How many requests run at the same time, and why. Raises ChoiceError."""
+    if wanted is not None:
+        if not 1 <= wanted <= LARGEST_SLOTS:
+            raise ChoiceError("slots", f"Slots are {wanted}; use 1 to {LARGEST_SLOTS}.")
+        return wanted, Reason("slots", "You chose how many requests run at the same time.")
+    if family is EngineFamily.VLLM:
+        return USUAL_VLLM_SLOTS, Reason(
+            "slots", "Requests share one pool of memory, so several cost no more."
+        )
+    if not causal:
+        return USUAL_SLOTS, Reason("slots", "Embeddings keep no cache, so slots cost little.")
+    return USUAL_SLOTS, Reason(
+        "slots", "Enough for a person with a few tools, or a small team; each has its own context."
+    )
+
+
+def choose_kv(wanted: KvType | None, family: EngineFamily) -> tuple[KvType, Reason]:
+    """Type of the KV cache's elements, and why. Raises ChoiceError."""
+    possible = KV_TYPES[family]
+    if wanted is None:
+        return KvType.F16, Reason(
+            "kv",
+            "Sixteen bits lose nothing; q8_0 halves the cache if memory is short."
+            if family is EngineFamily.LLAMA_CPP
+            else "The model's own precision; fp8 halves the cache if memory is short.",
+        )
+    if wanted not in possible:
+        names = ", ".join(kv.value for kv in possible)
+        raise ChoiceError("kv", f"This engine has no {wanted.value} KV cache. Choose {names}.")
+    return wanted, Reason("kv", "You chose the type of the KV cache.")
