@@ -1,0 +1,181 @@
+"""Which cards the file names: those asked for, else the cheapest that fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wizard.hardware.choice import named_gpus, offers
+from wizard.hardware.values import Fit, Offer, PriceList
+from wizard.planning.engines import family
+from wizard.planning.errors import ChoiceError
+from wizard.planning.price import GIB, UNKNOWN_CARD
+from wizard.registry.values import Architecture, Variant
+from wizard.sdl.values import Choices, Engine, Reason
+from wizard.sizing import estimate
+from wizard.sizing.values import EngineFamily, KvType, Workload
+
+# Below this, an embedding model answers quickly on a CPU and needs no card.
+_CPU_IS_ENOUGH = 1 * GIB
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where it runs: offers looked at, those named, and why."""
+
+    offers: tuple[Offer, ...]
+    chosen: tuple[Offer, ...]
+    reason: Reason
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lookout:
+    """Offers at any context, each looked up once."""
+
+    architecture: Architecture
+    variant: Variant
+    engine: Engine
+    slots: int
+    kv: KvType
+    price_list: PriceList
+    choices: Choices
+
+    def workload(self, context: int, gpus: int, nodes: int) -> Workload:
+        return Workload(
+            context_length=context,
+            slots=self.slots,
+            kv_type=self.kv,
+            family=family(self.engine),
+            gpus=gpus,
+            nodes=nodes,
+        )
+
+    def offers(self, context: int) -> tuple[Offer, ...]:
+        return offers(
+            self.architecture, self.variant, self.workload(context, 1, 1), self.price_list
+        )
+
+    def cheapest_price(self, context: int) -> float | None:
+        """USD per hour of the cheapest offer that fits and is wanted; None where none does."""
+        fitting = [offer for offer in self.wanted(self.offers(context)) if offer.fit is not Fit.NO]
+        if not fitting:
+            return None
+        known = [offer.usd_per_hour for offer in fitting if offer.usd_per_hour is not None]
+        return min(known, default=UNKNOWN_CARD)
+
+    def wanted(self, found: tuple[Offer, ...]) -> tuple[Offer, ...]:
+        """Those offers that the person's choices of card, count and nodes leave."""
+        return tuple(offer for offer in found if self._is_wanted(offer))
+
+    def _is_wanted(self, offer: Offer) -> bool:
+        choices = self.choices
+        if self.is_cpu_only:
+            return offer.gpu is None
+        if offer.gpu is None:
+            return False
+        if choices.count is not None and offer.count != choices.count:
+            return False
+        if choices.nodes is not None and offer.nodes != choices.nodes:
+            return False
+        return not choices.gpus or any(_names(name, offer) for name in choices.gpus)
+
+    @property
+    def is_cpu_only(self) -> bool:
+        if self.choices.cpu_only is not None:
+            return self.choices.cpu_only
+        if self.choices.gpus or self.choices.count or family(self.engine) is EngineFamily.VLLM:
+            return False
+        return not self.architecture.causal and self.variant.weight_bytes <= _CPU_IS_ENOUGH
+
+
+def _names(name: str, offer: Offer) -> bool:
+    """Whether ``a100`` or ``a100:80Gi`` names the offer's card."""
+    model, _, ram = name.partition(":")
+    gpu = offer.gpu
+    if gpu is None or gpu.model != model:
+        return False
+    return not ram or f"{round(gpu.vram_bytes / GIB)}Gi" == ram
+
+
+def choose_hardware(look: Lookout, context: int) -> Hardware:
+    everything = look.offers(context)
+    wanted = look.wanted(everything)
+    _check_wanted(look, wanted)
+    fitting = tuple(offer for offer in wanted if offer.fit is not Fit.NO)
+    if look.is_cpu_only:
+        return _cpu_hardware(everything, wanted, look.choices.cpu_only)
+    if look.choices.gpus:
+        return _chosen_hardware(everything, fitting, wanted)
+    if not fitting:
+        return _nothing_fits(everything, wanted, look, context)
+    chosen = named_gpus(fitting)
+    names = ", ".join(offer.title for offer in chosen)
+    sentence = (
+        f"{names}: cheapest first, and several of them so that more providers can bid."
+        if len(chosen) > 1
+        else f"{names} is what fits at this price."
+    )
+    return Hardware(everything, chosen, Reason("gpu", sentence))
+
+
+def _check_wanted(look: Lookout, wanted: tuple[Offer, ...]) -> None:
+    choices = look.choices
+    if wanted:
+        return
+    if choices.gpus:
+        known = sorted({gpu.model for gpu in look.price_list.gpus})
+        raise ChoiceError(
+            "gpu",
+            f"Akash has no such choice of cards: {', '.join(choices.gpus)}. "
+            f"Known models: {', '.join(known)}; counts: 1, 2, 4 and 8.",
+        )
+    if choices.count is not None and choices.count not in (1, 2, 4, 8):
+        raise ChoiceError("count", f"The number of cards is {choices.count}; use 1, 2, 4 or 8.")
+    if look.is_cpu_only:
+        raise ChoiceError("cpu_only", "This model and engine need a GPU; leave CPU only away.")
+    if choices.nodes is not None:
+        raise ChoiceError(
+            "nodes", f"{choices.nodes} nodes are not offered for this model and engine; use 1."
+        )
+
+
+def _cpu_hardware(
+    everything: tuple[Offer, ...], wanted: tuple[Offer, ...], asked: bool | None
+) -> Hardware:
+    sentence = "You chose to run on the CPU." if asked else "So small that a CPU is enough."
+    slow = () if not asked else ("A CPU writes a few tokens a second; a small card is far faster.",)
+    return Hardware(everything, wanted[:1], Reason("gpu", sentence), warnings=slow)
+
+
+def _chosen_hardware(
+    everything: tuple[Offer, ...], fitting: tuple[Offer, ...], wanted: tuple[Offer, ...]
+) -> Hardware:
+    """The person's own cards: those that fit, else those anyway, with a warning."""
+    pool = fitting or wanted
+    count, nodes = pool[0].count, pool[0].nodes
+    chosen = tuple(offer for offer in pool if (offer.count, offer.nodes) == (count, nodes))
+    reason = Reason("gpu", "You chose the cards.")
+    if fitting:
+        return Hardware(everything, _one_a_card(chosen), reason)
+    warning = f"{chosen[0].title} is likely too small: {chosen[0].reason}"
+    return Hardware(everything, _one_a_card(chosen), reason, warnings=(warning,))
+
+
+def _one_a_card(chosen: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    seen = {
+        (offer.gpu.model, offer.gpu.ram_label): offer for offer in reversed(chosen) if offer.gpu
+    }
+    return tuple(reversed(seen.values()))
+
+
+def _nothing_fits(
+    everything: tuple[Offer, ...], wanted: tuple[Offer, ...], look: Lookout, context: int
+) -> Hardware:
+    needed = estimate(look.architecture, look.variant, look.workload(context, 1, 1)).total
+    sentence = (
+        f"Nothing that Akash offers holds this: it needs {needed / 1e9:,.1f} GB at "
+        f"{context:,} tokens × {look.slots} slots. Choose a smaller variant, a shorter context, "
+        "fewer slots, or a q8_0 KV cache."
+    )
+    return Hardware(everything, wanted[:1], Reason("gpu", "Nothing fits."), problems=(sentence,))
