@@ -1,0 +1,77 @@
+"""The site as people run it: a real gunicorn on a free port of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+
+import httpx2
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class LiveSite:
+    """`with LiveSite(OFFLINE="1") as site: …`; keyword arguments are settings."""
+
+    def __init__(self, **environ: str) -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._cache = tempfile.TemporaryDirectory(prefix="oneclick-cache-")
+        self._environ = {
+            **os.environ,
+            "PORT": str(self.port),
+            "CACHE_DIR": self._cache.name,
+            "OFFLINE": "1",
+            **environ,
+        }
+        self.log = Path(self._cache.name).with_suffix(".log")
+
+    def __enter__(self) -> LiveSite:
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+                cwd=ROOT,
+                env=self._environ,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self.log.unlink(missing_ok=True)
+        self._cache.cleanup()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                if httpx2.get(f"{self.url}/healthz", timeout=5).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                time.sleep(0.1)
+        raise RuntimeError(f"The site did not start:\n{self.log.read_text()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

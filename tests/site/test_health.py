@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+
+def test_it_works(client: Client) -> None:
+    response = client.get("/healthz")
+    assert response.status_code == 200
+    assert response.json()["status"] == "ok"
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_a_cache_out_of_reach_is_told(client: Client, settings: Settings) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        }
+    }
+    response = client.get("/healthz")
+    assert response.status_code == 503
+    assert response.json()["status"] == "cache out of reach"
+
+
+def test_another_method_is_refused(client: Client) -> None:
+    assert client.post("/healthz").status_code == 405

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from django.test import Client, RequestFactory
+from pytest_django.fixtures import Settings
+
+from oneclick_site.logs import JsonFormatter, redact
+from oneclick_site.middleware import HEADERS, client_address
+
+
+def test_it_works(client: Client) -> None:
+    response = client.get("/healthz")
+    for name, value in HEADERS.items():
+        assert response[name] == value
+
+
+def test_scripts_and_styles_come_from_this_site_only() -> None:
+    policy = HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_access_log_has_no_query_and_no_address(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "oneclick.access"):
+        client.get("/healthz?secret=hunter2", REMOTE_ADDR="203.0.113.9")
+    line = JsonFormatter().format(caplog.records[-1])
+    assert json.loads(line)["path"] == "/healthz"
+    assert "hunter2" not in line
+    assert "203.0.113.9" not in line
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        (0, "198.51.100.7", "127.0.0.1"),
+        (1, "198.51.100.7", "198.51.100.7"),
+        (1, "1.1.1.1, 198.51.100.7", "198.51.100.7"),
+        (2, "198.51.100.7, 10.0.0.1", "198.51.100.7"),
+        (2, "198.51.100.7", "127.0.0.1"),
+    ],
+)
+def test_the_address_is_counted_from_the_right(
+    settings: Settings, proxies: int, forwarded: str, expected: str
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})
+    assert client_address(request) == expected
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "hf_abcdefghijklmnopqrstuvwxyz",
+        "ocl_abcdefghijklmnopqrstuvwxyz",
+        "Authorization: Bearer abcdefghijklmnopqrstuvwxyz",
+        "x-api-key: abcdefghijklmnopqrstuvwxyz",
+    ],
+)
+def test_secrets_are_cut_from_logs(secret: str) -> None:
+    assert "klmnopqrstuvwxyz" not in redact(f"calling with {secret} now")
