@@ -1,0 +1,231 @@
+"""A transformers ``config.json`` → Architecture.
+
+Field names: https://huggingface.co/docs/transformers/main_classes/configuration
+and each model's ``configuration_*.py``; where families disagree on a name, all
+of them are tried. The file is a stranger's: every number is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wizard.registry import config_layers
+from wizard.registry.errors import UnreadableHeader
+from wizard.registry.quantisation import of_method
+from wizard.registry.values import Architecture
+
+MAX_LAYERS = 2048
+MAX_VALUE = 1 << 40
+DEFAULT_CONTEXT = 2048
+_NESTED = ("text_config", "llm_config", "language_config", "thinker_config", "language_model")
+_ENCODERS = ("bert", "roberta", "nomic_bert", "modernbert", "eurobert", "neobert", "gte", "new")
+_NAMES: dict[str, tuple[str, ...]] = {
+    "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
+    "embedding": ("hidden_size", "n_embd", "d_model", "dim"),
+    "heads": ("num_attention_heads", "n_head", "n_heads"),
+    "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"),
+    "head_size": ("head_dim", "kv_channels", "attention_head_dim"),
+    "vocab": ("vocab_size", "padded_vocab_size"),
+    "context": (
+        "max_position_embeddings",
+        "n_positions",
+        "max_seq_len",
+        "seq_length",
+        "n_ctx",
+        "max_sequence_length",
+        "model_max_length",
+    ),
+    "forward": ("intermediate_size", "ffn_hidden_size", "n_inner", "ffn_dim", "d_ff"),
+    "experts": ("num_local_experts", "n_routed_experts", "num_experts", "moe_num_experts"),
+    "experts_used": ("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_topk"),
+    "nextn": ("num_nextn_predict_layers", "mtp_num_hidden_layers"),
+    "shared_kv": ("num_kv_shared_layers",),
+}
+
+
+def architecture(config: Mapping[str, Any]) -> Architecture:
+    """Read a parsed config.json.
+
+    Facts that had to be derived make ``exact`` false. Raises UnreadableHeader
+    with a sentence where layers or sizes are missing or make no sense.
+    """
+    if not isinstance(config, Mapping):
+        raise UnreadableHeader("This model's config.json is no JSON object.")
+    return _Config(config, _text_config(config)).architecture()
+
+
+def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part about the language model: vision and audio models nest it."""
+    inner = config
+    for _ in range(2):
+        nested = next((inner[key] for key in _NESTED if isinstance(inner.get(key), dict)), None)
+        if nested is None:
+            break
+        inner = nested
+    return {**{key: config[key] for key in config if key not in _NESTED}, **inner}
+
+
+@dataclass(frozen=True)
+class _Config:
+    outer: Mapping[str, Any]
+    text: Mapping[str, Any]
+
+    def architecture(self) -> Architecture:
+        layers, embedding = self.layers(), self.required("embedding")
+        heads, vocab, context = self.number("heads"), self.number("vocab"), self.number("context")
+        pattern = config_layers.read(self.text, layers)
+        if not heads and not all(pattern.recurrent):
+            raise self.missing("heads")
+        key_length, value_length = self.head_sizes(embedding, heads)
+        return Architecture(
+            name=self.name(),
+            layers=layers,
+            embedding_length=embedding,
+            heads=heads,
+            kv_heads=self.kv_heads(layers, heads, pattern),
+            key_length=key_length,
+            value_length=value_length,
+            context_length=context or DEFAULT_CONTEXT,
+            vocab_size=vocab,
+            feed_forward_length=self.number("forward") or 4 * embedding,
+            key_length_swa=pattern.key_length_swa,
+            value_length_swa=pattern.value_length_swa,
+            sliding_window=pattern.window,
+            sliding_layers=pattern.sliding,
+            shared_kv_layers=min(layers, self.number("shared_kv")),
+            kv_lora_rank=self.whole("kv_lora_rank"),
+            rope_dimension=self.rope_dimension(key_length),
+            recurrent_layers=pattern.recurrent,
+            ssm_conv_kernel=pattern.state.conv_kernel,
+            ssm_inner_size=pattern.state.inner_size,
+            ssm_state_size=pattern.state.state_size,
+            ssm_group_count=pattern.state.groups,
+            nextn_layers=min(layers, self.number("nextn")),
+            experts=self.number("experts"),
+            experts_used=self.number("experts_used"),
+            tied_embeddings=self.tied(),
+            causal=self.causal(),
+            dtype=self.dtype(),
+            quant_method=quant_method(self.outer) or quant_method(self.text),
+            hf_architectures=hf_architectures(self.outer),
+            custom_code="auto_map" in self.outer,
+            exact=bool(vocab and context and pattern.exact),
+        )
+
+    def missing(self, what: str) -> UnreadableHeader:
+        return UnreadableHeader(f"This model's config.json has no sane {_NAMES[what][0]}.")
+
+    def whole(self, key: str) -> int:
+        """A whole number of the text config; 0 where it has none."""
+        value = self.text.get(key)
+        if (
+            isinstance(value, list)
+            and value
+            and key in ("intermediate_size", "num_experts_per_tok")
+        ):
+            value = max((item for item in value if isinstance(item, int)), default=None)
+        if value is None or isinstance(value, bool | str | list | dict):
+            return 0
+        if not 0 <= value <= MAX_VALUE:
+            raise UnreadableHeader(f"This model's config.json has no sane {key}.")
+        return int(value)
+
+    def number(self, what: str) -> int:
+        return next((value for key in _NAMES[what] if (value := self.whole(key))), 0)
+
+    def required(self, what: str) -> int:
+        value = self.number(what)
+        if not value:
+            raise self.missing(what)
+        return value
+
+    def name(self) -> str:
+        return str(self.text.get("model_type") or self.outer.get("model_type") or "unknown")[:80]
+
+    def layers(self) -> int:
+        layers = self.number("layers") or config_layers.listed(self.text)
+        if not layers:
+            raise self.missing("layers")
+        if layers > MAX_LAYERS:
+            raise UnreadableHeader(f"This model's config.json claims {layers} layers.")
+        return layers
+
+    def head_sizes(self, embedding: int, heads: int) -> tuple[int, int]:
+        """Lengths of a head's key and value."""
+        nope, rope = self.whole("qk_nope_head_dim"), self.whole("qk_rope_head_dim")
+        plain = self.number("head_size") or (embedding // heads if heads else 0)
+        if self.whole("kv_lora_rank"):
+            return nope + rope or plain, self.whole("v_head_dim") or plain
+        global_size = self.whole("global_head_dim")
+        return global_size or plain, self.whole("v_head_dim") or global_size or plain
+
+    def rope_dimension(self, key_length: int) -> int:
+        if rope := self.whole("qk_rope_head_dim"):
+            return rope
+        factor = self.text.get("partial_rotary_factor")
+        if isinstance(factor, int | float) and 0 < factor < 1:
+            return int(key_length * factor)
+        return key_length
+
+    def kv_heads(self, layers: int, heads: int, pattern: config_layers.Pattern) -> tuple[int, ...]:
+        """KV heads of each layer: none where a layer only recurs or only feeds forward."""
+        if pattern.kv_heads:
+            return pattern.kv_heads
+        told = self.number("kv_heads")
+        if not told:
+            told = 1 if self.text.get("multi_query") is True else heads
+        wide = self.whole("num_global_key_value_heads")
+        swa = pattern.kv_heads_swa
+        sliding = pattern.sliding or (False,) * layers
+        return tuple(
+            (swa or told if slides else wide or told) if attends else 0
+            for attends, slides in zip(pattern.attends, sliding, strict=True)
+        )
+
+    def tied(self) -> bool:
+        """Tied is transformers' own default where neither level says otherwise."""
+        for level in (self.text, self.outer):
+            if isinstance(level.get("tie_word_embeddings"), bool):
+                return bool(level["tie_word_embeddings"])
+        return self.name().startswith(("gemma", "gpt2", "bloom", "cohere"))
+
+    def causal(self) -> bool:
+        if self.text.get("use_bidirectional_attention") in (True, "all"):
+            return False
+        if self.text.get("is_causal") is False:
+            return False
+        name = self.name().replace("-", "_")
+        return not (name.startswith("xlm") or name in _ENCODERS or name.endswith("bert"))
+
+    def dtype(self) -> str:
+        value = self.text.get("dtype") or self.text.get("torch_dtype")
+        value = value or self.outer.get("dtype") or self.outer.get("torch_dtype")
+        return value[:40] if isinstance(value, str) else ""
+
+
+def quant_method(config: Mapping[str, Any]) -> str:
+    """``quantization_config.quant_method`` (or its ``quant_algo``), in small letters."""
+    told = config.get("quantization_config") or config.get("compression_config")
+    if not isinstance(told, Mapping):
+        return ""
+    method = told.get("quant_method") or told.get("quant_algo") or ""
+    return method[:40].lower() if isinstance(method, str) else ""
+
+
+def hf_architectures(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The model's classes, such as ``Qwen3ForCausalLM``."""
+    told = config.get("architectures")
+    if not isinstance(told, list):
+        return ()
+    return tuple(name[:100] for name in told[:8] if isinstance(name, str))
+
+
+def quantisation_name(config: Mapping[str, Any], dtype: str = "") -> str:
+    """What a page calls the weights: the method, or the type of the numbers."""
+    method = quant_method(config)
+    if method:
+        return of_method(method)
+    short = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
+    return short.get(dtype, dtype.upper())

@@ -1,0 +1,223 @@
+"""What each layer of a config.json is: full, sliding, recurrent, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_SLIDING = ("sliding_attention", "chunked_attention", "local_attention")
+_RECURRENT = ("linear_attention", "mamba", "mamba2", "conv", "recurrent", "kda", "gated_deltanet")
+_NO_ATTENTION = (*_RECURRENT, "mlp", "moe")
+_MAX_VALUE = 1 << 30
+# Period and place of the full layer, by the family's configuration code.
+_PERIODS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2}
+# vLLM slides every layer of these when a window is set.
+_ALL_SLIDE = ("mistral", "mixtral", "phi3", "starcoder2", "phimoe")
+# These name a window that belongs to a part of attention we do not model.
+_WINDOW_IS_NO_LIMIT = ("deepseek_v4", "deepseek_ref")
+# Their layers differ: a config that does not tell how is only half of the truth.
+_ALWAYS_MIXED = ("nemotron_h", "nemotron-nas", "kimi_linear", "jamba", "bamba", "qwen3_next")
+
+
+@dataclass(frozen=True)
+class State:
+    """Sizes of one recurrent layer's state, in GGUF's words (``ssm.*``)."""
+
+    conv_kernel: int = 0
+    inner_size: int = 0
+    state_size: int = 0
+    groups: int = 0
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A stack's layers. ``attends`` tells which have keys and values at all."""
+
+    attends: tuple[bool, ...]
+    sliding: tuple[bool, ...] = ()
+    recurrent: tuple[bool, ...] = ()
+    window: int = 0
+    kv_heads: tuple[int, ...] = ()
+    kv_heads_swa: int = 0
+    key_length_swa: int = 0
+    value_length_swa: int = 0
+    state: State = field(default_factory=State)
+    exact: bool = True
+
+
+def listed(config: Mapping[str, Any]) -> int:
+    """How many layers the config lists one by one; 0 where it lists none."""
+    lists = ("layer_types", "layers_block_type", "hybrid_override_pattern")
+    return max(len(told) if isinstance(told := config.get(key), list | str) else 0 for key in lists)
+
+
+def read(config: Mapping[str, Any], layers: int) -> Pattern:
+    """Read the pattern of ``layers`` layers from a text config."""
+    if isinstance(config.get("block_configs"), list):
+        return _from_blocks(config, layers)
+    types = _types(config, layers)
+    recurrent = tuple(kind in _RECURRENT for kind in types)
+    attends = tuple(kind not in _NO_ATTENTION for kind in types)
+    if config.get("model_type") == "falcon_h1":
+        recurrent = attends = (True,) * layers
+    window = _window(config)
+    sliding = tuple(kind in _SLIDING for kind in types) if window else ()
+    has_swa = any(sliding)
+    global_head = bool(_whole(config, "global_head_dim"))
+    return Pattern(
+        attends=attends,
+        sliding=sliding if has_swa else (),
+        recurrent=recurrent if any(recurrent) else (),
+        window=window if has_swa else 0,
+        kv_heads_swa=_whole(config, "swa_num_key_value_heads"),
+        key_length_swa=_whole(config, "head_dim" if global_head else "swa_head_dim"),
+        value_length_swa=_whole(config, "head_dim" if global_head else "swa_v_head_dim"),
+        state=_state(config) if any(recurrent) else State(),
+        exact=_is_sure(config, types),
+    )
+
+
+def _is_sure(config: Mapping[str, Any], types: tuple[str, ...]) -> bool:
+    """Whether the layers' kinds are told or known: no unknown kind, no stray window."""
+    known = {"full_attention", "attention", "deepseek_sparse_attention", *_SLIDING, *_NO_ATTENTION}
+    if config.get("model_type") in _WINDOW_IS_NO_LIMIT:
+        return False
+    slides = any(kind in _SLIDING for kind in types)
+    recurs = any(kind in _RECURRENT for kind in types)
+    if config.get("model_type") in _ALWAYS_MIXED and not recurs:
+        return False
+    return set(types) <= known and (slides or not _stray_window(config))
+
+
+def _stray_window(config: Mapping[str, Any]) -> bool:
+    window = _whole(config, "sliding_window")
+    unused = config.get("use_sliding_window") is False
+    return bool(window) and not unused and window < _whole(config, "max_position_embeddings")
+
+
+def _types(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
+    """Each layer's kind, in transformers' words."""
+    for key in ("layer_types", "layers_block_type"):
+        told = config.get(key)
+        if isinstance(told, list) and len(told) >= layers:
+            return tuple(str(kind) for kind in told[:layers])
+    for read_types in (_by_letters, _by_linear_attention, _by_attention_period, _by_window):
+        found = read_types(config, layers)
+        if found:
+            return found
+    return ("full_attention",) * layers
+
+
+def _by_letters(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
+    """Nemotron-H: ``M`` Mamba, ``*`` attention, ``-`` MLP, ``E`` experts."""
+    letters = config.get("hybrid_override_pattern")
+    if not isinstance(letters, str) or len(letters) < layers:
+        return ()
+    kinds = {"M": "mamba", "*": "full_attention", "-": "mlp", "E": "moe"}
+    return tuple(kinds.get(letter, "unknown") for letter in letters[:layers])
+
+
+def _by_linear_attention(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
+    """Kimi Linear counts its layers from 1; Qwen3-Next tells an interval."""
+    told = config.get("linear_attn_config")
+    if isinstance(told, Mapping) and isinstance(told.get("full_attn_layers"), list):
+        full = {layer for layer in told["full_attn_layers"] if isinstance(layer, int)}
+        return tuple("full_attention" if i + 1 in full else "kda" for i in range(layers))
+    interval = _whole(config, "full_attention_interval")
+    if not interval or not _whole(config, "linear_num_value_heads"):
+        return ()
+    return tuple(
+        "linear_attention" if (i + 1) % interval else "full_attention" for i in range(layers)
+    )
+
+
+def _by_attention_period(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
+    """Jamba's period and offset, Bamba's list, Mamba alone."""
+    if config.get("model_type") in ("mamba", "mamba2", "falcon_mamba"):
+        return ("mamba",) * layers
+    indices = config.get("attn_layer_indices")
+    if isinstance(indices, list):
+        return tuple("full_attention" if i in indices else "mamba" for i in range(layers))
+    period = _whole(config, "attn_layer_period")
+    if not period:
+        return ()
+    offset = _whole(config, "attn_layer_offset") % period
+    return tuple("full_attention" if i % period == offset else "mamba" for i in range(layers))
+
+
+def _by_window(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
+    """Sliding layers where only a window, a period or a 0/1 list is told."""
+    name, window = str(config.get("model_type")), _window(config)
+    marks = config.get("hybrid_layer_pattern")
+    if window and isinstance(marks, list) and len(marks) >= layers:
+        return tuple(_kind(slides=mark == 1) for mark in marks[:layers])
+    if not window or config.get("use_sliding_window") is False:
+        return ()
+    if name.startswith("llama4"):
+        return tuple(_kind(slides=(i + 1) % 4 != 0) for i in range(layers))
+    period = _whole(config, "sliding_window_pattern") or _PERIODS.get(name, 0)
+    if period:
+        return tuple(_kind(slides=(i + 1) % period != 0) for i in range(layers))
+    return ("sliding_attention",) * layers if name in _ALL_SLIDE else ()
+
+
+def _kind(*, slides: bool) -> str:
+    return "sliding_attention" if slides else "full_attention"
+
+
+def _window(config: Mapping[str, Any]) -> int:
+    if config.get("model_type") in _WINDOW_IS_NO_LIMIT:
+        return 0
+    if str(config.get("model_type")).startswith("llama4"):
+        return _whole(config, "attention_chunk_size") or 8192
+    return _whole(config, "sliding_window") or _whole(config, "sliding_window_size")
+
+
+def _from_blocks(config: Mapping[str, Any], layers: int) -> Pattern:
+    """Nemotron-NAS: each block has its own number of heads, or no attention."""
+    heads = _whole(config, "num_attention_heads")
+    blocks = [block if isinstance(block, Mapping) else {} for block in config["block_configs"]]
+    if len(blocks) < layers:
+        return Pattern(attends=(True,) * layers, exact=False)
+    groups = [_whole(block.get("attention"), "n_heads_in_group") for block in blocks[:layers]]
+    kv_heads = tuple(heads // group if group else 0 for group in groups)
+    return Pattern(attends=tuple(count > 0 for count in kv_heads), kv_heads=kv_heads)
+
+
+def _state(config: Mapping[str, Any]) -> State:
+    """Sizes of the recurrent state: Gated DeltaNet, Kimi's KDA, short convolution, Mamba."""
+    if value_heads := _whole(config, "linear_num_value_heads"):
+        return State(
+            _whole(config, "linear_conv_kernel_dim") or 4,
+            value_heads * _whole(config, "linear_value_head_dim"),
+            _whole(config, "linear_key_head_dim"),
+            _whole(config, "linear_num_key_heads"),
+        )
+    if isinstance(kimi := config.get("linear_attn_config"), Mapping):
+        heads, size = _whole(kimi, "num_heads"), _whole(kimi, "head_dim")
+        return State(_whole(kimi, "short_conv_kernel_size") or 4, heads * size, size, heads)
+    if short := _whole(config, "conv_L_cache"):
+        return State(short, _whole(config, "hidden_size"), 0, 0)
+    return _mamba_state(config)
+
+
+def _mamba_state(config: Mapping[str, Any]) -> State:
+    heads = _whole(config, "mamba_num_heads") or _whole(config, "mamba_n_heads")
+    size = _whole(config, "mamba_head_dim") or _whole(config, "mamba_d_head")
+    expand = _whole(config, "mamba_expand") or _whole(config, "expand") or 2
+    return State(
+        _whole(config, "conv_kernel") or _whole(config, "mamba_d_conv") or 4,
+        heads * size or expand * _whole(config, "hidden_size"),
+        _whole(config, "ssm_state_size")
+        or _whole(config, "mamba_d_state")
+        or _whole(config, "state_size"),
+        _whole(config, "n_groups") or _whole(config, "mamba_n_groups"),
+    )
+
+
+def _whole(config: object, key: str) -> int:
+    value = config.get(key) if isinstance(config, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_VALUE:
+        return 0
+    return value
