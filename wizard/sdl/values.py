@@ -129,6 +129,7 @@ class Plan:
     reasons: tuple[Reason, ...]
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""The gateway that checks the key, for engines that leave a door open.
+
+Ollama has no authentication at all, and vLLM's key guards ``/v1`` only: its
+``/invocations``, ``/pooling`` and ``/tokenize`` answer anyone
+(https://docs.vllm.ai/en/stable/usage/security/). Caddy stands in front, with
+a fixed configuration (https://caddyserver.com/docs/caddyfile) that arrives in
+a variable, since an SDL has no files.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from wizard.sdl.engines import common
+from wizard.sdl.engines.values import MAIN_SERVICE, Service, Text
+from wizard.sdl.values import Resources, Secrets
+
+NAME = "gateway"
+PORT = 8080
+RESOURCES = Resources(cpu=0.5, memory=256 << 20, root_disk=512 << 20, volume=0, shared_memory=0)
+
+# The key is read from the variable when a request comes ({env.API_KEY}), never
+# pasted into this text. An expression compares it whole: Caddy's `header`
+# matcher would take a * in it for a pattern.
+_CADDYFILE = """\
+{{
+  admin off
+  auto_https off
+  persist_config off
+}}
+:{port} {{
+  @alive path /healthz
+  respond @alive ok 200
+  @refused not expression `{{env.API_KEY}} != '' && ({{http.request.header.Authorization}} == \
+'Bearer ' + {{env.API_KEY}} || {{http.request.header.X-Api-Key}} == {{env.API_KEY}})`
+  @closed path {closed}
+  route {{
+    header @refused WWW-Authenticate Bearer
+    header Content-Type application/json
+    respond @refused `{{"error":"send your key as Authorization: Bearer <key>"}}` 401
+    respond @closed `{{"error":"this endpoint serves its model and changes nothing"}}` 403
+    header -Content-Type
+    reverse_proxy {service}:{upstream} {{
+      flush_interval -1
+      lb_try_duration 5s
+      header_up Host localhost:{upstream}
+      header_up Authorization "Bearer {{env.API_KEY}}"
+      header_up -X-Api-Key
+      transport http {{
+        dial_timeout 5s
+        response_header_timeout 1h
+        read_timeout 1h
+        write_timeout 1h
+      }}
+    }}
+  }}
+  handle_errors {{
+    header Content-Type application/json
+    header Retry-After 30
+    respond `{{"error":"the model is still being downloaded or loaded"}}` 503
+  }}
+}}
+"""
+
+_SCRIPT = Text(
+    "set -eu\n"
+    "printf '%s' \"$CADDYFILE\" > /tmp/Caddyfile\n"
+    "exec caddy run --config /tmp/Caddyfile --adapter caddyfile\n"
+)
+
+
+def caddyfile(upstream: int, closed: tuple[str, ...]) -> Text:
+    """The configuration: ``upstream`` is the engine's port, ``closed`` the refused paths."""
+    return Text(
+        _CADDYFILE.format(
+            port=PORT, service=MAIN_SERVICE, upstream=upstream, closed=" ".join(closed)
+        )
+    )
+
+
+def service(secrets: Secrets, upstream: int, closed: tuple[str, ...]) -> Service:
+    """The gateway's container, in front of the main service's ``upstream`` port."""
+    return Service(
+        name=NAME,
+        profile=NAME,
+        image=settings.GATEWAY_IMAGE,
+        note="Caddy: lets a request through to the engine only with your key.",
+        resources=RESOURCES,
+        port=PORT,
+        public=True,
+        command=("sh", "-c", _SCRIPT),
+        env=(("API_KEY", common.api_key(secrets)), ("CADDYFILE", caddyfile(upstream, closed))),
+        runs_model=False,
+    )
