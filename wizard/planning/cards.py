@@ -104,7 +104,7 @@ def choose_hardware(look: Lookout, context: int) -> Hardware:
     _check_wanted(look, wanted)
     fitting = tuple(offer for offer in wanted if offer.fit is not Fit.NO)
     if look.is_cpu_only:
-        return _cpu_hardware(everything, wanted, look.choices.cpu_only)
+        return _cpu_hardware(everything, look.choices.cpu_only)
     if look.choices.gpus:
         return _chosen_hardware(everything, fitting, wanted)
     if not fitting:
@@ -140,12 +140,10 @@ def _check_wanted(look: Lookout, wanted: tuple[Offer, ...]) -> None:
         )
 
 
-def _cpu_hardware(
-    everything: tuple[Offer, ...], wanted: tuple[Offer, ...], asked: bool | None
-) -> Hardware:
+def _cpu_hardware(everything: tuple[Offer, ...], asked: bool | None) -> Hardware:
     sentence = "You chose to run on the CPU." if asked else "So small that a CPU is enough."
     slow = () if not asked else ("A CPU writes a few tokens a second; a small card is far faster.",)
-    return Hardware(everything, wanted[:1], Reason("gpu", sentence), warnings=slow)
+    return Hardware(everything, (), Reason("gpu", sentence), warnings=slow)
 
 
 def _chosen_hardware(

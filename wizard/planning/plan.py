@@ -42,9 +42,7 @@ def make_plan(
     context, context_reason = choose_context(architecture, choices.context, look.cheapest_price)
     hardware = choose_hardware(look, context)
     best = hardware.chosen[0] if hardware.chosen else None
-    count, nodes = (best.count, best.nodes) if best else (1, 1)
-    if best and best.gpu is None:
-        count = 0
+    count, nodes = (best.count, best.nodes) if best else (int(not look.is_cpu_only), 1)
     workload = look.workload(context, count, nodes)
     memory = estimate(architecture, variant, workload)
     storage_class = choices.storage_class or StorageClass.NVME
@@ -57,12 +55,11 @@ def make_plan(
         storage_gib=_checked_storage(choices.storage_gib, memory),
     )
     rest = price.resources_usd_per_hour(resources, storage_class)
-    named = tuple(offer for offer in hardware.chosen if offer.gpu)
-    ceiling, ceiling_sentence = price.default_ceiling(named, rest)
+    ceiling, ceiling_sentence = price.default_ceiling(hardware.chosen, rest)
     if choices.price_ceiling is not None:
         ceiling, ceiling_sentence = _checked_ceiling(choices.price_ceiling)
     replicas = _checked_replicas(choices.replicas)
-    market = price.market_price(best, rest) if best else None
+    market = price.market_price(best, rest)
     return Plan(
         ref=ref,
         model=model,
@@ -85,11 +82,12 @@ def make_plan(
         estimate=memory,
         offers=hardware.offers,
         chosen=hardware.chosen,
-        usd_per_hour=market * replicas if market is not None else None,
+        usd_per_hour=market and market * replicas,
         price_ceiling=ceiling,
         amount_uact=uact_per_block(ceiling),
         price_list=price_list,
         extra_env=choices.extra_env,
+        aliases=choices.aliases,
         reasons=(
             Reason("engine", engine_reason),
             context_reason,
@@ -101,7 +99,7 @@ def make_plan(
         ),
         problems=hardware.problems,
         warnings=hardware.warnings
-        + plan_warnings(model, architecture, choices, ceiling, named, rest)
+        + plan_warnings(model, architecture, choices, ceiling, hardware.chosen, rest)
         + image_warnings(image),
     )
 

@@ -40,8 +40,13 @@ def resources_usd_per_hour(resources: Resources, storage_class: StorageClass) ->
     return monthly / HOURS_A_MONTH
 
 
-def market_price(offer: Offer, rest: float) -> float | None:
-    """USD per hour of one replica on this offer, all its nodes; None where unknown."""
+def market_price(offer: Offer | None, rest: float) -> float | None:
+    """USD per hour of one replica on all nodes of the offer; None where unknown.
+
+    No offer is a replica without a card.
+    """
+    if offer is None:
+        return rest
     if offer.usd_per_hour is None:
         return None
     return offer.usd_per_hour + rest * offer.nodes
