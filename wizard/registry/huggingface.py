@@ -1,0 +1,231 @@
+"""Models of the Hugging Face Hub: search, facts, variants, hyper-parameters.
+
+Facts of a branch are kept for minutes, those of a commit for days.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from django.conf import settings
+from django.core.cache import cache
+from huggingface_hub.hf_api import ModelInfo
+
+from wizard.registry import (
+    architectures,
+    config_json,
+    gguf_header,
+    http,
+    huggingface_facts,
+    huggingface_files,
+    variants,
+)
+from wizard.registry import huggingface_client as client
+from wizard.registry.errors import (
+    ModelGated,
+    ModelNotFound,
+    ModelPrivate,
+    NothingToServe,
+    RegistryError,
+    UnreadableHeader,
+    UnsupportedArchitecture,
+)
+from wizard.registry.huggingface_search import search
+from wizard.registry.values import Architecture, Format, Model, ModelFile, ModelRef, Variant
+
+__all__ = ["architecture", "find", "search", "variant_for"]
+
+BRANCH_SECONDS = 600
+COMMIT_SECONDS = 7 * 86_400
+CONVERSIONS_SECONDS = 86_400
+MISSING_SECONDS = 60
+MAX_CONVERSIONS = 8
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_INDEX = "model.safetensors.index.json"
+_PLUGIN_METHODS = {"bitsandbytes", "bnb", "exl2", "exl3", "hqq", "quanto", "eetq", "aqlm", "higgs"}
+
+
+def find(ref: ModelRef) -> Model:
+    """A model with its variants; ``ref`` of the answer has the repository's present name.
+
+    Raises ModelPrivate or ModelNotFound, NothingToServe (with GGUF conversions)
+    where no file can be loaded, UnsupportedArchitecture where no engine knows
+    the model, and RateLimited, RegistryTimeout or RegistryDown. A gated model
+    is answered: its facts are public.
+    """
+    key = http.cache_key("hf-model", settings.HUGGING_FACE_URL, ref.repo, ref.revision)
+    known = cache.get(key)
+    if isinstance(known, RegistryError):
+        raise known
+    if not isinstance(known, Model):
+        known = _found(ref, key)
+    return replace(known, ref=replace(known.ref, tag=ref.tag, file=ref.file))
+
+
+def architecture(model: Model, variant: Variant) -> Architecture:
+    """The hyper-parameters of one variant, from its GGUF header or config.json.
+
+    Raises ModelGated where the files ask for accepted terms, UnreadableHeader
+    where neither tells what is needed.
+    """
+    first = variant.files[0]
+    key = http.cache_key(
+        "hf-architecture", settings.HUGGING_FACE_URL, model.ref.repo, model.revision, first
+    )
+    known = cache.get(key)
+    if isinstance(known, Architecture):
+        return known
+    if variant.format is Format.GGUF:
+        known = _from_header(model, first)
+    else:
+        known = _from_config(model.ref.repo, model.revision)
+    cache.set(key, known, COMMIT_SECONDS if model.revision else BRANCH_SECONDS)
+    return known
+
+
+def variant_for(model: Model, ref: ModelRef, name: str = "") -> Variant:
+    """The variant that ``name``, or the reference's file or tag, asks for.
+
+    Without any of them, the one that llama.cpp would take. Raises
+    VariantNotFound with the list of names.
+    """
+    asked = name or ref.file or ref.tag
+    if not asked or asked.casefold() == "latest":
+        return variants.usual(model.variants)
+    return variants.matching(model.variants, asked)
+
+
+def _found(ref: ModelRef, key: str) -> Model:
+    try:
+        info = client.model_info(ref.repo, ref.revision)
+    except (ModelPrivate, ModelNotFound) as error:
+        cache.set(key, error, MISSING_SECONDS)
+        raise
+    model = _with_variants(info, ref)
+    is_commit = bool(_COMMIT.match(ref.revision))
+    cache.set(key, model, COMMIT_SECONDS if is_commit else BRANCH_SECONDS)
+    return model
+
+
+def _with_variants(info: ModelInfo, ref: ModelRef) -> Model:
+    files = huggingface_files.of(info)
+    model = huggingface_facts.model(info, ref)
+    found = _gguf_variants(info, files, model)
+    if found:
+        return replace(model, variants=found)
+    conversions = _conversions(info.id)
+    served = _safetensors_variants(info, files, model)
+    if not served:
+        raise NothingToServe(
+            huggingface_files.why_nothing(info, files),
+            conversions=conversions,
+            next_step=_conversion_step(conversions),
+        )
+    _check_served(info, conversions)
+    return replace(model, variants=served, gguf_repos=conversions)
+
+
+def _gguf_variants(
+    info: ModelInfo, files: tuple[ModelFile, ...], model: Model
+) -> tuple[Variant, ...]:
+    found = variants.from_gguf(
+        files,
+        parameters=model.parameters,
+        context_length=model.context_length,
+        architecture_name=model.architecture_name,
+    )
+    name = info.gguf.get("architecture") if isinstance(info.gguf, dict) else None
+    if found and name and name not in architectures.LLAMA_CPP:
+        raise UnsupportedArchitecture(
+            f"llama.cpp does not know the architecture {str(name)[:80]!r} of {info.id}."
+        )
+    return found
+
+
+def _safetensors_variants(
+    info: ModelInfo, files: tuple[ModelFile, ...], model: Model
+) -> tuple[Variant, ...]:
+    has_config = any(file.path == "config.json" for file in files)
+    method = huggingface_facts.quant_method(info)
+    if huggingface_files.is_mlx(info) or not has_config or method in _PLUGIN_METHODS:
+        return ()
+    return variants.from_safetensors(
+        files,
+        _listed(model) if variants.needs_index(files) else None,
+        quantisation=huggingface_facts.quantisation(info),
+        parameters=model.parameters,
+        architecture_name=model.architecture_name,
+    )
+
+
+def _listed(model: Model) -> frozenset[str] | None:
+    """The file names in the index; None where it is gated or makes no sense."""
+    try:
+        index = client.read_json(model.ref.repo, model.revision, _INDEX, client.MAX_INDEX)
+    except (ModelGated, UnreadableHeader):
+        return None
+    names = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(names, dict):
+        return None
+    return frozenset(name for name in names.values() if isinstance(name, str)) or None
+
+
+def _check_served(info: ModelInfo, conversions: tuple[str, ...]) -> None:
+    classes = huggingface_facts.classes(info)
+    if not classes or any(name in architectures.VLLM for name in classes):
+        return
+    named = classes[0]
+    if named in architectures.CONVERTIBLE:
+        sentence = f"vLLM does not serve {named}; llama.cpp does, from a GGUF conversion."
+    else:
+        sentence = f"Neither vLLM nor llama.cpp knows {named}."
+    raise UnsupportedArchitecture(
+        sentence, conversions=conversions, next_step=_conversion_step(conversions)
+    )
+
+
+def _conversion_step(conversions: tuple[str, ...]) -> str:
+    return f"Take a GGUF conversion of it, such as {conversions[0]}." if conversions else ""
+
+
+def _conversions(repo: str) -> tuple[str, ...]:
+    """GGUF conversions of a model, the most downloaded first; none where the Hub is busy."""
+    key = http.cache_key("hf-conversions", settings.HUGGING_FACE_URL, repo)
+    known = cache.get(key)
+    if isinstance(known, tuple):
+        return known
+    try:
+        found = client.list_models(
+            filter=[f"base_model:quantized:{repo}", "gguf"],
+            sort="downloads",
+            limit=MAX_CONVERSIONS,
+            expand=["downloads"],
+        )
+    except RegistryError:
+        return ()
+    conversions = tuple(info.id for info in found)
+    cache.set(key, conversions, CONVERSIONS_SECONDS)
+    return conversions
+
+
+def _from_header(model: Model, file: ModelFile) -> Architecture:
+    fetch = client.ranges_of(model.ref.repo, model.revision, file.path)
+    try:
+        return gguf_header.read(fetch, file.size or gguf_header.MAX_HEADER).architecture()
+    except UnreadableHeader as error:
+        return _from_base_model(model, error)
+
+
+def _from_base_model(model: Model, error: UnreadableHeader) -> Architecture:
+    """Where a header is of no use, the original's config.json is a rough guide."""
+    if model.base_model.count("/") != 1:
+        raise error
+    try:
+        return replace(_from_config(model.base_model, ""), exact=False)
+    except RegistryError:
+        raise error from None
+
+
+def _from_config(repo: str, revision: str) -> Architecture:
+    return config_json.architecture(client.read_json(repo, revision, "config.json"))
