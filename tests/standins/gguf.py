@@ -131,7 +131,7 @@ def llama(
     for key, value in (extra or {}).items():
         own[f"{name}{key}" if key.startswith(".") else key] = value
     own["tokenizer.ggml.model"] = "gpt2"
-    own["tokenizer.ggml.tokens"] = [f"token-{number}" for number in range(vocab)]
+    own["tokenizer.ggml.tokens"] = ["token"] * vocab
     own["tokenizer.ggml.token_type"] = [Typed(_INT32, 1)] * vocab
     return own
 

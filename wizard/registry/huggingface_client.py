@@ -5,6 +5,7 @@ Every failure comes out as an error of :mod:`wizard.registry.errors`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache as once
@@ -13,17 +14,15 @@ from urllib.parse import quote
 
 import httpx2
 from django.conf import settings
-from huggingface_hub import HfApi, set_client_factory
+from huggingface_hub import HfApi, constants, set_client_factory
 from huggingface_hub.errors import (
     DisabledRepoError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
-    RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import ModelInfo
-from huggingface_hub.utils import validate_repo_id
 
 from wizard.registry import http
 from wizard.registry.errors import (
@@ -38,7 +37,11 @@ from wizard.registry.errors import (
 NAME = "Hugging Face"
 MAX_CONFIG = 4 << 20
 MAX_INDEX = 24 << 20
+_REPO = re.compile(r"[A-Za-z0-9._-]{1,96}/[A-Za-z0-9._-]{1,96}\Z")
 
+# Or huggingface-hub asks huggingface.co which tool it runs in, whatever the endpoint is:
+# https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
+constants.HF_HUB_DISABLE_TELEMETRY = True
 set_client_factory(lambda: http.client(NAME))
 
 
@@ -99,7 +102,11 @@ def _session() -> httpx2.Client:
 
 
 def _api() -> HfApi:
-    return HfApi(endpoint=settings.HUGGING_FACE_URL, token=settings.HUGGING_FACE_TOKEN or False)
+    return HfApi(
+        endpoint=settings.HUGGING_FACE_URL,
+        token=settings.HUGGING_FACE_TOKEN or False,
+        library_name="oneclickllm",
+    )
 
 
 def _authorisation() -> Mapping[str, str]:
@@ -108,7 +115,8 @@ def _authorisation() -> Mapping[str, str]:
 
 
 def _file_url(repo: str, revision: str, path: str) -> str:
-    validate_repo_id(repo)
+    if not _REPO.match(repo) or ".." in repo:
+        raise InvalidName(f"{repo[:200]!r} cannot be a repository's name.")
     base = settings.HUGGING_FACE_URL
     return f"{base}/{quote(repo)}/resolve/{quote(revision or 'main', safe='')}/{quote(path)}"
 
@@ -134,23 +142,25 @@ def _translated(repo: str) -> Iterator[None]:
         raise gated(repo) from error
     except RevisionNotFoundError as error:
         raise ModelNotFound(f"{repo} has no such revision.") from error
-    except RepositoryNotFoundError as error:
-        raise _not_found(repo, error) from error
     except DisabledRepoError as error:
         raise ModelNotFound(f"{NAME} has disabled {repo}.") from error
     except HFValidationError as error:
         raise InvalidName(f"{repo[:200]!r} cannot be a repository's name.") from error
     except HfHubHTTPError as error:
-        status = error.response.status_code
-        raise RegistryError(f"{NAME} answers with the status {status} for {repo}.") from error
+        raise _refused(repo, error.response) from error
     except httpx2.HTTPError as error:
         raise RegistryError(f"{NAME} led the request nowhere.") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RegistryError(f"{NAME} sent an answer that cannot be read.") from error
 
 
-def _not_found(repo: str, error: RepositoryNotFoundError) -> RegistryError:
+def _refused(repo: str, response: httpx2.Response) -> RegistryError:
     """The Hub tells anonymous callers 401 for private and missing alike."""
-    if error.response.status_code == 401 and not settings.HUGGING_FACE_TOKEN:
+    status, message = response.status_code, response.headers.get("x-error-message", "")
+    if status == 401 and "Invalid credentials" in message:
+        return RegistryError(f"{NAME} refuses this site's own token.")
+    if status == 401:
         return ModelPrivate(f"{NAME} shows nobody a model {repo}: it is private or does not exist.")
-    return ModelNotFound(f"{NAME} has no model {repo}.")
+    if status == 404:
+        return ModelNotFound(f"{NAME} has no model {repo}.")
+    return RegistryError(f"{NAME} answers with the status {status} for {repo}.")
