@@ -1,1 +1,33 @@
 """How much memory a model needs: pure functions, no network, no Django."""
+
+from __future__ import annotations
+
+from wizard.registry.values import Architecture, Variant
+from wizard.sizing import llama_cpp, vllm
+from wizard.sizing.limits import (
+    budget,
+    largest_context,
+    most_slots,
+    needed_bytes,
+    smallest_budget,
+)
+from wizard.sizing.speed import active_bytes, tokens_per_second
+from wizard.sizing.values import EngineFamily, MemoryEstimate, Workload
+
+__all__ = [
+    "active_bytes",
+    "budget",
+    "estimate",
+    "largest_context",
+    "most_slots",
+    "needed_bytes",
+    "smallest_budget",
+    "tokens_per_second",
+]
+
+
+def estimate(architecture: Architecture, variant: Variant, workload: Workload) -> MemoryEstimate:
+    """Memory that a workload takes, in bytes, with each buffer's formula in words."""
+    if workload.family is EngineFamily.VLLM:
+        return vllm.estimate(architecture, variant, workload)
+    return llama_cpp.estimate(architecture, variant, workload)

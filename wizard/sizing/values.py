@@ -31,6 +31,10 @@ class Workload:
     tensor-parallel size under vLLM and the number of cards that layers are
     split over under llama.cpp; 0 is CPU only. ``nodes`` > 1 is pipeline
     parallel over hosts (vLLM on Ray), ``gpus`` then being the cards per node.
+
+    ``ubatch`` is llama.cpp's tokens per step, ``batched_tokens`` vLLM's.
+    ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache that slots share
+    instead of one for each, which saves memory with sliding windows only.
     """
 
     context_length: int
@@ -41,6 +45,8 @@ class Workload:
     nodes: int = 1
     ubatch: int = 512
     flash_attention: bool = True
+    batched_tokens: int = 2048
+    unified_kv: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,9 @@ class MemoryEstimate:
 
     ``weights … runtime`` are sums over all cards; ``largest_gpu`` is what the
     fullest card holds, which is what decides a fit. ``host`` is the RAM that
-    the container needs, ``disk`` the volume for the weights.
+    the container needs, ``disk`` the volume for the weights; on several nodes
+    both are for one node. For CPU only the same buffers lie in RAM: ``host``
+    holds them all, and ``largest_gpu`` is 0.
     """
 
     weights: int
