@@ -31,6 +31,7 @@ _OLLAMA_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}\Z")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,119}\Z")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=@,() /-]{0,399}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _COMMANDS = {
     ("ollama", "run"),
     ("ollama", "pull"),
@@ -69,15 +70,21 @@ class HuggingFaceRef:
 
 @dataclass(frozen=True)
 class OllamaRef:
-    """``[namespace/]model[:tag]`` of the Ollama registry."""
+    """``[namespace/]model[:tag][@sha256:digest]`` of the Ollama registry.
+
+    ``digest`` is the manifest's SHA-256 (64 hexadecimal digits): what the tag
+    must still stand for.
+    """
 
     model: str
     namespace: str = LIBRARY
     tag: str = LATEST
+    digest: str = ""
 
     def __str__(self) -> str:
         prefix = "" if self.namespace == LIBRARY else f"{self.namespace}/"
-        return f"{prefix}{self.model}:{self.tag}"
+        digest = f"@sha256:{self.digest}" if self.digest else ""
+        return f"{prefix}{self.model}:{self.tag}{digest}"
 
 
 Ref = HuggingFaceRef | OllamaRef
@@ -189,6 +196,9 @@ def _hub_ref(path: str) -> HuggingFaceRef:
 
 
 def _ollama_ref(text: str) -> OllamaRef:
+    text, at, digest = text.partition("@sha256:")
+    if at and not _DIGEST.match(digest):
+        raise RefError("A digest is written @sha256: and 64 hexadecimal digits.")
     path, _, tag = text.partition(":")
     namespace, slash, model = path.rpartition("/")
     if slash and "/" in namespace:
@@ -197,7 +207,7 @@ def _ollama_ref(text: str) -> OllamaRef:
     _require(_OLLAMA_NAMESPACE, namespace, "namespace")
     _require(_OLLAMA_PART, model, "model")
     _require(_TAG, tag, "tag")
-    return OllamaRef(model, namespace, tag)
+    return OllamaRef(model, namespace, tag, digest)
 
 
 def _require(pattern: re.Pattern[str], value: str, what: str) -> None:
