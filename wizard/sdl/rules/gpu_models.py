@@ -28,7 +28,8 @@ def suggest(name: str) -> str:
 
     ``a6000`` → ``rtxa6000``, ``NVIDIA RTX-4090`` → ``rtx4090``.
     """
-    lowered = re.sub(r"nvidia|geforce|tesla|quadro|[^a-z0-9]", "", name[:60].lower())
+    lowered = re.sub(r"[-_ ]+\d+ ?gi?b?$", "", name[:60].lower())
+    lowered = re.sub(r"nvidia|geforce|tesla|quadro|[^a-z0-9]", "", lowered)
     bare = lowered.removeprefix("rtx").removeprefix("gtx")
     short = re.sub(r"(?:pcie|sxm\d?|super)$", lambda m: "s" if m[0] == "super" else "", lowered)
     for candidate in (lowered, short, *(prefix + bare for prefix in _PREFIXES)):
