@@ -115,7 +115,7 @@ def snippets(plan: Plan) -> tuple[Snippet, ...]:
     """
     engine = engines.module(plan.engine)
     model = engine.served_name(plan)
-    found = (_curl(model), _openai_python(model), _openai_js(model))
+    found: tuple[Snippet, ...] = (_curl(model), _openai_python(model), _openai_js(model))
     if engine.SPEAKS_OLLAMA:
         found += (_ollama_python(model), _ollama_js(model))
     return found
