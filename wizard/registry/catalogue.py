@@ -124,6 +124,12 @@ def knows(ref: ModelRef) -> bool:
     return (ref.source, ref.repo.lower()) in load().by_name
 
 
+def peek(ref: ModelRef) -> Model | None:
+    """A model's facts without its variants; None where the snapshot lacks it."""
+    record = _record(ref)
+    return store.model_from(record, ref.source, load().as_of) if record else None
+
+
 def find(ref: ModelRef) -> Model:
     """A model with its variants.
 
