@@ -1,0 +1,238 @@
+"""Which GPUs × count hold a workload, cheapest first, and why the others don't."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from wizard.hardware import rules
+from wizard.hardware.values import Fit, Gpu, Offer, PriceList
+from wizard.registry.values import Architecture, Variant
+from wizard.sizing import budget, largest_context, needed_bytes, tokens_per_second
+from wizard.sizing.values import EngineFamily, Workload
+from wizard.sizing.vllm import GPU_MEMORY_UTILIZATION
+from wizard.sizing.words import size
+
+COUNTS = (1, 2, 4, 8)
+NODES = (2, 4)
+_CARDS_A_NODE = 8
+# A fit with less than this share of the card left over is tight.
+_TIGHT = 0.08
+# More weights than this are too slow on a CPU to be worth an offer.
+_CPU_WEIGHTS = 10 * 10**9
+_CPU_MEMORY = 64 << 30
+# Memory bandwidth of a share of a server with DDR4, in bytes a second.
+_CPU_BANDWIDTH = 30 * 10**9
+# Cards that cost more than this times the cheapest are not named beside it.
+_DEAREST = 2.5
+
+# vLLM's default ``max_num_batched_tokens`` is larger on cards from 70 GiB on,
+# the A100 excepted (``EngineArgs.get_batch_defaults``).
+_LARGE_CARD = 70 << 30
+_LARGE_STEP = 8192
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One model and workload, with what was worked out already."""
+
+    architecture: Architecture
+    variant: Variant
+    workload: Workload
+    needs: dict[Workload, int] = field(default_factory=dict)
+    contexts: dict[tuple[Workload, int], int] = field(default_factory=dict)
+
+    def on(self, gpu: Gpu, count: int, nodes: int) -> Workload:
+        large = gpu.vram_bytes >= _LARGE_CARD and gpu.model != "a100"
+        is_vllm = self.workload.family is EngineFamily.VLLM
+        tokens = _LARGE_STEP if large and is_vllm else self.workload.batched_tokens
+        return replace(self.workload, gpus=count, nodes=nodes, batched_tokens=tokens)
+
+    def needed(self, workload: Workload) -> int:
+        if workload not in self.needs:
+            self.needs[workload] = needed_bytes(self.architecture, self.variant, workload)
+        return self.needs[workload]
+
+    def largest_context(self, workload: Workload, bytes_left: int) -> int:
+        key = (workload, bytes_left)
+        if key not in self.contexts:
+            self.contexts[key] = largest_context(
+                self.architecture, self.variant, workload, bytes_left
+            )
+        return self.contexts[key]
+
+
+def offers(
+    architecture: Architecture, variant: Variant, workload: Workload, price_list: PriceList
+) -> tuple[Offer, ...]:
+    """Every GPU × count: fitting ones first, cheapest first, unknown prices last.
+
+    ``workload.gpus`` and ``nodes`` are replaced by those of each offer. A
+    CPU-only offer for small models comes after the cards that fit; several
+    nodes are offered where nothing on one node fits (vLLM only).
+    """
+    look = _Look(architecture, variant, workload)
+    found = [_offer(look, gpu, count, 1) for gpu in price_list.gpus for count in COUNTS]
+    if _has_cpu(look):
+        found.append(_cpu_offer(look))
+    is_vllm = workload.family is EngineFamily.VLLM
+    if is_vllm and all(offer.fit is Fit.NO for offer in found):
+        found += [
+            _offer(look, gpu, _CARDS_A_NODE, nodes) for gpu in price_list.gpus for nodes in NODES
+        ]
+    return tuple(sorted(found, key=_order))
+
+
+def _order(offer: Offer) -> tuple[bool, bool, float, int, int, int]:
+    price = math.inf if offer.usd_per_hour is None else offer.usd_per_hour
+    speed = offer.gpu.bandwidth if offer.gpu else 0
+    return (
+        offer.fit is Fit.NO,
+        offer.gpu is None,
+        price,
+        offer.count * offer.nodes,
+        -speed,
+        -offer.headroom_bytes,
+    )
+
+
+def _offer(look: _Look, gpu: Gpu, count: int, nodes: int) -> Offer:
+    workload = look.on(gpu, count, nodes)
+    needed = look.needed(workload)
+    room = budget(gpu.usable_bytes, workload.family)
+    price = None if gpu.usd_per_hour is None else gpu.usd_per_hour * count * nodes
+    refusal = rules.refusal(gpu, look.architecture, workload)
+    fit = Fit.NO if refusal else _fit(needed, room)
+    offer = Offer(
+        gpu=gpu,
+        count=count,
+        nodes=nodes,
+        fit=fit,
+        needed_bytes=needed,
+        headroom_bytes=room - needed,
+        usd_per_hour=price,
+        reason=refusal or _reason(look, gpu, workload, fit),
+    )
+    return offer if fit is Fit.NO else _with_limits(look, offer, gpu, workload, room)
+
+
+def _with_limits(look: _Look, offer: Offer, gpu: Gpu, workload: Workload, room: int) -> Offer:
+    speed = tokens_per_second(
+        look.architecture, look.variant, gpu.bandwidth, workload.gpus, family=workload.family
+    )
+    return replace(
+        offer,
+        largest_context=look.largest_context(workload, room),
+        tokens_per_second=round(speed, 1),
+    )
+
+
+def _fit(needed: int, room: int) -> Fit:
+    if needed > room:
+        return Fit.NO
+    return Fit.TIGHT if needed > room * (1 - _TIGHT) else Fit.FITS
+
+
+def _reason(look: _Look, gpu: Gpu, workload: Workload, fit: Fit) -> str:
+    needed, room = look.needed(workload), budget(gpu.usable_bytes, workload.family)
+    each = " on each card" if workload.gpus * workload.nodes > 1 else ""
+    has = size(room)
+    if workload.family is EngineFamily.VLLM:
+        has += f" ({GPU_MEMORY_UTILIZATION:.0%} of {size(gpu.usable_bytes)})"
+    if fit is Fit.NO:
+        return f"Needs {size(needed)}{each}, has {has}."
+    sentence = f"Needs {size(needed)}{each} of {has}; {size(room - needed)} left."
+    if fit is Fit.TIGHT:
+        sentence = f"Tight: needs {size(needed)}{each} of {has}, {size(room - needed)} left."
+    note = rules.notes(gpu, look.architecture, workload)
+    return f"{sentence} {note}".rstrip()
+
+
+def _has_cpu(look: _Look) -> bool:
+    is_llama_cpp = look.workload.family is EngineFamily.LLAMA_CPP
+    return is_llama_cpp and look.variant.weight_bytes <= _CPU_WEIGHTS
+
+
+def _cpu_offer(look: _Look) -> Offer:
+    """Without a card; the price is 0 since RAM and cores are priced elsewhere."""
+    workload = replace(look.workload, gpus=0, nodes=1)
+    needed = look.needed(workload)
+    fit = _fit(needed, _CPU_MEMORY)
+    if fit is Fit.NO:
+        reason = f"Needs {size(needed)} of RAM, more than the {size(_CPU_MEMORY)} offered."
+    else:
+        reason = f"Needs {size(needed)} of RAM; much slower than a card."
+    speed = tokens_per_second(look.architecture, look.variant, _CPU_BANDWIDTH)
+    return Offer(
+        gpu=None,
+        count=0,
+        nodes=1,
+        fit=fit,
+        needed_bytes=needed,
+        headroom_bytes=_CPU_MEMORY - needed,
+        usd_per_hour=0.0,
+        reason=reason,
+        largest_context=None if fit is Fit.NO else look.largest_context(workload, _CPU_MEMORY),
+        tokens_per_second=None if fit is Fit.NO else round(speed, 1),
+    )
+
+
+def named_gpus(offers: Iterable[Offer], limit: int = 5) -> tuple[Offer, ...]:
+    """The offers that an SDL names: one count, several models, cheapest first.
+
+    Those of the cheapest fitting offer that has cards free now (where that is
+    known), up to 2.5 times its price. The memory label is kept only where a
+    model comes in several sizes of which some do not fit: the chain matches it
+    literally, so that each label costs bids.
+    """
+    everything = tuple(offer for offer in offers if offer.gpu is not None)
+    fitting = sorted((offer for offer in everything if offer.fit is not Fit.NO), key=_order)
+    if not fitting:
+        return ()
+    free = [offer for offer in fitting if _is_free(offer)]
+    cheapest = (free or fitting)[0]
+    beside = [offer for offer in fitting if _goes_with(offer, cheapest)]
+    ordered = sorted(beside, key=lambda offer: (not _is_free(offer), _order(offer)))
+    named = tuple(_one_a_model(ordered, everything))[:limit]
+    return tuple(sorted(named, key=_order))
+
+
+def _is_free(offer: Offer) -> bool:
+    """Whether enough cards are free, as far as is known."""
+    free = offer.gpu.available if offer.gpu else None
+    return free is None or free >= offer.count * offer.nodes
+
+
+def _goes_with(offer: Offer, cheapest: Offer) -> bool:
+    if (offer.count, offer.nodes) != (cheapest.count, cheapest.nodes):
+        return False
+    if offer is cheapest:
+        return True
+    if offer.usd_per_hour is None or cheapest.usd_per_hour is None:
+        return offer.usd_per_hour is cheapest.usd_per_hour
+    return offer.usd_per_hour <= cheapest.usd_per_hour * _DEAREST
+
+
+def _one_a_model(ordered: list[Offer], everything: tuple[Offer, ...]) -> Iterator[Offer]:
+    seen: set[tuple[str, str]] = set()
+    for offer in ordered:
+        gpu = offer.gpu
+        if gpu is None:
+            continue
+        label = gpu.ram_label if _needs_label(offer, everything) else ""
+        if (gpu.model, label) not in seen:
+            seen.add((gpu.model, label))
+            yield replace(offer, gpu=replace(gpu, ram_label=label))
+
+
+def _needs_label(offer: Offer, everything: tuple[Offer, ...]) -> bool:
+    """Whether a smaller sister of the card does not hold the workload."""
+    return any(
+        other.gpu is not None
+        and offer.gpu is not None
+        and other.gpu.model == offer.gpu.model
+        and (other.count, other.nodes) == (offer.count, offer.nodes)
+        and other.fit is Fit.NO
+        for other in everything
+    )

@@ -1,0 +1,81 @@
+"""What a card can run at all, whatever its memory: capability and heads."""
+
+from __future__ import annotations
+
+from wizard.hardware.values import Gpu
+from wizard.registry.values import Architecture
+from wizard.sizing.values import EngineFamily, KvType, Workload
+
+Capability = tuple[int, int]
+
+# vLLM's images hold kernels from Volta on; llama.cpp's from Maxwell on.
+_LEAST: dict[EngineFamily, Capability] = {
+    EngineFamily.VLLM: (7, 0),
+    EngineFamily.LLAMA_CPP: (5, 0),
+}
+# vLLM ``get_min_capability`` of each quantisation method.
+_METHODS: dict[str, Capability] = {
+    "compressed-tensors": (7, 0),
+    "gptq": (7, 0),
+    "awq": (7, 5),
+    "fp8": (7, 5),
+    "gptq_marlin": (8, 0),
+    "awq_marlin": (8, 0),
+    "fbgemm_fp8": (8, 0),
+    "mxfp4": (8, 0),
+    "quark": (8, 0),
+    "modelopt": (8, 9),
+    "modelopt_fp4": (8, 9),
+    "modelopt_mixed": (8, 9),
+}
+# vLLM's kernels for compressed attention are Triton's, which want Ampere.
+_LATENT_ATTENTION: Capability = (8, 0)
+_FP8_CACHE: Capability = (8, 9)
+_BF16: Capability = (8, 0)
+
+
+def refusal(gpu: Gpu, architecture: Architecture, workload: Workload) -> str:
+    """Why the engine cannot run the model on these cards, or an empty string."""
+    least, what = max(_needs(architecture, workload))
+    if gpu.compute_capability < least:
+        return (
+            f"{what} needs compute capability {_words(least)}; {gpu.title} has "
+            f"{_words(gpu.compute_capability)}."
+        )
+    if workload.family is EngineFamily.VLLM:
+        return _indivisible(architecture, workload.gpus)
+    return ""
+
+
+def notes(gpu: Gpu, architecture: Architecture, workload: Workload) -> str:
+    """What to know about a card that the model runs on, or an empty string."""
+    if gpu.compute_capability >= _BF16 or architecture.dtype != "bfloat16":
+        return ""
+    if workload.family is EngineFamily.VLLM:
+        return "This card has no bfloat16, so vLLM runs in float16 (--dtype half)."
+    return ""
+
+
+def _needs(architecture: Architecture, workload: Workload) -> list[tuple[Capability, str]]:
+    name = "vLLM" if workload.family is EngineFamily.VLLM else "llama.cpp"
+    needs = [(_LEAST[workload.family], name)]
+    if workload.family is not EngineFamily.VLLM:
+        return needs
+    method = architecture.quant_method.lower()
+    if method in _METHODS:
+        needs.append((_METHODS[method], f"{method} under vLLM"))
+    if architecture.kv_lora_rank:
+        needs.append((_LATENT_ATTENTION, "Compressed attention (MLA) under vLLM"))
+    if workload.kv_type is KvType.FP8:
+        needs.append((_FP8_CACHE, "An fp8 KV cache under vLLM"))
+    return needs
+
+
+def _indivisible(architecture: Architecture, cards: int) -> str:
+    if not architecture.heads or architecture.heads % max(1, cards) == 0:
+        return ""
+    return f"vLLM cannot divide {architecture.heads} attention heads evenly over {cards} cards."
+
+
+def _words(capability: Capability) -> str:
+    return f"{capability[0]}.{capability[1]}"
