@@ -40,14 +40,21 @@ class _Look:
     architecture: Architecture
     variant: Variant
     workload: Workload
+    workloads: dict[tuple[int, int, bool], Workload] = field(default_factory=dict)
     needs: dict[Workload, int] = field(default_factory=dict)
     contexts: dict[tuple[Workload, int], int] = field(default_factory=dict)
+    speeds: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def on(self, gpu: Gpu, count: int, nodes: int) -> Workload:
         large = gpu.vram_bytes >= _LARGE_CARD and gpu.model != "a100"
         is_vllm = self.workload.family is EngineFamily.VLLM
-        tokens = _LARGE_STEP if large and is_vllm else self.workload.batched_tokens
-        return replace(self.workload, gpus=count, nodes=nodes, batched_tokens=tokens)
+        key = (count, nodes, large and is_vllm)
+        if key not in self.workloads:
+            tokens = _LARGE_STEP if large and is_vllm else self.workload.batched_tokens
+            self.workloads[key] = replace(
+                self.workload, gpus=count, nodes=nodes, batched_tokens=tokens
+            )
+        return self.workloads[key]
 
     def needed(self, workload: Workload) -> int:
         if workload not in self.needs:
@@ -61,6 +68,19 @@ class _Look:
                 self.architecture, self.variant, workload, bytes_left
             )
         return self.contexts[key]
+
+    def speed(self, gpu: Gpu, workload: Workload) -> float:
+        key = (gpu.bandwidth, workload.gpus)
+        if key not in self.speeds:
+            found = tokens_per_second(
+                self.architecture,
+                self.variant,
+                gpu.bandwidth,
+                workload.gpus,
+                family=workload.family,
+            )
+            self.speeds[key] = round(found, 1)
+        return self.speeds[key]
 
 
 def offers(
@@ -104,7 +124,8 @@ def _offer(look: _Look, gpu: Gpu, count: int, nodes: int) -> Offer:
     price = None if gpu.usd_per_hour is None else gpu.usd_per_hour * count * nodes
     refusal = rules.refusal(gpu, look.architecture, workload)
     fit = Fit.NO if refusal else _fit(needed, room)
-    offer = Offer(
+    fits = fit is not Fit.NO
+    return Offer(
         gpu=gpu,
         count=count,
         nodes=nodes,
@@ -113,18 +134,8 @@ def _offer(look: _Look, gpu: Gpu, count: int, nodes: int) -> Offer:
         headroom_bytes=room - needed,
         usd_per_hour=price,
         reason=refusal or _reason(look, gpu, workload, fit),
-    )
-    return offer if fit is Fit.NO else _with_limits(look, offer, gpu, workload, room)
-
-
-def _with_limits(look: _Look, offer: Offer, gpu: Gpu, workload: Workload, room: int) -> Offer:
-    speed = tokens_per_second(
-        look.architecture, look.variant, gpu.bandwidth, workload.gpus, family=workload.family
-    )
-    return replace(
-        offer,
-        largest_context=look.largest_context(workload, room),
-        tokens_per_second=round(speed, 1),
+        largest_context=look.largest_context(workload, room) if fits else None,
+        tokens_per_second=look.speed(gpu, workload) if fits else None,
     )
 
 
@@ -181,17 +192,20 @@ def _cpu_offer(look: _Look) -> Offer:
 def named_gpus(offers: Iterable[Offer], limit: int = 5) -> tuple[Offer, ...]:
     """The offers that an SDL names: one count, several models, cheapest first.
 
-    Those of the cheapest fitting offer that has cards free now (where that is
-    known), up to 2.5 times its price. The memory label is kept only where a
-    model comes in several sizes of which some do not fit: the chain matches it
+    The fewest cards among what costs up to 2.5 times the cheapest offer, since
+    cards on one node are the harder to get the more they are; then every model
+    up to 2.5 times the cheapest of those. Cards that are free now come before
+    others where that is known. The memory label is kept only where a model
+    comes in several sizes of which some do not fit: the chain matches it
     literally, so that each label costs bids.
     """
     everything = tuple(offer for offer in offers if offer.gpu is not None)
     fitting = sorted((offer for offer in everything if offer.fit is not Fit.NO), key=_order)
     if not fitting:
         return ()
-    free = [offer for offer in fitting if _is_free(offer)]
-    cheapest = (free or fitting)[0]
+    pool = [offer for offer in fitting if _is_free(offer)] or fitting
+    near = [offer for offer in pool if _costs_about(offer, pool[0])]
+    cheapest = min(near, key=lambda offer: (offer.nodes, offer.count, _order(offer)))
     beside = [offer for offer in fitting if _goes_with(offer, cheapest)]
     ordered = sorted(beside, key=lambda offer: (not _is_free(offer), _order(offer)))
     named = tuple(_one_a_model(ordered, everything))[:limit]
@@ -205,10 +219,12 @@ def _is_free(offer: Offer) -> bool:
 
 
 def _goes_with(offer: Offer, cheapest: Offer) -> bool:
-    if (offer.count, offer.nodes) != (cheapest.count, cheapest.nodes):
-        return False
-    if offer is cheapest:
-        return True
+    same_shape = (offer.count, offer.nodes) == (cheapest.count, cheapest.nodes)
+    return same_shape and _costs_about(offer, cheapest)
+
+
+def _costs_about(offer: Offer, cheapest: Offer) -> bool:
+    """Up to 2.5 times as much; where no price is known, another without one."""
     if offer.usd_per_hour is None or cheapest.usd_per_hour is None:
         return offer.usd_per_hour is cheapest.usd_per_hour
     return offer.usd_per_hour <= cheapest.usd_per_hour * _DEAREST

@@ -13,6 +13,14 @@ from wizard.registry.values import Architecture
 
 _Item = TypeVar("_Item", int, bool)
 
+_INDEXER = 128
+# Architectures with an indexer cache in ``llama_model::create_memory``, and
+# what they are called in a config.json.
+_SPARSE = frozenset(
+    {"deepseek32", "glm-dsa", "glm5-next", "hy_v4", "dots3note", "minimax-m3"}
+    | {"deepseek_v32", "glm_moe_dsa", "glm5_next", "minimax_m3"}
+)
+
 
 @dataclass(frozen=True)
 class KvLayer:
@@ -59,6 +67,15 @@ def _kv_layer(architecture: Architecture, index: int) -> KvLayer:
 
 def _at(items: tuple[_Item, ...], index: int, default: _Item) -> _Item:
     return items[index] if index < len(items) else default
+
+
+def indexer_elements(architecture: Architecture) -> int:
+    """Elements a token of a sparse attention's indexer in each layer, 0 for most models.
+
+    One key head of 128 (``index_head_dim`` of DeepSeek-V3.2, GLM-5 and those
+    after them). Where only some layers have one, all are counted.
+    """
+    return _INDEXER if architecture.name in _SPARSE else 0
 
 
 def recurrent_layers(architecture: Architecture) -> tuple[int, ...]:

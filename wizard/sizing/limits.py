@@ -27,15 +27,29 @@ def needed_bytes(architecture: Architecture, variant: Variant, workload: Workloa
     return llama_cpp.needed(architecture, variant, workload)
 
 
-def _largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
-    """The largest number in the range that fits, one less than ``low`` where none does."""
-    while low <= high:
-        middle = (low + high) // 2
-        if fits(middle):
-            low = middle + 1
+def _largest(low: int, high: int, need: Callable[[int], int], budget_bytes: int) -> int:
+    """The largest number in the range that fits, one less than ``low`` where none does.
+
+    Needs grow almost in proportion, so a guess between the ends by their needs
+    is nearly always right; every other one halves the range, for the rest.
+    """
+    need_high = need(high)
+    if need_high <= budget_bytes:
+        return high
+    need_low = need(low)
+    if need_low > budget_bytes:
+        return low - 1
+    halve = False
+    while high - low > 1:
+        share = 0.5 if halve else (budget_bytes - need_low) / (need_high - need_low)
+        middle = min(high - 1, max(low + 1, low + int((high - low) * share)))
+        found = need(middle)
+        if found <= budget_bytes:
+            low, need_low = middle, found
         else:
-            high = middle - 1
-    return high
+            high, need_high = middle, found
+        halve = not halve and found <= budget_bytes and high - low > 2
+    return low
 
 
 def largest_context(
@@ -47,14 +61,17 @@ def largest_context(
     ``budget_bytes`` is one card's, see `budget`, or RAM for CPU only.
     """
 
-    def fits(context: int) -> bool:
+    def need(context: int) -> int:
         asked = replace(workload, context_length=context)
-        return needed_bytes(architecture, variant, asked) <= budget_bytes
+        return needed_bytes(architecture, variant, asked)
 
     longest = architecture.context_length
-    if fits(longest):
+    if need(longest) <= budget_bytes:
         return longest
-    return STEP * _largest(1, longest // STEP, lambda steps: fits(steps * STEP))
+    if longest < STEP:
+        return 0
+    steps = _largest(1, longest // STEP, lambda steps: need(steps * STEP), budget_bytes)
+    return STEP * steps
 
 
 def most_slots(
@@ -65,11 +82,10 @@ def most_slots(
     Under vLLM slots only cost what a recurrent state takes.
     """
 
-    def fits(slots: int) -> bool:
-        asked = replace(workload, slots=slots)
-        return needed_bytes(architecture, variant, asked) <= budget_bytes
+    def need(slots: int) -> int:
+        return needed_bytes(architecture, variant, replace(workload, slots=slots))
 
-    return _largest(1, LARGEST_SLOTS, fits)
+    return _largest(1, LARGEST_SLOTS, need, budget_bytes)
 
 
 def smallest_budget(architecture: Architecture, variant: Variant, workload: Workload) -> int:

@@ -24,6 +24,8 @@ RUNTIME = 500 * MIB
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
 # cards (``GGML_SCHED_MAX_COPIES``).
 _COPIES = 4
+_CHECKPOINTS = 32
+_CHECKPOINT_STEP = 8192
 
 
 def padded(cells: int) -> int:
@@ -77,9 +79,11 @@ def _cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tup
     """
     found = layers.kv_layers(architecture)
     widest = max((layer.values for layer in found), default=0)
+    indexer = row_bytes(layers.indexer_elements(architecture), workload.kv_type)
     return {
         layer.index: (
             row_bytes(layer.keys, workload.kv_type)
+            + indexer
             + row_bytes(
                 layer.values if workload.flash_attention or layer.is_latent else widest,
                 workload.kv_type,
@@ -157,14 +161,14 @@ def _scratch(architecture: Architecture, workload: Workload) -> int:
 
 
 def _masks(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of the attention masks: F32, and an F16 copy for flash attention."""
+    """Bytes of the attention masks, 16-bit with flash attention (``build_kq_mask``)."""
+    width = 2 if workload.flash_attention else 4
     if not architecture.causal:
-        return 4 * workload.ubatch * workload.ubatch
+        return width * workload.ubatch * workload.ubatch
     span = cells(architecture, workload)
     spanned = span.full_mask + (span.sliding_mask if any(architecture.sliding_layers) else 0)
     copies = _COPIES if workload.gpus > 1 else 1
-    width = 4 * copies + (2 if workload.flash_attention else 0)
-    return width * workload.ubatch * spanned
+    return width * copies * workload.ubatch * spanned
 
 
 def _compute_bytes(architecture: Architecture, workload: Workload) -> int:
@@ -209,7 +213,24 @@ def needed(architecture: Architecture, variant: Variant, workload: Workload) -> 
     found = _sum(architecture, variant, workload)
     if workload.gpus:
         return found.largest
-    return host.llama_cpp_host(architecture, variant, workload, found.largest)
+    return _host(architecture, variant, workload, found)
+
+
+def _host(architecture: Architecture, variant: Variant, workload: Workload, found: _Sum) -> int:
+    """RAM; for CPU only with all buffers, and always with the checkpoints of slots.
+
+    What a slot cannot roll back (sliding caches, recurrent states) is copied to
+    RAM every 8,192 tokens, 32 copies at most (``n_ctx_checkpoints``,
+    ``checkpoint_min_step`` of llama-server).
+    """
+    cards = _cards(architecture, variant, workload.gpus, workload.kv_type, workload.flash_attention)
+    window = min(padded(architecture.sliding_window), padded(workload.context_length))
+    one = sum(card.sliding_cell * window + card.state for card in cards)
+    copies = min(_CHECKPOINTS, 1 + workload.context_length // _CHECKPOINT_STEP)
+    buffers = 0 if workload.gpus else found.largest
+    return host.llama_cpp_host(
+        architecture, variant, workload, buffers + one * copies * workload.slots
+    )
 
 
 def estimate(architecture: Architecture, variant: Variant, workload: Workload) -> MemoryEstimate:
@@ -222,9 +243,7 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         compute=found.compute,
         projector=found.projector,
         runtime=found.runtime,
-        host=host.llama_cpp_host(
-            architecture, variant, workload, 0 if workload.gpus else found.largest
-        ),
+        host=_host(architecture, variant, workload, found),
         disk=host.disk(variant),
         largest_gpu=found.largest if workload.gpus else 0,
         parts=_parts(architecture, variant, workload, found),
@@ -265,19 +284,25 @@ def _kv_words(architecture: Architecture, workload: Workload) -> str:
     slots = plural(workload.slots, "slot")
     sentences = []
     if full:
+        words = _layer_words(architecture, full, workload)
         sentences.append(
-            f"{_layer_words(full, workload)} × {span.full:,} cells, so that each of {slots} has "
-            f"its {workload.context_length:,} tokens"
+            f"{words} × {span.full:,} cells, so that each of {slots} has its "
+            f"{workload.context_length:,} tokens"
         )
     if sliding:
+        words = _layer_words(architecture, sliding, workload)
         sentences.append(
-            f"{_layer_words(sliding, workload)} × {span.sliding:,} cells, a window of "
-            f"{architecture.sliding_window:,} tokens and a step of {workload.ubatch} for {slots}"
+            f"{words} × {span.sliding:,} cells, a window of {architecture.sliding_window:,} "
+            f"tokens and a step of {workload.ubatch} for {slots}"
         )
     return "; ".join(sentences)
 
 
-def _layer_words(found: tuple[layers.KvLayer, ...], workload: Workload) -> str:
+def _layer_words(
+    architecture: Architecture, found: tuple[layers.KvLayer, ...], workload: Workload
+) -> str:
+    extra = layers.indexer_elements(architecture)
+    indexer = f" and {extra} of the indexer" if extra else ""
     each = _BITS.get(workload.kv_type, "34/32 bytes")
     sizes = {(layer.heads, layer.keys, layer.values, layer.is_latent) for layer in found}
     count = plural(len(found), "layer")
@@ -286,7 +311,7 @@ def _layer_words(found: tuple[layers.KvLayer, ...], workload: Workload) -> str:
         return f"{count} with {elements:,} elements a token together × {each}"
     heads, keys, values, is_latent = sizes.pop()
     if is_latent:
-        return f"{count} × {keys} compressed elements × {each}"
+        return f"{count} × {keys} compressed elements{indexer} × {each}"
     return f"{count} × {heads} KV heads × ({keys // heads} + {values // heads}) × {each}"
 
 

@@ -43,9 +43,12 @@ def _groups(
 ) -> tuple[_Group, ...]:
     """Kinds of layers that one card holds; the fullest stage of the pipeline."""
     each = 2 if kv_type is KvType.F16 else 1
+    # The indexer's keys are fp8 with a 32-bit scale for each 128 (``DeepseekV32IndexerCache``).
+    elements = layers.indexer_elements(architecture)
+    indexer = elements + 4 * -(-elements // 128)
     counts: dict[tuple[int, int], int] = {}
     for layer in layers.kv_layers(architecture):
-        kind = (_token_bytes(layer, gpus) * each, layer.window)
+        kind = (_token_bytes(layer, gpus) * each + indexer, layer.window)
         counts[kind] = counts.get(kind, 0) + 1
     return tuple(
         _Group(-(-count // nodes), token, window) for (token, window), count in counts.items()
