@@ -26,27 +26,43 @@ _CADDYFILE = """\
 {{
   admin off
   auto_https off
-  persist_config off
 }}
 :{port} {{
-  @alive path /healthz
-  respond @alive ok 200
+  @preflight method OPTIONS
   @refused not expression `{{env.API_KEY}} != '' && ({{http.request.header.Authorization}} == \
 'Bearer ' + {{env.API_KEY}} || {{http.request.header.X-Api-Key}} == {{env.API_KEY}})`
   @closed path {closed}
-  route {{
-    header @refused WWW-Authenticate Bearer
+  handle /healthz {{
+    respond ok 200
+  }}
+  handle @preflight {{
+    header Access-Control-Allow-Origin *
+    header Access-Control-Allow-Methods "GET, POST, OPTIONS"
+    header Access-Control-Allow-Headers "Authorization, Content-Type, X-Api-Key"
+    header Access-Control-Max-Age 86400
+    respond 204
+  }}
+  handle @refused {{
+    header Access-Control-Allow-Origin *
     header Content-Type application/json
-    respond @refused `{{"error":"send your key as Authorization: Bearer <key>"}}` 401
-    respond @closed `{{"error":"this endpoint serves its model and changes nothing"}}` 403
-    header -Content-Type
+    header WWW-Authenticate Bearer
+    respond `{{"error":"send your key as Authorization: Bearer <key>"}}` 401
+  }}
+  handle @closed {{
+    header Content-Type application/json
+    respond `{{"error":"this endpoint serves its model and changes nothing"}}` 403
+  }}
+  handle {{
     reverse_proxy {service}:{upstream} {{
       flush_interval -1
       lb_try_duration 5s
       header_up Host localhost:{upstream}
       header_up Authorization "Bearer {{env.API_KEY}}"
       header_up -X-Api-Key
+      header_up -Origin
+      header_down Access-Control-Allow-Origin *
       transport http {{
+        compression off
         dial_timeout 5s
         response_header_timeout 1h
         read_timeout 1h
@@ -55,6 +71,7 @@ _CADDYFILE = """\
     }}
   }}
   handle_errors {{
+    header Access-Control-Allow-Origin *
     header Content-Type application/json
     header Retry-After 30
     respond `{{"error":"the model is still being downloaded or loaded"}}` 503

@@ -36,11 +36,11 @@ START_SCRIPT = Text(
 
 # What changes models is closed, even with the key: the endpoint serves one model.
 CLOSED = (
-    "/api/pull",
-    "/api/push",
-    "/api/create",
-    "/api/copy",
-    "/api/delete",
+    "/api/pull*",
+    "/api/push*",
+    "/api/create*",
+    "/api/copy*",
+    "/api/delete*",
     "/api/blobs/*",
 )
 
