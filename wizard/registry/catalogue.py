@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from wizard.registry import catalogue_store as store
 from wizard.registry.catalogue_store import Record
@@ -49,9 +50,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The whole snapshot. ``as_of`` is the older of the two registries' days."""
+    """The whole snapshot, with the day that each registry's part tells about."""
 
-    as_of: datetime
+    days: dict[Source, datetime]
     entries: tuple[Entry, ...]
     by_name: dict[tuple[Source, str], Record]
     architectures: Record
@@ -72,8 +73,13 @@ def _entry(source: Source, record: Record, rank: int) -> Entry:
 
 
 def _entries(source: Source, records: Iterable[Record]) -> list[Entry]:
-    ordered = sorted(records, key=lambda record: (-record.get("downloads", 0), record["repo"]))
+    ordered = sorted(records, key=lambda record: (-_standing(record), record["repo"]))
     return [_entry(source, record, rank) for rank, record in enumerate(ordered)]
+
+
+def _standing(record: Record) -> int:
+    """Downloads; where they are unknown, an estimate that orders lists and is never shown."""
+    return int(record.get("downloads") or record.get("standing", 0))
 
 
 @lru_cache(maxsize=1)
@@ -84,21 +90,25 @@ def load(directory: Path = store.DIRECTORY) -> Catalogue:
         entry for source, file in files.items() for entry in _entries(source, file["models"])
     ]
     return Catalogue(
-        as_of=min(datetime.fromisoformat(file["as_of"]) for file in files.values()),
+        days={source: datetime.fromisoformat(file["as_of"]) for source, file in files.items()},
         entries=tuple(sorted(entries, key=lambda entry: entry.rank)),
         by_name={(item.source, item.record["repo"].lower()): item.record for item in entries},
         architectures=store.read_file(directory / "architectures.json.gz")["architectures"],
     )
 
 
-def as_of() -> datetime:
-    """The day that the snapshot tells about."""
-    return load().as_of
+def as_of(source: Source | None = None) -> datetime:
+    """The day that a registry's part tells about; without one, the older of them."""
+    days = load().days
+    return days[source] if source else min(days.values())
 
 
 def popular(limit: int = PAGE_SIZE) -> tuple[Model, ...]:
-    """The most downloaded models that can be run, both registries by turns."""
-    servable = (entry for entry in load().entries if "variants" in entry.record)
+    """The most downloaded models that can be run, both registries by turns.
+
+    Embedding models are left to the search: they would fill the first page.
+    """
+    servable = (entry for entry in load().entries if _is_shown_first(entry.record))
     return tuple(_model(entry) for entry, _ in zip(servable, range(limit), strict=False))
 
 
@@ -115,7 +125,7 @@ def search(query: SearchQuery) -> SearchPage:
         has_next=end < len(found),
         total=len(found),
         origin=Origin.CATALOGUE,
-        as_of=known.as_of,
+        as_of=as_of(query.source),
     )
 
 
@@ -127,7 +137,7 @@ def knows(ref: ModelRef) -> bool:
 def peek(ref: ModelRef) -> Model | None:
     """A model's facts without its variants; None where the snapshot lacks it."""
     record = _record(ref)
-    return store.model_from(record, ref.source, load().as_of) if record else None
+    return store.model_from(record, ref.source, as_of(ref.source)) if record else None
 
 
 def find(ref: ModelRef) -> Model:
@@ -140,7 +150,7 @@ def find(ref: ModelRef) -> Model:
     if record is None:
         raise ModelNotFound(f"The catalogue does not know {ref.repo}.")
     _refuse_without_weights(ref, record)
-    model = store.model_from(record, ref.source, load().as_of, with_variants=True)
+    model = store.model_from(record, ref.source, as_of(ref.source), with_variants=True)
     spelled = replace(model.ref, tag=ref.tag, file=ref.file, revision=ref.revision)
     return replace(model, ref=spelled)
 
@@ -156,7 +166,11 @@ def architecture(model: Model, variant: Variant) -> Architecture:
         return derive(model, variant)
     known = store.architecture_from(record)
     length = variant.context_length or model.context_length or known.context_length
-    return replace(known, context_length=min(length, known.context_length) or length)
+    return replace(known, context_length=length)
+
+
+def _is_shown_first(record: Record) -> bool:
+    return "variants" in record and record.get("task") != "feature-extraction"
 
 
 def _record(ref: ModelRef) -> Record | None:
@@ -164,7 +178,8 @@ def _record(ref: ModelRef) -> Record | None:
 
 
 def _refuse_without_weights(ref: ModelRef, record: Record) -> None:
-    if ref.tag in record.get("cloud", ()):
+    is_cloud = ref.source is Source.OLLAMA and ref.tag.lower().endswith("cloud")
+    if is_cloud or ref.tag in record.get("cloud", ()):
         raise CloudOnly(f"{ref} has no weights: it runs in Ollama's cloud only.")
     if ref.tag in record.get("mlx", ()):
         raise MlxOnly(f"{ref} holds tensors for Apple's MLX, not GGUF.")
@@ -173,15 +188,28 @@ def _refuse_without_weights(ref: ModelRef, record: Record) -> None:
 
 
 def _architecture_key(model: Model, variant: Variant) -> str:
-    """The variant's own key, else any of its model's, else its base model's."""
+    """The variant's own key, else that of its nearest neighbour, else its base model's."""
     record = _record(model.ref)
     rows = record.get("variants", []) if record else []
     for row in rows:
-        if row[0] == variant.name and store.architecture_key(row):
+        if row[0] == variant.name:
             return store.architecture_key(row)
     if model.ref.source is Source.HUGGING_FACE:
         return _any_key(rows) or _base_key(model)
-    return ""
+    return _nearest_key(rows, variant)
+
+
+def _nearest_key(rows: list[list[Any]], variant: Variant) -> str:
+    """An Ollama tag's sibling of the same size label, or of about as many parameters."""
+    label = variant.name.partition("-")[0]
+    same = [row for row in rows if label and row[0].partition("-")[0] == label]
+    wanted = variant.parameters or 0
+    near = [row for row in rows if abs((_parameters(row) or 0) - wanted) < 0.1 * wanted]
+    return _any_key(same) or _any_key(near)
+
+
+def _parameters(row: list[Any]) -> int | None:
+    return store.variant_from(row).parameters
 
 
 def _base_key(model: Model) -> str:
@@ -189,12 +217,12 @@ def _base_key(model: Model) -> str:
     return _any_key(base.get("variants", [])) if base else ""
 
 
-def _any_key(rows: list[list[object]]) -> str:
+def _any_key(rows: list[list[Any]]) -> str:
     return next(filter(None, map(store.architecture_key, rows)), "")
 
 
 def _model(entry: Entry) -> Model:
-    return store.model_from(entry.record, entry.source, load().as_of)
+    return store.model_from(entry.record, entry.source, as_of(entry.source))
 
 
 def _matches(entry: Entry, query: SearchQuery) -> bool:
@@ -254,5 +282,5 @@ def _recent_downloads(record: Record) -> int:
     updated = record.get("updated")
     if not updated:
         return 0
-    age = load().as_of - datetime.fromisoformat(updated).replace(tzinfo=UTC)
+    age = as_of() - datetime.fromisoformat(updated).replace(tzinfo=UTC)
     return int(record.get("downloads", 0) // (1 + max(age.days, 0) // 30))
