@@ -17,7 +17,16 @@ from typing import Any, NoReturn
 from inference.errors import SettingsError
 from inference.settings_table import TABLE, Setting
 
-__all__ = ["TABLE", "Setting", "Settings", "add_flags", "from_flags", "load", "markdown_table"]
+__all__ = [
+    "TABLE",
+    "FlagParser",
+    "Setting",
+    "Settings",
+    "add_flags",
+    "from_flags",
+    "load",
+    "markdown_table",
+]
 
 LARGEST_SECRET_FILE = 64 << 10
 
@@ -73,12 +82,18 @@ class Settings:
         return self.models[0] if self.models else ""
 
 
-class _Parser(argparse.ArgumentParser):
+class FlagParser(argparse.ArgumentParser):
+    """A parser whose errors are sentences; a mistyped flag's value is not repeated."""
+
     def error(self, message: str) -> NoReturn:
+        what, colon, words = message.partition(": ")
+        if what == "unrecognized arguments":
+            flags = (word.partition("=")[0] for word in words.split() if word.startswith("-"))
+            message = f"{what}{colon}{' '.join(flags) or 'see what is not a flag'}"
         raise SettingsError(f"{message[:1].upper()}{message[1:]}.", next_step="See --help.")
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
+def add_flags(parser: argparse._ActionsContainer) -> None:
     """Add a flag for every setting, and ``--name-file`` for every secret."""
     for setting in TABLE:
         options: dict[str, Any] = {"action": "append"} if setting.many else {}
@@ -104,7 +119,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, serving: bool = Tru
     ``serving`` says whether a server is to be started, for which a model and,
     beyond loopback, a key are needed. Raises SettingsError with a sentence.
     """
-    parser = _Parser(prog="python -m inference", allow_abbrev=False, add_help=False)
+    parser = FlagParser(prog="python -m inference", allow_abbrev=False, add_help=False)
     add_flags(parser)
     return from_flags(vars(parser.parse_args(list(argv))), environ, serving=serving)
 

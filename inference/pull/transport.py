@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from inference.pull.limits import Limits
 from inference.pull.refusals import TRANSIENT, Transient, refusal, retry_after
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 REDIRECTS = (301, 302, 303, 307, 308)
 NETWORK_FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError, OSError)
 
@@ -134,7 +136,9 @@ class Transport:
         asked = error.wait if isinstance(error, Transient) else None
         backoff = min(self.limits.longest_wait, self.limits.first_wait * 2 ** (failures - 1))
         jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
-        await asyncio.sleep(asked if asked is not None else backoff * jitter)
+        pause = asked if asked is not None else backoff * jitter
+        log.warning("%s: %s; trying again in %.1f s", name, error or type(error).__name__, pause)
+        await asyncio.sleep(pause)
 
     def is_hub(self, url: str) -> bool:
         return origin(url) == self._hub

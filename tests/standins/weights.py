@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json as jsonlib
-import random
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +32,7 @@ HUB_HEADERS = {"X-Repo-Commit": COMMIT}
 def gguf(size: int, seed: int = 0) -> bytes:
     """A file that begins as a GGUF without keys and tensors; random bytes follow."""
     head = b"GGUF" + struct.pack("<IQQ", 3, 0, 0)
-    return head + random.Random(seed).randbytes(size - len(head))
+    return head + hashlib.shake_128(str(seed).encode()).digest(size - len(head))
 
 
 @dataclass(frozen=True)
