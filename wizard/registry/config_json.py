@@ -76,7 +76,7 @@ class _Config:
         layers, embedding = self.layers(), self.required("embedding")
         heads, vocab, context = self.number("heads"), self.number("vocab"), self.number("context")
         pattern = config_layers.read(self.text, layers)
-        if not heads and not all(pattern.recurrent):
+        if not heads and any(pattern.attends):
             raise self.missing("heads")
         key_length, value_length = self.head_sizes(embedding, heads)
         return Architecture(

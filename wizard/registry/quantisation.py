@@ -26,6 +26,7 @@ _TABLE = {
         16, "Unquantised 16-bit weights as trained: the original quality, the most memory."
     ),
     "Q8_0": _Quantisation(8.5, "8 bits: hardly told apart from the original, half its memory."),
+    "Q8_K_XL": _Quantisation(9.5, "8 bits, some layers at 16: not told apart from the original."),
     "Q6_K": _Quantisation(6.56, "6 bits: very close to the original."),
     "Q6_K_L": _Quantisation(6.7, "6 bits with 8-bit embeddings: very close to the original."),
     "Q5_K_M": _Quantisation(5.69, "5 bits: a small loss, for when there is memory to spare."),
@@ -123,4 +124,5 @@ def describe(name: str) -> str:
 
 def _known(name: str) -> _Quantisation | None:
     short = plain(name)
-    return _TABLE.get(short) or _TABLE.get(re.sub(r"_(XXL|XL|L|M|S|[0-9]_[0-9])\Z", "", short))
+    family = re.sub(r"_(XXL|XL|L|M|S|[0-9]_[0-9])\Z", "", short)
+    return _TABLE.get(short) or _TABLE.get(family) or _TABLE.get(f"{family}_M")

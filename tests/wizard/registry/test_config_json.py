@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.standins.huggingface_models import GPT_OSS_CONFIG, LLAMA_70B_CONFIG, QWEN3_CONFIG
+from wizard.registry import config_json
+from wizard.registry.errors import UnreadableHeader
+
+PLAIN: dict[str, Any] = {
+    "model_type": "llama",
+    "num_hidden_layers": 4,
+    "hidden_size": 64,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 100,
+    "max_position_embeddings": 1000,
+}
+
+
+def test_it_works() -> None:
+    found = config_json.architecture(QWEN3_CONFIG)
+    assert (found.layers, found.kv_heads, found.key_length) == (36, (8,) * 36, 128)
+    assert (found.context_length, found.vocab_size, found.dtype) == (40_960, 151_936, "bfloat16")
+    assert found.hf_architectures == ("Qwen3ForCausalLM",)
+    assert found.exact
+    assert not found.tied_embeddings
+
+
+def test_a_head_s_length_follows_from_the_sizes() -> None:
+    assert config_json.architecture(LLAMA_70B_CONFIG).key_length == 128
+
+
+def test_listed_sliding_layers_and_the_quantisation() -> None:
+    found = config_json.architecture(GPT_OSS_CONFIG)
+    assert (found.sliding_window, sum(found.sliding_layers)) == (128, 18)
+    assert (found.quant_method, found.experts, found.experts_used) == ("mxfp4", 128, 4)
+
+
+def test_a_vision_model_nests_its_text_config() -> None:
+    nested = {
+        "architectures": ["Qwen3VLForConditionalGeneration"],
+        "model_type": "qwen3_vl",
+        "text_config": {**PLAIN, "tie_word_embeddings": True},
+        "vision_config": {"hidden_size": 9},
+        "auto_map": {"AutoConfig": "x.Y"},
+    }
+    found = config_json.architecture(nested)
+    assert (found.layers, found.embedding_length, found.tied_embeddings) == (4, 64, True)
+    assert (found.custom_code, found.hf_architectures) == (
+        True,
+        ("Qwen3VLForConditionalGeneration",),
+    )
+
+
+def test_an_omni_model_nests_twice() -> None:
+    nested = {"thinker_config": {"text_config": PLAIN}, "model_type": "omni"}
+    assert config_json.architecture(nested).layers == 4
+
+
+def test_latent_attention() -> None:
+    mla = {"kv_lora_rank": 512, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "v_head_dim": 96}
+    found = config_json.architecture({**PLAIN, "model_type": "deepseek_v3", **mla})
+    assert (found.kv_lora_rank, found.rope_dimension) == (512, 64)
+    assert (found.key_length, found.value_length) == (192, 96)
+
+
+def test_qwen_tells_a_window_that_it_does_not_use() -> None:
+    config = {**PLAIN, "model_type": "qwen2", "sliding_window": 32, "use_sliding_window": False}
+    found = config_json.architecture(config)
+    assert (found.sliding_window, found.sliding_layers, found.exact) == (0, (), True)
+
+
+def test_mistral_slides_in_every_layer() -> None:
+    found = config_json.architecture({**PLAIN, "model_type": "mistral", "sliding_window": 32})
+    assert found.sliding_layers == (True,) * 4
+
+
+def test_a_period_by_the_family_or_by_the_config() -> None:
+    gemma2 = config_json.architecture({**PLAIN, "model_type": "gemma2", "sliding_window": 32})
+    assert gemma2.sliding_layers == (True, False, True, False)
+    told = {"model_type": "cohere2", "sliding_window": 32, "sliding_window_pattern": 4}
+    assert config_json.architecture({**PLAIN, **told}).sliding_layers == (True, True, True, False)
+
+
+def test_a_stray_window_makes_the_estimate_rough() -> None:
+    found = config_json.architecture({**PLAIN, "model_type": "new_thing", "sliding_window": 32})
+    assert (found.sliding_layers, found.exact) == ((), False)
+
+
+def test_gemma4_s_global_layers_are_wider() -> None:
+    config = {
+        **PLAIN,
+        "model_type": "gemma4_text",
+        "head_dim": 256,
+        "global_head_dim": 512,
+        "num_global_key_value_heads": 1,
+        "sliding_window": 1024,
+        "layer_types": ["sliding_attention"] * 3 + ["full_attention"],
+        "num_kv_shared_layers": 2,
+    }
+    found = config_json.architecture(config)
+    assert found.kv_heads == (2, 2, 2, 1)
+    assert (found.key_length, found.key_length_swa, found.shared_kv_layers) == (512, 256, 2)
+
+
+def test_gated_deltanet_layers() -> None:
+    config = {
+        **PLAIN,
+        "model_type": "qwen3_next",
+        "full_attention_interval": 4,
+        "linear_num_value_heads": 32,
+        "linear_value_head_dim": 128,
+        "linear_num_key_heads": 16,
+        "linear_key_head_dim": 128,
+        "linear_conv_kernel_dim": 4,
+    }
+    found = config_json.architecture(config)
+    assert found.recurrent_layers == (True, True, True, False)
+    assert found.kv_heads == (0, 0, 0, 2)
+    assert (found.ssm_inner_size, found.ssm_group_count) == (4096, 16)
+
+
+def test_nemotron_h_tells_its_layers_by_letters() -> None:
+    config = {
+        **{key: value for key, value in PLAIN.items() if key != "num_hidden_layers"},
+        "model_type": "nemotron_h",
+        "hybrid_override_pattern": "ME*-",
+        "mamba_num_heads": 64,
+        "mamba_head_dim": 64,
+        "ssm_state_size": 128,
+        "n_groups": 8,
+        "conv_kernel": 4,
+    }
+    found = config_json.architecture(config)
+    assert found.recurrent_layers == (True, False, False, False)
+    assert found.kv_heads == (0, 0, 2, 0)
+    assert (found.ssm_inner_size, found.ssm_state_size) == (4096, 128)
+
+
+def test_kimi_counts_its_layers_from_one() -> None:
+    linear = {"full_attn_layers": [4], "num_heads": 32, "head_dim": 128}
+    config = {**PLAIN, "model_type": "kimi_linear", "linear_attn_config": linear}
+    assert config_json.architecture(config).recurrent_layers == (True, True, True, False)
+
+
+def test_jamba_s_period() -> None:
+    period = {"attn_layer_period": 4, "attn_layer_offset": 1}
+    found = config_json.architecture({**PLAIN, "model_type": "jamba", **period})
+    assert found.recurrent_layers == (True, False, True, True)
+
+
+def test_mamba_needs_no_heads() -> None:
+    config = {"model_type": "mamba", "num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 5}
+    found = config_json.architecture(config)
+    assert (found.kv_heads, found.recurrent_layers) == ((0, 0), (True, True))
+
+
+def test_a_hybrid_that_hides_its_layers_is_rough() -> None:
+    assert not config_json.architecture({**PLAIN, "model_type": "nemotron_h"}).exact
+
+
+def test_nemotron_nas_tells_heads_for_each_block() -> None:
+    blocks = [{"attention": {"n_heads_in_group": 2}}, {"attention": {"no_op": True}}] * 2
+    found = config_json.architecture({**PLAIN, "block_configs": blocks})
+    assert found.kv_heads == (2, 0, 2, 0)
+
+
+def test_old_names_of_the_same_facts() -> None:
+    config = {"model_type": "gpt2", "n_layer": 2, "n_embd": 64, "n_head": 4, "n_positions": 1024}
+    found = config_json.architecture({**config, "vocab_size": 100})
+    assert (found.layers, found.kv_heads, found.context_length) == (2, (4, 4), 1024)
+    assert found.tied_embeddings
+
+
+def test_encoders_are_not_causal() -> None:
+    for name in ("bert", "xlm-roberta", "modernbert", "nomic_bert", "distilbert"):
+        assert not config_json.architecture({**PLAIN, "model_type": name}).causal
+    assert config_json.architecture(PLAIN).causal
+
+
+def test_missing_facts_make_it_rough() -> None:
+    for key in ("vocab_size", "max_position_embeddings"):
+        config = {name: value for name, value in PLAIN.items() if name != key}
+        assert not config_json.architecture(config).exact
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"num_hidden_layers": None}, "num_hidden_layers"),
+        ({"num_hidden_layers": "many"}, "num_hidden_layers"),
+        ({"num_hidden_layers": 10**9}, "claims 1000000000 layers"),
+        ({"num_hidden_layers": -1}, "num_hidden_layers"),
+        ({"num_hidden_layers": float("inf")}, "num_hidden_layers"),
+        ({"hidden_size": 0}, "hidden_size"),
+        ({"num_attention_heads": 0}, "num_attention_heads"),
+        ({"vocab_size": 10**30}, "vocab_size"),
+    ],
+)
+def test_nonsense_is_refused(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UnreadableHeader, match=sentence):
+        config_json.architecture({**PLAIN, **change})
+
+
+_LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+_JSON = (
+    _LEAF | st.lists(_LEAF, max_size=5) | st.dictionaries(st.text(max_size=8), _LEAF, max_size=3)
+)
+_KEYS = st.sampled_from(
+    (
+        *PLAIN,
+        "architectures",
+        "attn_layer_period",
+        "block_configs",
+        "head_dim",
+        "hybrid_layer_pattern",
+        "hybrid_override_pattern",
+        "intermediate_size",
+        "kv_lora_rank",
+        "layer_types",
+        "linear_attn_config",
+        "num_kv_shared_layers",
+        "partial_rotary_factor",
+        "quantization_config",
+        "sliding_window",
+        "text_config",
+        "tie_word_embeddings",
+        "torch_dtype",
+    )
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(_KEYS, _JSON, max_size=6))
+def test_any_config_is_read_or_refused(change: dict[str, Any]) -> None:
+    try:
+        found = config_json.architecture({**PLAIN, **change})
+    except UnreadableHeader as error:
+        assert str(error)
+    else:
+        assert len(found.kv_heads) == found.layers
+        assert len(found.sliding_layers) in (0, found.layers)
+        assert len(found.recurrent_layers) in (0, found.layers)
