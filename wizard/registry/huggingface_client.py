@@ -37,6 +37,15 @@ from wizard.registry.errors import (
 NAME = "Hugging Face"
 MAX_CONFIG = 4 << 20
 MAX_INDEX = 24 << 20
+_FIELDS = {
+    "downloads": int,
+    "library_name": str,
+    "likes": int,
+    "pipeline_tag": str,
+    "sha": str,
+    "siblings": list,
+    "tags": list,
+}
 _REPO = re.compile(r"[A-Za-z0-9._-]{1,96}/[A-Za-z0-9._-]{1,96}\Z")
 
 # Or huggingface-hub asks huggingface.co which tool it runs in, whatever the endpoint is:
@@ -48,13 +57,13 @@ set_client_factory(lambda: http.client(NAME))
 def model_info(repo: str, revision: str = "") -> ModelInfo:
     """A repository's facts with every file's bytes; renames are followed."""
     with _translated(repo):
-        return _api().model_info(repo, revision=revision or None, files_metadata=True)
+        return _checked(_api().model_info(repo, revision=revision or None, files_metadata=True))
 
 
 def list_models(**query: Any) -> list[ModelInfo]:
     """``HfApi.list_models``, read whole; ``limit`` must be given."""
     with _translated("the search"):
-        return list(_api().list_models(**query))
+        return [_checked(info) for info in _api().list_models(**query)]
 
 
 def read_json(repo: str, revision: str, path: str, limit: int = MAX_CONFIG) -> Any:
@@ -152,6 +161,18 @@ def _translated(repo: str) -> Iterator[None]:
         raise RegistryError(f"{NAME} led the request nowhere.") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RegistryError(f"{NAME} sent an answer that cannot be read.") from error
+
+
+def _checked(info: ModelInfo) -> ModelInfo:
+    """Refuse facts of other types than huggingface-hub says but does not check."""
+    for field, kind in _FIELDS.items():
+        if not isinstance(getattr(info, field), kind | None):
+            raise TypeError(f"{field} is no {kind.__name__}")
+    counts = info.safetensors.parameters if info.safetensors else {}
+    texts = [info.id, *(info.tags or ()), *(file.rfilename for file in info.siblings or ())]
+    if not isinstance(counts, dict) or not all(isinstance(text, str) for text in texts):
+        raise TypeError("a name is no text")
+    return info
 
 
 def _refused(repo: str, response: httpx2.Response) -> RegistryError:
