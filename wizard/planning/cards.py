@@ -57,12 +57,14 @@ class Lookout:
         )
 
     def cheapest_price(self, context: int) -> float | None:
-        """USD per hour of the cheapest offer that fits and is wanted; None where none does."""
-        fitting = [offer for offer in self.wanted(self.offers(context)) if offer.fit is not Fit.NO]
-        if not fitting:
+        """USD per hour of what would be taken at this context; None where nothing fits."""
+        wanted = self.wanted(self.offers(context))
+        taken = [offer for offer in wanted if offer.fit is not Fit.NO]
+        if not self.is_cpu_only:
+            taken = list(named_gpus(wanted))
+        if not taken:
             return None
-        known = [offer.usd_per_hour for offer in fitting if offer.usd_per_hour is not None]
-        return min(known, default=UNKNOWN_CARD)
+        return UNKNOWN_CARD if taken[0].usd_per_hour is None else taken[0].usd_per_hour
 
     def wanted(self, found: tuple[Offer, ...]) -> tuple[Offer, ...]:
         """Those offers that the person's choices of card, count and nodes leave."""
@@ -109,7 +111,7 @@ def choose_hardware(look: Lookout, context: int) -> Hardware:
         return _chosen_hardware(everything, fitting, wanted)
     if not fitting:
         return _nothing_fits(everything, wanted, look, context)
-    chosen = named_gpus(fitting)
+    chosen = named_gpus(wanted)
     names = ", ".join(offer.title for offer in chosen)
     sentence = (
         f"{names}: cheapest first, and several of them so that more providers can bid."
