@@ -1,0 +1,87 @@
+"""Buffers under vLLM, worked out by hand from its sources."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.wizard.sizing import shapes
+from wizard.sizing import budget, estimate, vllm
+from wizard.sizing.values import EngineFamily, KvType, Workload
+
+WORKLOAD = Workload(8192, slots=16, family=EngineFamily.VLLM)
+DEEPSEEK = shapes.safetensors(688_000_000_000, parameters=671_000_000_000)
+LLAMA_70B = shapes.safetensors(141_000_000_000, parameters=70_550_000_000)
+
+
+def test_it_works() -> None:
+    found = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, WORKLOAD)
+    assert found.weights == shapes.LLAMA_8B_BF16.weight_bytes
+    assert found.kv_cache == 131072 * 8192
+    assert found.largest_gpu == found.total == sum(part.size for part in found.parts)
+    assert "one sequence of 8,192 tokens × 131,072 bytes" in found.parts[1].formula
+
+
+def test_slots_share_one_pool() -> None:
+    many = replace(WORKLOAD, slots=64)
+    one = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, WORKLOAD)
+    assert estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, many).kv_cache == one.kv_cache
+
+
+@pytest.mark.parametrize(("gpus", "heads"), [(1, 8), (2, 4), (8, 1), (16, 1)])
+def test_heads_are_divided_and_never_less_than_one(gpus: int, heads: int) -> None:
+    workload = replace(WORKLOAD, gpus=gpus)
+    assert vllm.kv_bytes_per_token(shapes.LLAMA_70B, workload) == 80 * heads * 256 * 2
+
+
+def test_compressed_rows_are_on_every_card() -> None:
+    for gpus in (1, 8):
+        workload = replace(WORKLOAD, gpus=gpus)
+        assert vllm.kv_bytes_per_token(shapes.DEEPSEEK_V3, workload) == 61 * 576 * 2
+    found = estimate(shapes.DEEPSEEK_V3, DEEPSEEK, replace(WORKLOAD, gpus=8))
+    assert found.weights > DEEPSEEK.weight_bytes
+    assert found.weights < DEEPSEEK.weight_bytes * 1.02
+
+
+def test_fp8_cache_is_half() -> None:
+    half = replace(WORKLOAD, kv_type=KvType.FP8)
+    assert vllm.kv_bytes_per_token(shapes.LLAMA_8B, half) * 2 == 131072
+
+
+def test_sliding_layers_are_bounded() -> None:
+    """10 full layers, 52 sliding in six groups of ten: window − 1 + 2,048 tokens, 1 block more."""
+    found = estimate(shapes.GEMMA3_27B, shapes.safetensors(54_000_000_000), WORKLOAD)
+    layer = 16 * 256 * 2
+    assert found.kv_cache == layer * (10 * 8192 + 60 * (3072 + 16))
+
+
+def test_tensor_parallel_repeats_keys_of_few_heads() -> None:
+    few = replace(shapes.LLAMA_70B, kv_heads=(2,) * 80)
+    plain = estimate(shapes.LLAMA_70B, LLAMA_70B, replace(WORKLOAD, gpus=8))
+    assert plain.weights == LLAMA_70B.weight_bytes
+    assert estimate(few, LLAMA_70B, replace(WORKLOAD, gpus=8)).weights > plain.weights
+
+
+def test_nodes_divide_the_layers() -> None:
+    one = estimate(shapes.DEEPSEEK_V3, DEEPSEEK, replace(WORKLOAD, gpus=8))
+    two = estimate(shapes.DEEPSEEK_V3, DEEPSEEK, replace(WORKLOAD, gpus=8, nodes=2))
+    assert one.largest_gpu * 0.45 < two.largest_gpu < one.largest_gpu * 0.6
+    assert two.total == two.largest_gpu * 16
+
+
+def test_a_share_of_the_card_is_the_budget() -> None:
+    assert budget(100, EngineFamily.VLLM) == 92
+    assert budget(100, EngineFamily.LLAMA_CPP) == 100
+
+
+def test_embedding_models_have_no_cache() -> None:
+    found = estimate(shapes.BGE_M3, shapes.safetensors(2_270_000_000), WORKLOAD)
+    assert found.kv_cache == 0
+
+
+def test_recurrent_states_are_divided() -> None:
+    variant = shapes.safetensors(163_000_000_000)
+    one = estimate(shapes.QWEN3_NEXT_80B, variant, replace(WORKLOAD, gpus=1))
+    four = estimate(shapes.QWEN3_NEXT_80B, variant, replace(WORKLOAD, gpus=4))
+    assert one.recurrent_state == four.recurrent_state > 0
