@@ -1,0 +1,217 @@
+"""Which cards are offered, in which order, and which an SDL names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.wizard.sizing import shapes
+from wizard.hardware.choice import COUNTS, named_gpus, offers
+from wizard.hardware.gpus import bundled
+from wizard.hardware.prices import bundled_price_list
+from wizard.hardware.values import Fit, Offer
+from wizard.registry.values import Architecture, Variant
+from wizard.sizing.values import EngineFamily, KvType, Workload
+
+PRICES = bundled_price_list("Offline.")
+LLAMA_CPP = Workload(8192, slots=4)
+VLLM = Workload(8192, slots=16, family=EngineFamily.VLLM)
+DEEPSEEK = shapes.safetensors(688_000_000_000, parameters=671_000_000_000)
+
+
+def find(
+    architecture: Architecture = shapes.LLAMA_8B,
+    variant: Variant = shapes.LLAMA_8B_Q4,
+    workload: Workload = LLAMA_CPP,
+) -> tuple[Offer, ...]:
+    return offers(architecture, variant, workload, PRICES)
+
+
+def pick(found: tuple[Offer, ...], model: str, count: int = 1, ram: str = "") -> Offer:
+    return next(
+        offer
+        for offer in found
+        if offer.gpu
+        and offer.gpu.model == model
+        and offer.count == count
+        and ram in ("", offer.gpu.ram_label)
+    )
+
+
+def test_it_works() -> None:
+    found = find()
+    assert len(found) == len(bundled()) * len(COUNTS) + 1
+    offer = pick(found, "rtx3090")
+    assert offer.fit is Fit.FITS
+    assert offer.usd_per_hour == 0.16
+    assert offer.largest_context and offer.largest_context >= 8192
+    assert offer.tokens_per_second and offer.tokens_per_second > 10
+    assert offer.title == "RTX 3090"
+
+
+def test_fitting_first_then_cheapest_then_unknown_prices() -> None:
+    found = [offer for offer in find() if offer.gpu]
+    fits = [offer.fit is not Fit.NO for offer in found]
+    assert fits == sorted(fits, reverse=True)
+    fitting = [offer.usd_per_hour for offer in found if offer.fit is not Fit.NO]
+    known = [price for price in fitting if price is not None]
+    assert fitting[: len(known)] == sorted(known)
+    assert None in fitting
+
+
+def test_each_that_does_not_fit_says_why() -> None:
+    offer = pick(find(), "rtx3060m")
+    assert offer.fit is Fit.NO
+    assert offer.headroom_bytes < 0
+    assert offer.reason == "Needs 9.72 GB, has 6.25 GB."
+    assert offer.largest_context is None
+
+
+def test_vllm_says_which_share_it_takes() -> None:
+    offer = pick(find(variant=shapes.LLAMA_8B_BF16, workload=VLLM), "rtx4080")
+    assert offer.fit is Fit.NO
+    assert "(92% of 16.8 GB)" in offer.reason
+
+
+def test_tight_is_within_a_twelfth() -> None:
+    room = pick(find(), "rtx3090")
+    usable = room.needed_bytes + room.headroom_bytes
+    more = shapes.gguf(shapes.LLAMA_8B_Q4.weight_bytes + room.headroom_bytes - usable // 50)
+    offer = pick(find(variant=more), "rtx3090")
+    assert offer.fit is Fit.TIGHT
+    assert offer.reason.startswith("Tight:")
+
+
+def test_cpu_is_offered_for_small_models_only() -> None:
+    assert any(offer.gpu is None and offer.title == "CPU only" for offer in find())
+    large = find(shapes.LLAMA_70B, shapes.gguf(42_520_000_000))
+    assert all(offer.gpu for offer in large)
+    assert all(offer.gpu for offer in find(variant=shapes.LLAMA_8B_BF16, workload=VLLM))
+
+
+def test_heads_must_divide_by_the_cards() -> None:
+    odd = replace(shapes.LLAMA_8B, heads=12)
+    offer = pick(find(odd, shapes.LLAMA_8B_BF16, VLLM), "h100", 8)
+    assert offer.fit is Fit.NO
+    assert offer.reason == "vLLM cannot divide 12 attention heads evenly over 8 cards."
+    assert pick(find(odd), "h100", 8).fit is Fit.FITS
+
+
+@pytest.mark.parametrize(
+    ("model", "architecture", "words"),
+    [
+        ("p40", shapes.LLAMA_8B, "vLLM needs compute capability 7.0; P40 has 6.1."),
+        (
+            "v100",
+            replace(shapes.LLAMA_8B, quant_method="fp8"),
+            "fp8 under vLLM needs compute capability 7.5",
+        ),
+        (
+            "rtx8000",
+            replace(shapes.LLAMA_8B, quant_method="mxfp4"),
+            "mxfp4 under vLLM needs compute capability 8.0",
+        ),
+        (
+            "rtx8000",
+            replace(shapes.LLAMA_8B, kv_lora_rank=512),
+            "Compressed attention (MLA) under vLLM needs",
+        ),
+    ],
+)
+def test_capability_rules(model: str, architecture: Architecture, words: str) -> None:
+    offer = pick(find(architecture, shapes.safetensors(8_000_000_000), VLLM), model)
+    assert offer.fit is Fit.NO
+    assert words in offer.reason
+
+
+def test_fp8_cache_needs_ada() -> None:
+    workload = replace(VLLM, kv_type=KvType.FP8)
+    found = find(variant=shapes.LLAMA_8B_BF16, workload=workload)
+    assert pick(found, "a100").fit is Fit.NO
+    assert pick(found, "h100").fit is Fit.FITS
+
+
+def test_old_cards_run_in_float16() -> None:
+    offer = pick(find(variant=shapes.LLAMA_8B_BF16, workload=VLLM), "v100", ram="32Gi")
+    assert offer.fit is Fit.FITS
+    assert "--dtype half" in offer.reason
+    assert "--dtype" not in pick(find(), "v100", ram="32Gi").reason
+
+
+def test_several_nodes_only_where_one_does_not_do() -> None:
+    assert all(offer.nodes == 1 for offer in find(variant=shapes.LLAMA_8B_BF16, workload=VLLM))
+    huge = shapes.safetensors(3_000_000_000_000)
+    found = find(shapes.DEEPSEEK_V3, huge, VLLM)
+    assert found[0].nodes > 1
+    assert found[0].fit is not Fit.NO
+    assert found[0].title.startswith(f"{found[0].nodes} nodes of 8 × ")
+    assert all(offer.nodes == 1 for offer in find(shapes.DEEPSEEK_V3, shapes.gguf(3 * 10**12)))
+
+
+def test_deepseek_fits_on_one_large_node() -> None:
+    found = find(shapes.DEEPSEEK_V3, DEEPSEEK, VLLM)
+    assert pick(found, "h200", 8).fit is not Fit.NO
+    assert pick(found, "h100", 8).fit is Fit.NO
+
+
+def test_named_cards_are_of_one_count_cheapest_first() -> None:
+    named = named_gpus(find())
+    assert 2 <= len(named) <= 5
+    assert {(offer.count, offer.nodes) for offer in named} == {(1, 1)}
+    prices = [offer.usd_per_hour or 0 for offer in named]
+    assert prices == sorted(prices)
+    assert prices[-1] <= prices[0] * 2.5
+    models = [offer.gpu.model for offer in named if offer.gpu]
+    assert len(models) == len(set(models))
+
+
+def test_label_only_where_a_smaller_sister_is_too_small() -> None:
+    labels = {
+        offer.gpu.model: offer.gpu.ram_label
+        for offer in named_gpus(find(variant=shapes.LLAMA_8B_BF16, workload=VLLM), limit=99)
+        if offer.gpu
+    }
+    assert labels["v100"] == "32Gi"
+    assert labels["rtx3090"] == ""
+    small = named_gpus(find(shapes.QWEN3_0_6B, shapes.gguf(400_000_000)), limit=99)
+    assert all(offer.gpu and offer.gpu.ram_label in ("", "5Gi", "6Gi") for offer in small)
+
+
+def test_named_cards_are_free_where_that_is_known() -> None:
+    free = {"rtx4080": 3}
+    gpus = tuple(replace(gpu, available=free.get(gpu.model, 0)) for gpu in PRICES.gpus)
+    found = offers(shapes.LLAMA_8B, shapes.LLAMA_8B_Q4, LLAMA_CPP, replace(PRICES, gpus=gpus))
+    named = named_gpus(found, limit=1)
+    assert [offer.title for offer in named] == ["RTX 4080"]
+    assert len(named_gpus(found)) > 1
+
+
+def test_nothing_is_named_where_nothing_fits() -> None:
+    assert named_gpus(find(variant=shapes.gguf(10**13))) == ()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sampled_from(shapes.ALL),
+    st.integers(10**8, 2 * 10**12),
+    st.sampled_from((LLAMA_CPP, VLLM)),
+    st.integers(1, 8),
+)
+def test_named_cards_fit(
+    architecture: Architecture, size: int, workload: Workload, limit: int
+) -> None:
+    is_vllm = workload.family is EngineFamily.VLLM
+    variant = shapes.safetensors(size) if is_vllm else shapes.gguf(size)
+    found = offers(architecture, variant, workload, PRICES)
+    named = named_gpus(found, limit)
+    assert len(named) <= limit
+    assert bool(named) == any(offer.gpu and offer.fit is not Fit.NO for offer in found)
+    for offer in found:
+        assert offer.reason
+        assert offer.fit is Fit.NO or offer.headroom_bytes >= 0
+        assert offer.fit is Fit.NO or (offer.largest_context or 0) >= 8192 - 256
+    for offer in named:
+        assert offer.fit is not Fit.NO
