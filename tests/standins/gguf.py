@@ -71,7 +71,10 @@ def _value(value: Value) -> bytes:
         kind = _type_of(value)
         return struct.pack("<I", kind) + _raw(kind, value)
     kind = _type_of(value[0]) if value else _UINT32
-    items = b"".join(_raw(kind, item) for item in value)
+    if value and value.count(value[0]) == len(value):
+        items = _raw(kind, value[0]) * len(value)
+    else:
+        items = b"".join(_raw(kind, item) for item in value)
     return struct.pack("<IIQ", _ARRAY, kind, len(value)) + items
 
 
