@@ -174,7 +174,7 @@ def _nothing_fits(
 ) -> Hardware:
     needed = estimate(look.architecture, look.variant, look.workload(context, 1, 1)).total
     sentence = (
-        f"Nothing that Akash offers holds this: it needs {needed / 1e9:,.1f} GB at "
+        f"Nothing that Akash offers holds this as chosen: it needs {needed / 1e9:,.1f} GB at "
         f"{context:,} tokens × {look.slots} slots. Choose a smaller variant, a shorter context, "
         "fewer slots, or a q8_0 KV cache."
     )

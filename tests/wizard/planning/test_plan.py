@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.wizard.planning.conftest import (
+    EMBEDDINGS,
+    GATED,
+    HUGE,
+    LLAMA,
+    QWEN,
+    QWEN_GGUF,
+    MakePlan,
+)
+from wizard.hardware.values import Fit
+from wizard.planning import ChoiceError, cheapest_fit, context_marks
+from wizard.sdl.values import Choices, Engine, StorageClass
+from wizard.sizing.values import KvType
+
+GIB = 1 << 30
+
+
+def test_it_works(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA)
+    assert plan.engine is Engine.RUNTIME
+    assert (plan.count, plan.nodes, plan.replicas, plan.slots) == (1, 1, 1, 4)
+    assert plan.kv is KvType.F16
+    assert plan.storage_class is StorageClass.NVME
+    assert plan.problems == ()
+    assert len(plan.chosen) > 1
+    prices = [offer.usd_per_hour or 0 for offer in plan.chosen]
+    assert prices == sorted(prices)
+    assert plan.usd_per_hour is not None
+    assert prices[0] < plan.usd_per_hour < plan.price_ceiling
+
+
+def test_every_choice_has_one_sentence(plan_for: MakePlan) -> None:
+    fields = [reason.field for reason in plan_for(LLAMA).reasons]
+    assert sorted(fields) == sorted(
+        ["engine", "context", "slots", "kv", "gpu", "price_ceiling", "storage"]
+    )
+    assert all(reason.sentence.endswith(".") for reason in plan_for(LLAMA).reasons)
+
+
+def test_the_ceiling_shows_its_arithmetic(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA)
+    sentence = next(item.sentence for item in plan.reasons if item.field == "price_ceiling")
+    card, rest, ceiling = (float(figure) for figure in re.findall(r"\$([\d.]+)", sentence))
+    assert ceiling == plan.price_ceiling
+    assert ceiling == pytest.approx((card + rest) * 1.5, abs=0.02)
+
+
+def test_every_named_card_holds_the_plan(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA, Choices(context=65_536))
+    for offer in plan.chosen:
+        assert offer.gpu is not None
+        assert plan.estimate.largest_gpu <= offer.gpu.usable_bytes
+
+
+def test_the_default_context_costs_nothing_more(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA)
+    short = plan_for(LLAMA, Choices(context=8192))
+    assert plan.context > 8192
+    assert plan.chosen[0].usd_per_hour == short.chosen[0].usd_per_hour
+
+
+def test_a_longer_context_needs_more(plan_for: MakePlan) -> None:
+    short = plan_for(LLAMA, Choices(context=4096))
+    long = plan_for(LLAMA, Choices(context=65_536))
+    assert long.estimate.kv_cache == 16 * short.estimate.kv_cache
+    assert (long.usd_per_hour or 0) > (short.usd_per_hour or 0)
+
+
+def test_safetensors_run_on_vllm(plan_for: MakePlan) -> None:
+    plan = plan_for(QWEN)
+    assert plan.engine is Engine.VLLM
+    assert plan.engines == (Engine.VLLM,)
+    assert plan.resources.shared_memory == 0
+    assert plan_for(QWEN, Choices(count=2)).resources.shared_memory == 4 * GIB
+
+
+def test_a_missing_image_takes_the_next_engine(plan_for: MakePlan) -> None:
+    plan = plan_for(QWEN_GGUF, missing=("oneclickllm/runtime",))
+    assert plan.engine is Engine.LLAMA_SERVER
+    assert "missing from its registry" in plan.reasons[0].sentence
+    assert plan.warnings == ()
+
+
+def test_a_missing_image_that_was_asked_for_is_told(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA, Choices(engine=Engine.RUNTIME), missing=("oneclickllm/runtime",))
+    assert plan.engine is Engine.RUNTIME
+    assert any("was not found in its registry" in warning for warning in plan.warnings)
+
+
+def test_a_small_embedding_model_runs_on_the_cpu(plan_for: MakePlan) -> None:
+    plan = plan_for(EMBEDDINGS)
+    assert (plan.count, plan.chosen) == (0, ())
+    assert plan.resources.memory >= plan.estimate.host
+    assert 0 < (plan.usd_per_hour or 0) < plan.price_ceiling
+
+
+def test_cpu_only_can_be_chosen_and_undone(plan_for: MakePlan) -> None:
+    assert plan_for(LLAMA, Choices(cpu_only=True)).count == 0
+    assert plan_for(EMBEDDINGS, Choices(cpu_only=False)).count == 1
+
+
+def test_cards_can_be_chosen(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA, Choices(gpus=("rtx4090", "a100:80Gi")))
+    assert [offer.gpu.model for offer in plan.chosen if offer.gpu] == ["rtx4090", "a100"]
+
+
+def test_a_card_that_is_too_small_is_used_with_a_warning(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA, Choices(gpus=("gtx1050ti",), count=1))
+    assert plan.chosen[0].fit is Fit.NO
+    assert "too small" in plan.warnings[0]
+    assert plan.problems == ()
+
+
+def test_nothing_fits_is_a_problem_with_a_way_out(plan_for: MakePlan) -> None:
+    plan = plan_for(HUGE, Choices(count=1))
+    assert "Choose a smaller variant" in plan.problems[0]
+
+
+def test_gated_models_are_told(plan_for: MakePlan) -> None:
+    assert "gated" in plan_for(GATED).warnings[0]
+
+
+def test_ephemeral_storage_grows_the_root_disk(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA, Choices(storage_class=StorageClass.EPHEMERAL))
+    assert plan.resources.volume == 0
+    assert plan.resources.root_disk > plan.estimate.disk
+
+
+@pytest.mark.parametrize(
+    ("choices", "field", "sentence"),
+    [
+        (Choices(context=10), "context", "takes 256 to 131,072"),
+        (Choices(context=1_000_000), "context", "takes 256 to 131,072"),
+        (Choices(slots=0), "slots", "use 1 to 256"),
+        (Choices(kv=KvType.FP8), "kv", "Choose f16, q8_0, q4_0"),
+        (Choices(engine=Engine.VLLM), "engine", "Choose “runtime”, “ollama”"),
+        (Choices(gpus=("a6000",)), "gpu", "rtxa6000"),
+        (Choices(count=3), "count", "use 1, 2, 4 or 8"),
+        (Choices(nodes=2), "nodes", "not offered"),
+        (Choices(replicas=0), "replicas", "use 1 to 20"),
+        (Choices(replicas=21), "replicas", "use 1 to 20"),
+        (Choices(storage_gib=1), "storage_gib", "need 6 GiB"),
+        (Choices(storage_gib=40_000), "storage_gib", "use 1 to 32,768"),
+        (Choices(price_ceiling=0), "price_ceiling", r"\$0.01 to \$6,000"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused(
+    plan_for: MakePlan, choices: Choices, field: str, sentence: str
+) -> None:
+    with pytest.raises(ChoiceError, match=sentence) as caught:
+        plan_for(LLAMA, choices)
+    assert caught.value.field == field
+
+
+def test_vllm_on_a_cpu_is_refused(plan_for: MakePlan) -> None:
+    with pytest.raises(ChoiceError, match="need a GPU"):
+        plan_for(QWEN, Choices(cpu_only=True))
+
+
+def test_the_slider_ends_at_the_models_own_limit() -> None:
+    assert context_marks(40_960) == (2048, 4096, 8192, 16_384, 32_768, 40_960)
+    assert context_marks(512) == (512,)
+
+
+def test_a_lists_fit_is_the_plans(plan_for: MakePlan) -> None:
+    plan = plan_for(LLAMA, Choices(context=8192))
+    offer = cheapest_fit(plan.architecture, plan.variant, plan.price_list)
+    assert offer is not None
+    assert offer.title == plan.chosen[0].title
