@@ -1,0 +1,133 @@
+"""Reading a request's body, field by field, with an error for what it cannot be."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+
+from inference import setting_types
+from inference.api.errors import ApiError
+
+T = TypeVar("T")
+MOST_IMAGES = 64
+LONGEST_NAME = 512
+THINK_LEVELS = ("high", "medium", "low")
+MOST_TOP_LOGPROBS = 20
+
+
+async def body(request: web.Request) -> bytes:
+    """The whole body. Raises ApiError 413 where it is larger than allowed."""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        limit = request.app._client_max_size  # noqa: SLF001
+        raise ApiError(413, f"the request is larger than {limit} bytes") from None
+
+
+async def json_body(request: web.Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises ApiError."""
+    raw = await body(request)
+    if not raw.strip():
+        raise ApiError(400, "missing request body")
+    try:
+        found = orjson.loads(raw)
+    except ValueError as error:
+        raise ApiError(400, f"the request is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ApiError(400, "the request must be a JSON object")
+    return found
+
+
+def typed(document: dict[str, Any], key: str, kind: type[T], default: T) -> T:
+    """A field of a type, or its default where it is absent or null. Raises ApiError."""
+    value = document.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        names = {str: "string", bool: "boolean", list: "array", dict: "object", int: "integer"}
+        raise ApiError(400, f'"{key}" must be of type {names.get(kind, kind.__name__)}')
+    return value
+
+
+def model_name(document: dict[str, Any], *, required: bool = True) -> str:
+    """``model``, or ``name`` as older clients say. Raises ApiError."""
+    name = typed(document, "model", str, "") or typed(document, "name", str, "")
+    if not name and required:
+        raise ApiError(400, "model is required")
+    return name[:LONGEST_NAME]
+
+
+def keep_alive(document: dict[str, Any]) -> float | None:
+    """Seconds, below zero for good; None where it is not given. Raises ApiError."""
+    value = document.get("keep_alive")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ApiError(400, "keep_alive must be a number of seconds or a duration such as 5m")
+    try:
+        return setting_types.duration(str(value))
+    except ValueError:
+        raise ApiError(400, f'time: invalid duration "{str(value)[:50]}"') from None
+
+
+def output_format(document: dict[str, Any]) -> Any:
+    """``json``, a JSON schema, or None. Raises ApiError."""
+    value = document.get("format")
+    if value in (None, "", "json") or isinstance(value, dict):
+        return value or None
+    shown = orjson.dumps(value).decode()[:100]
+    raise ApiError(500, f'invalid format: {shown}; expected "json" or a valid JSON Schema object')
+
+
+def think(document: dict[str, Any]) -> bool | str | None:
+    """Whether, or how hard, to think. Raises ApiError."""
+    value = document.get("think")
+    if value is None or isinstance(value, bool) or value in THINK_LEVELS:
+        return value
+    shown = orjson.dumps(value).decode()[:100]
+    allowed = 'must be "high", "medium", "low", true, or false'
+    raise ApiError(400, f"invalid think value: {shown} ({allowed})")
+
+
+def logprobs(document: dict[str, Any]) -> int | None:
+    """How many alternatives to tell for each token; None for no probabilities at all."""
+    wanted = typed(document, "logprobs", bool, False)
+    top = typed(document, "top_logprobs", int, 0)
+    if not 0 <= top <= MOST_TOP_LOGPROBS:
+        raise ApiError(400, "top_logprobs must be between 0 and 20")
+    return top if wanted else None
+
+
+def images(document: dict[str, Any]) -> list[str]:
+    """Images in base64, data URIs stripped to it. Raises ApiError."""
+    found = typed(document, "images", list, [])
+    if len(found) > MOST_IMAGES:
+        raise ApiError(400, f"a request can have {MOST_IMAGES} images")
+    return [_image(item) for item in found]
+
+
+def media_type(image: str) -> str:
+    """An image's type by its first bytes; what is not known is called PNG."""
+    head = base64.b64decode(image[:24], validate=False)
+    if head.startswith(b"\xff\xd8"):
+        return "image/jpeg"
+    if head.startswith(b"RIFF"):
+        return "image/webp"
+    return "image/gif" if head.startswith(b"GIF") else "image/png"
+
+
+def _image(item: Any) -> str:
+    if not isinstance(item, str):
+        raise ApiError(400, "images must be base64-encoded strings")
+    data = item.partition(",")[2] if item.startswith("data:") else item
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise ApiError(400, "illegal base64 data in images") from None
+    if not raw:
+        raise ApiError(400, "an image is empty")
+    return base64.b64encode(raw).decode()

@@ -1,0 +1,176 @@
+"""OpenAI's and Anthropic's routes: llama-server's own, passed through.
+
+Mended is what clients stumble over: the model's name, unknown models, the
+shape of errors. What llama-server would fetch from elsewhere is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from inference import runtime as runtimes
+from inference.api import errors, facts, fields, options
+from inference.api.errors import ApiError
+from inference.engine import client
+from inference.errors import ModelNotFound
+from inference.heartbeat import BLANK, COMMENT, Answer
+from inference.library import public_name
+from inference.models import LocalModel
+from inference.runtime import Runtime
+
+EVENTS = "text/event-stream"
+JSON = "application/json; charset=utf-8"
+ROUTES = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+)
+_SAMPLED = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
+_DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
+_MEDIA = ("image", "audio", "video", "file", "document")
+DEEPEST = 16
+
+
+async def models(request: web.Request) -> web.Response:
+    """``GET /v1/models``"""
+    names = runtimes.of(request).library.names()
+    return web.json_response({"object": "list", "data": [_model(*pair) for pair in names]})
+
+
+async def model(request: web.Request) -> web.Response:
+    """``GET /v1/models/{model}``"""
+    name = request.match_info["model"]
+    return web.json_response(_model(name, _find(runtimes.of(request), name)))
+
+
+async def passed(request: web.Request) -> web.StreamResponse:
+    """A request for llama-server itself."""
+    runtime = runtimes.of(request)
+    document = await fields.json_body(request)
+    _refuse_remote_media(document)
+    wanted = _find(runtime, fields.model_name(document, required=False))
+    body = orjson.dumps(_mended(request.path, document, wanted))
+    stream = fields.typed(document, "stream", bool, False)
+    sign, kind = (COMMENT, EVENTS) if stream else (BLANK, JSON)
+    interval = runtime.settings.heartbeat
+    async with Answer(request, content_type=kind, interval=interval, sign=sign) as answer:
+        try:
+            async with (
+                runtime.deadline(),
+                aclosing(_bytes(runtime, wanted, request.path, body)) as parts,
+            ):
+                return await (_streamed if stream else _whole)(answer, parts)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            if not answer.begun:
+                raise
+            return await _ended(answer, request.path, error, stream=stream)
+
+
+async def _streamed(answer: Answer, parts: AsyncGenerator[bytes]) -> web.StreamResponse:
+    async for part in parts:
+        answer.between_lines = part.endswith(b"\n\n")
+        await answer.send(part)
+    return await answer.finish()
+
+
+async def _whole(answer: Answer, parts: AsyncGenerator[bytes]) -> web.StreamResponse:
+    return await answer.finish(b"".join([part async for part in parts]))
+
+
+async def _ended(
+    answer: Answer, path: str, error: Exception, *, stream: bool
+) -> web.StreamResponse:
+    told, dialect = errors.as_api_error(error), errors.dialect_of(path)
+    if stream:
+        return await answer.finish(errors.final_event(told, dialect))
+    return await answer.finish(orjson.dumps(errors.document(told, dialect)))
+
+
+async def _bytes(
+    runtime: Runtime, wanted: LocalModel, path: str, body: bytes
+) -> AsyncGenerator[bytes]:
+    """The engine's answer as it comes. Raises EngineRefused, EngineLost and the like."""
+    async with (
+        runtime.engine(wanted) as lease,
+        client.opened(lease.engine, "POST", path, body) as answer,
+    ):
+        if answer.status != 200:
+            raise await client.refusal(answer)
+        async for part in answer.content.iter_any():
+            yield part
+
+
+def _find(runtime: Runtime, name: str) -> LocalModel:
+    try:
+        return runtime.library.find(name)
+    except ModelNotFound:
+        message = f"The model {name!r} does not exist here."
+        raise ApiError(404, message, param="model", code="model_not_found") from None
+
+
+def _mended(path: str, document: dict[str, Any], wanted: LocalModel) -> dict[str, Any]:
+    """The body for the engine: its name of the model, and the defaults that callers count on."""
+    body = {**document, "model": public_name(wanted.name)}
+    if path not in _SAMPLED:
+        return body
+    own = options.usable(wanted.params)
+    named = {key: value for key, value in own.items() if key in options.SAMPLING}
+    defaults = {**_DEFAULTS, **named}
+    return {**{k: v for k, v in defaults.items() if document.get(k) is None}, **_given(body)}
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Without sampling fields that are null: absent and null mean the same."""
+    return {k: v for k, v in body.items() if not (v is None and k in options.SAMPLING)}
+
+
+def _model(name: str, found: LocalModel) -> dict[str, Any]:
+    changed = found.modified.timestamp() if found.modified else found.path.stat().st_mtime
+    known = facts.header(found.path)
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(changed),
+        "owned_by": known.architecture or "library",
+    }
+
+
+def _refuse_remote_media(document: Mapping[str, Any]) -> None:
+    """llama-server would fetch it, from wherever a caller says: our own network included."""
+    for key in ("messages", "input"):
+        _walk(document.get(key), DEEPEST)
+
+
+def _walk(value: Any, depth: int) -> None:
+    if not isinstance(value, list | dict):
+        return
+    if depth == 0:
+        raise ApiError(400, "the request is nested too deeply")
+    if isinstance(value, list):
+        for item in value:
+            _walk(item, depth - 1)
+        return
+    if any(word in str(value.get("type", "")) for word in _MEDIA):
+        _check_media(value, depth)
+    _walk(value.get("content"), depth - 1)
+
+
+def _check_media(part: Any, depth: int) -> None:
+    items = part.values() if isinstance(part, dict) else part
+    for item in items:
+        if isinstance(item, dict | list) and depth:
+            _check_media(item, depth - 1)
+        elif isinstance(item, str) and "://" in item[:12]:
+            raise ApiError(
+                400, "media must be sent as base64 in a data: URI; this server fetches no links"
+            )

@@ -1,0 +1,38 @@
+"""Who may call: those that send a key whose SHA-256 the server was given."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Mapping
+
+OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz", "/status"})
+OPEN_FOLDER = "/static/"
+LONGEST_KEY = 4096
+
+
+def is_open(method: str, path: str) -> bool:
+    """Whether a route needs no key: it tells whether the server is well, and nothing else."""
+    if method in ("HEAD", "OPTIONS"):
+        return True
+    return method == "GET" and (path in OPEN_PATHS or path.startswith(OPEN_FOLDER))
+
+
+def key_of(headers: Mapping[str, str]) -> str:
+    """The key that a request brings: a bearer token, or ``x-api-key`` as Anthropic's clients."""
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return headers.get("x-api-key", "").strip()
+
+
+def is_known(key: str, hashes: Collection[str]) -> bool:
+    """Whether a key is one of those. Takes the same time for every wrong one.
+
+    No hashes at all mean an open server.
+    """
+    if not hashes:
+        return True
+    digest = hashlib.sha256(key[:LONGEST_KEY].encode(errors="surrogateescape")).hexdigest()
+    matches = [hmac.compare_digest(digest, known) for known in hashes]
+    return bool(key) and any(matches)

@@ -1,0 +1,185 @@
+"""Context and slots from the memory at hand: what ``auto`` means. Sizes are bytes.
+
+The KV cache's size after llama.cpp: for every token and layer, heads × (key +
+value width) × bytes of an element. An upper bound: sliding windows and
+recurrent layers take less.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.engine.command import EngineConfig
+from inference.gguf import Header
+from inference.library import public_name
+from inference.models import LocalModel
+from inference.settings import Settings
+
+MIB = 1 << 20
+BYTES_OF_AN_ELEMENT = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
+RUNTIME = 512 * MIB
+USABLE = 0.92
+USABLE_OF_HOST = 0.5
+GOOD_CONTEXT = 8192
+LONGEST_ON_CPU = 32768
+SMALLEST_CONTEXT = 512
+STEP = 256
+SLOTS_ON_GPU = (16, 8, 4, 2, 1)
+SLOTS_ON_CPU = (4, 2, 1)
+_CGROUP = Path("/sys/fs/cgroup")
+_QUERY = ("nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What there is for models: bytes, on GPUs together or else in the host."""
+
+    size: int
+    on_gpu: bool
+
+    @property
+    def usable(self) -> int:
+        return int(self.size * (USABLE if self.on_gpu else USABLE_OF_HOST))
+
+
+def at_hand() -> Memory:
+    """The free memory of all GPUs, or of the machine (its control group's limit counts)."""
+    gpus = _free_on_gpus()
+    if gpus:
+        return Memory(sum(gpus), on_gpu=True)
+    return Memory(min(_host_free(), _group_free()), on_gpu=False)
+
+
+def configure(
+    model: LocalModel, header: Header, settings: Settings, memory: Memory
+) -> EngineConfig:
+    """What a child is to be told, everything that was left to ``auto`` chosen."""
+    embeds = pools_itself(header)
+    context, slots = choose(header, model.size, settings, memory)
+    embeddings = settings.embeddings != "off"
+    ubatch = min(context, settings.batch) if embeds else settings.ubatch
+    return EngineConfig(
+        name=public_name(model.name),
+        model=model.path,
+        context_length=context,
+        slots=slots,
+        projector=model.projector.path if model.projector else None,
+        adapters=tuple(adapter.path for adapter in model.adapters),
+        kv_cache_type=settings.kv_cache_type,
+        batch=settings.batch,
+        ubatch=max(ubatch, 32),
+        gpu_layers=settings.gpu_layers,
+        threads=settings.threads,
+        embeddings=embeddings,
+        pooling="mean" if embeddings and not embeds else "",
+        speculative=settings.speculative,
+        memory=estimate(header, model.size, context * slots, settings),
+    )
+
+
+def pools_itself(header: Header) -> bool:
+    """Whether the file is an embedding model: it says how to pool."""
+    return header.fact("pooling_type") is not None
+
+
+def choose(header: Header, weights: int, settings: Settings, memory: Memory) -> tuple[int, int]:
+    """Context length (tokens for each request) and slots.
+
+    As many slots as keep a good context for each; then as much context as the
+    model was trained for and the memory holds.
+    """
+    trained = header.context_length or GOOD_CONTEXT
+    longest = trained if memory.on_gpu else min(trained, LONGEST_ON_CPU)
+    tokens = affordable(header, weights, settings, memory)
+    if settings.context_length and settings.slots:
+        return settings.context_length, settings.slots
+    if settings.context_length:
+        return settings.context_length, _slots(tokens, settings.context_length, memory)
+    slots = settings.slots or _slots(tokens, min(longest, GOOD_CONTEXT), memory)
+    context = min(longest, tokens // slots) // STEP * STEP
+    return min(max(context, SMALLEST_CONTEXT), max(trained, STEP)), slots
+
+
+def affordable(header: Header, weights: int, settings: Settings, memory: Memory) -> int:
+    """Tokens of KV cache that fit beside the weights."""
+    left = memory.usable - estimate(header, weights, 0, settings)
+    return max(0, int(left / bytes_per_token(header, settings.kv_cache_type)))
+
+
+def estimate(header: Header, weights: int, tokens: int, settings: Settings) -> int:
+    """Bytes that a loaded model takes: weights, KV cache, compute buffers, runtime."""
+    vocabulary = _integer(header.fact("vocab_size"), 32000)
+    width = _integer(header.fact("embedding_length"), 4096)
+    compute = 4 * settings.ubatch * (vocabulary + width)
+    cache = tokens * bytes_per_token(header, settings.kv_cache_type)
+    return weights + compute + int(cache) + RUNTIME
+
+
+def bytes_per_token(header: Header, cache_type: str) -> float:
+    """Bytes of KV cache for one token, over all layers; at least 1."""
+    layers = _integer(header.fact("block_count"), 32)
+    heads = _integer(header.fact("attention.head_count"), 32)
+    width = _integer(header.fact("embedding_length"), 4096)
+    size = BYTES_OF_AN_ELEMENT[cache_type]
+    if rank := _integer(header.fact("attention.kv_lora_rank"), 0):
+        rope = _integer(header.fact("rope.dimension_count"), 64)
+        return max(1.0, layers * (rank + rope) * size)
+    head = width // max(1, heads)
+    key = _integer(header.fact("attention.key_length"), head)
+    value = _integer(header.fact("attention.value_length"), head)
+    return max(1.0, _kv_heads(header, layers, heads) * (key + value) * size)
+
+
+def _kv_heads(header: Header, layers: int, heads: int) -> int:
+    """KV heads of all layers together; the file tells a number, or a list of them."""
+    found = header.fact("attention.head_count_kv", heads)
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        return sum(number for number in found if isinstance(number, int))
+    return layers * _integer(found, heads)
+
+
+def _slots(tokens: int, context: int, memory: Memory) -> int:
+    choices = SLOTS_ON_GPU if memory.on_gpu else SLOTS_ON_CPU
+    return next((slots for slots in choices if slots * context <= tokens), 1)
+
+
+def _integer(value: Any, default: int) -> int:
+    if isinstance(value, list):
+        value = max((item for item in value if isinstance(item, int)), default=default)
+    return value if isinstance(value, int) and 0 < value < 1 << 32 else default
+
+
+def _free_on_gpus() -> list[int]:
+    try:
+        done = subprocess.run(  # noqa: S603  (fixed arguments, no shell)
+            _QUERY, capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [int(line) * MIB for line in done.stdout.split() if line.isdigit()]
+
+
+def _host_free() -> int:
+    for line in _text(Path("/proc/meminfo")).splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _group_free() -> int:
+    limit, used = _text(_CGROUP / "memory.max"), _text(_CGROUP / "memory.current")
+    if not limit.strip().isdigit():
+        return 1 << 62
+    return max(0, int(limit) - int(used or 0))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,79 @@
+"""How a child is told what to serve: llama-server's own flags, for both providers.
+
+Flags: llama.cpp ``tools/server/README.md``.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+KEY_VARIABLE = "LLAMA_API_KEY"
+SPECULATION = {"ngram": "ngram-mod", "mtp": "draft-mtp"}
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What one child serves.
+
+    ``context_length`` is tokens for each of ``slots`` requests, ``memory`` the
+    estimated bytes that it will take. None leaves a choice to llama.cpp.
+    ``pooling`` is empty where the file says how to pool, or nothing is embedded.
+    """
+
+    name: str
+    model: Path
+    context_length: int
+    slots: int
+    projector: Path | None = None
+    adapters: tuple[Path, ...] = ()
+    kv_cache_type: str = "f16"
+    batch: int = 2048
+    ubatch: int = 512
+    gpu_layers: int | None = None
+    threads: int | None = None
+    embeddings: bool = False
+    pooling: str = ""
+    speculative: str = "off"
+    memory: int = 0
+
+
+def arguments(config: EngineConfig, port: int) -> list[str]:
+    """The flags, without the program."""
+    found = [
+        *("--model", str(config.model)),
+        *("--alias", config.name),
+        *("--host", LOOPBACK, "--port", str(port)),
+        *("--ctx-size", str(config.context_length * config.slots)),
+        *("--parallel", str(config.slots)),
+        *("--batch-size", str(config.batch), "--ubatch-size", str(config.ubatch)),
+        *("--cache-type-k", config.kv_cache_type, "--cache-type-v", config.kv_cache_type),
+        *("--flash-attn", "auto" if config.kv_cache_type == "f16" else "on"),
+        *("--no-kv-unified", "--jinja", "--no-webui", "--metrics", "--slots"),
+    ]
+    if config.projector:
+        found += ["--mmproj", str(config.projector)]
+    for adapter in config.adapters:
+        found += ["--lora", str(adapter)]
+    if config.gpu_layers is not None:
+        found += ["--n-gpu-layers", str(config.gpu_layers)]
+    if config.threads is not None:
+        found += ["--threads", str(config.threads)]
+    if config.embeddings:
+        found += ["--embeddings"]
+    if config.pooling:
+        found += ["--pooling", config.pooling]
+    if config.speculative in SPECULATION:
+        found += ["--spec-type", SPECULATION[config.speculative]]
+    return found
+
+
+def command(config: EngineConfig, port: int, binary: Path | None) -> list[str]:
+    """The whole command line of a child, which ends when its parent does."""
+    program = (
+        [str(binary)] if binary else [sys.executable, "-m", "inference.engine.xllamacpp_child"]
+    )
+    launcher = [sys.executable, "-m", "inference.engine.launcher"]
+    return [*launcher, *program, *arguments(config, port)]

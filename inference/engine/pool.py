@@ -1,0 +1,194 @@
+"""The loaded models: loaded when asked for, unloaded when idle long enough or in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from inference import gguf
+from inference.engine import auto
+from inference.engine.supervisor import Engine, State
+from inference.models import LocalModel
+from inference.settings import Settings
+
+FOREVER = -1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Loaded:
+    """A model in memory. Times are of the monotonic clock."""
+
+    model: LocalModel
+    engine: Engine
+    keep_alive: float
+    users: int = 0
+    last_used: float = 0.0
+
+    @property
+    def expires(self) -> float:
+        """When it may go; infinity for never, or while it is used."""
+        if self.users or self.keep_alive < 0:
+            return math.inf
+        return self.last_used + self.keep_alive
+
+
+@dataclass(frozen=True)
+class Lease:
+    """An engine for one request, and the seconds that loading it took just now."""
+
+    engine: Engine
+    load_seconds: float
+
+
+class Pool:
+    """Engines by model, within a memory budget (bytes)."""
+
+    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._session = session
+        self._loaded: dict[str, Loaded] = {}
+        self._loading = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._reaper: asyncio.Task[None] | None = None
+        self._memory: auto.Memory | None = None
+        self.restarts_before = 0
+
+    def loaded(self) -> tuple[Loaded, ...]:
+        """What is in memory, the longest loaded first."""
+        return tuple(self._loaded.values())
+
+    def find(self, name: str) -> Loaded | None:
+        return self._loaded.get(name)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether there is a GPU; False until the first model was loaded."""
+        return self._memory is not None and self._memory.on_gpu
+
+    @property
+    def restarts(self) -> int:
+        """How often a child ended by itself since the start."""
+        return self.restarts_before + sum(each.engine.restarts for each in self.loaded())
+
+    @asynccontextmanager
+    async def use(self, model: LocalModel, keep_alive: float | None = None) -> AsyncIterator[Lease]:
+        """Have a model loaded while the block runs.
+
+        ``keep_alive`` is seconds to keep it afterwards (None: as set, below
+        zero: for good). Raises InferenceError where it cannot be loaded.
+        """
+        began = time.monotonic()
+        loaded = self._ready(model.name)
+        took = 0.0
+        if loaded is None:
+            async with self._loading:
+                loaded = self._ready(model.name) or await self._load(model)
+                loaded.users += 1
+            took = time.monotonic() - began
+        else:
+            loaded.users += 1
+        if keep_alive is not None:
+            loaded.keep_alive = keep_alive
+        try:
+            yield Lease(loaded.engine, took)
+        finally:
+            loaded.users -= 1
+            loaded.last_used = time.monotonic()
+            self._wake()
+
+    async def unload(self, name: str) -> None:
+        """Let a model go as soon as nobody uses it."""
+        loaded = self._loaded.get(name)
+        if loaded:
+            loaded.keep_alive = 0.0
+            self._wake()
+            while self._loaded.get(name) is loaded and not loaded.users:
+                await self._changed.wait()
+
+    async def close(self) -> None:
+        """End every child."""
+        if self._reaper:
+            self._reaper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reaper
+        for name in list(self._loaded):
+            await self._drop(name)
+
+    def _ready(self, name: str) -> Loaded | None:
+        loaded = self._loaded.get(name)
+        return loaded if loaded and loaded.engine.state is not State.FAILED else None
+
+    async def _load(self, model: LocalModel) -> Loaded:
+        await self._drop(model.name)
+        header = await asyncio.to_thread(gguf.check, model.path)
+        if self._memory is None:
+            self._memory = await asyncio.to_thread(auto.at_hand)
+        config = auto.configure(model, header, self._settings, self._memory)
+        await self._make_room(config.memory)
+        binary = self._settings.engine_binary
+        engine = Engine(config, binary=binary, session=self._session)
+        _log.info(
+            "loading %s: %d slots of %d tokens", model.name, config.slots, config.context_length
+        )
+        await engine.start()
+        _log.info("loaded %s in %.1f s", model.name, engine.load_seconds)
+        loaded = Loaded(model, engine, self._settings.keep_alive, last_used=time.monotonic())
+        self._loaded[model.name] = loaded
+        self._reaper = self._reaper or asyncio.create_task(self._reap())
+        return loaded
+
+    def _budget(self) -> int:
+        if self._settings.memory_budget:
+            return self._settings.memory_budget
+        return self._memory.usable if self._memory else 0
+
+    async def _make_room(self, needed: int) -> None:
+        """Unload the least recently used models until the new one fits beside the rest.
+
+        A model that is too large by itself is let through: llama.cpp then
+        keeps the layers that do not fit in host memory.
+        """
+        while self._loaded:
+            used = sum(each.engine.config.memory for each in self.loaded())
+            if used + needed <= self._budget():
+                return
+            idle = [each for each in self.loaded() if not each.users]
+            if not idle:
+                await self._changed.wait()
+                continue
+            oldest = min(idle, key=lambda each: each.last_used)
+            await self._drop(oldest.model.name)
+
+    async def _drop(self, name: str) -> None:
+        loaded = self._loaded.pop(name, None)
+        if loaded is None:
+            return
+        _log.info("unloading %s", name)
+        self.restarts_before += loaded.engine.restarts
+        await loaded.engine.stop()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _reap(self) -> None:
+        while True:
+            changed = self._changed
+            expires = min((each.expires for each in self.loaded()), default=math.inf)
+            left = None if expires == math.inf else max(0.0, expires - time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), left)
+            now = time.monotonic()
+            for each in self.loaded():
+                if each.expires <= now:
+                    await self._drop(each.model.name)

@@ -1,0 +1,98 @@
+"""What all routes share: the models, the engines, the counts, and where the start stands."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import aiohttp
+from aiohttp import web
+
+from inference.engine.pool import Lease, Pool
+from inference.errors import InferenceError
+from inference.library import Library
+from inference.metrics import Metrics
+from inference.models import LocalModel
+from inference.settings import Settings
+
+KEPT_FAILURES = 20
+
+
+class Phase(StrEnum):
+    """Where the start stands."""
+
+    PULLING = "pulling"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPING = "stopping"
+
+
+class TooBusy(InferenceError):
+    """The queue is full."""
+
+    status = 503
+    default_next_step = "Try again in a few seconds."
+
+
+@dataclass
+class Runtime:
+    """One server's state."""
+
+    settings: Settings
+    session: aiohttp.ClientSession
+    library: Library
+    pool: Pool
+    metrics: Metrics = field(default_factory=Metrics)
+    phase: Phase = Phase.PULLING
+    failure: str = ""
+    started: float = field(default_factory=time.monotonic)
+    running: Counter[str] = field(default_factory=Counter)
+    failures: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_FAILURES))
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have or wait for a slot."""
+        return self.running.total()
+
+    def deadline(self) -> asyncio.Timeout:
+        """The longest time for one request; raises TimeoutError when it is over."""
+        return asyncio.timeout(self.settings.request_timeout)
+
+    @asynccontextmanager
+    async def engine(
+        self, model: LocalModel, keep_alive: float | None = None
+    ) -> AsyncIterator[Lease]:
+        """Have a model's engine for one request, within the queue's bound.
+
+        Raises TooBusy or EngineError.
+        """
+        self._check_room(model.name)
+        self.running[model.name] += 1
+        try:
+            async with self.pool.use(model, keep_alive) as lease:
+                yield lease
+        finally:
+            self.running[model.name] -= 1
+
+    def _check_room(self, name: str) -> None:
+        if self.phase is Phase.STOPPING:
+            raise TooBusy("The server is stopping.")
+        loaded = self.pool.find(name)
+        slots = loaded.engine.config.slots if loaded else 1
+        if self.running[name] >= slots + self.settings.max_queue:
+            self.metrics.refused += 1
+            raise TooBusy("server busy, please try again: too many requests are waiting.")
+
+
+KEY = web.AppKey("runtime", Runtime)
+
+
+def of(request: web.Request) -> Runtime:
+    """The runtime that a request came to."""
+    return request.app[KEY]

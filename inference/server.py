@@ -1,0 +1,114 @@
+"""The server's life: listen, pull, load, serve, drain, end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+from aiohttp import web
+
+from inference import application, logs
+from inference.engine.client import new_session
+from inference.engine.pool import Pool
+from inference.errors import InferenceError, RegistryAnswer, RegistryUnreachable
+from inference.library import Library, Puller
+from inference.runtime import Phase, Runtime
+from inference.settings import Settings
+
+BACKLOG = 1024
+# Where a new start may go better than this one: whoever runs the container starts it again.
+_WORTH_A_RESTART = (RegistryUnreachable, RegistryAnswer)
+_log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT. Answers the process's exit code.
+
+    A start that fails in a way that a new one may cure ends at once with the
+    failure's code; another stays and tells it on the status page.
+    """
+    logs.configure(settings.log_level)
+    return asyncio.run(run(settings))
+
+
+async def run(settings: Settings, puller: Puller | None = None) -> int:
+    """As :func:`serve`, in a running loop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with new_session() as session:
+        library = Library(settings, puller)
+        runtime = Runtime(settings, session, library, Pool(settings, session))
+        runner = web.AppRunner(
+            application.build(runtime),
+            handler_cancellation=True,
+            access_log=None,
+            shutdown_timeout=settings.grace_time,
+        )
+        await runner.setup()
+        try:
+            return await _live(runtime, runner, stop)
+        except OSError as error:
+            _log.error("cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
+            return 1
+        finally:
+            runtime.phase = Phase.STOPPING
+            await runner.cleanup()
+            await runtime.pool.close()
+
+
+async def _live(runtime: Runtime, runner: web.AppRunner, stop: asyncio.Event) -> int:
+    if not runtime.settings.listen_when_ready:
+        await _listen(runtime, runner)
+    start = asyncio.create_task(start_up(runtime))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({start, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    failure = start.result() if start.done() else None
+    if failure and (isinstance(failure, _WORTH_A_RESTART) or runtime.settings.listen_when_ready):
+        stopped.cancel()
+        return failure.exit_code
+    if runtime.settings.listen_when_ready and not stop.is_set():
+        await _listen(runtime, runner)
+    await stopped
+    _log.info("stopping: running answers have %g s", runtime.settings.grace_time)
+    if not start.done():
+        start.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await start
+    return failure.exit_code if failure else 0
+
+
+async def _listen(runtime: Runtime, runner: web.AppRunner) -> None:
+    settings = runtime.settings
+    await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+    _log.info("listening on http://%s:%d", settings.host, settings.port)
+
+
+async def start_up(runtime: Runtime) -> InferenceError | None:
+    """Have the models, and load the default one. Answers what went wrong, if anything did."""
+    library, name = runtime.library, runtime.settings.default_model
+    library.add_installed()
+    await library.pull_configured()
+    default = next((entry for entry in library.entries if entry.name == name), None)
+    if default is None:
+        runtime.phase = Phase.READY
+        return None
+    if default.model is None:
+        return _failed(runtime, default.failure or InferenceError(f"{name} is not here."))
+    runtime.phase = Phase.LOADING
+    try:
+        async with runtime.pool.use(default.model):
+            runtime.phase = Phase.READY
+    except InferenceError as error:
+        return _failed(runtime, error)
+    _log.info("ready")
+    return None
+
+
+def _failed(runtime: Runtime, error: InferenceError) -> InferenceError:
+    _log.error("%s", error.sentence)
+    runtime.phase, runtime.failure = Phase.FAILED, error.sentence
+    return error

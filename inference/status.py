@@ -1,0 +1,177 @@
+"""How the server is: ``/status``, ``/health``, ``/healthz``, ``/readyz``, ``/metrics``, ``/``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from inference import auth, metrics, status_page
+from inference import runtime as runtimes
+from inference.engine.pool import Loaded
+from inference.engine.supervisor import Engine, State
+from inference.library import Entry, public_name
+from inference.metrics import sample
+from inference.pull.progress import Progress
+from inference.runtime import Phase, Runtime
+
+STATIC = Path(__file__).parent / "static"
+_TYPES = {"status.css": "text/css", "status.js": "text/javascript"}
+_SCRAPE_TIMEOUT = aiohttp.ClientTimeout(total=2)
+
+
+async def home(request: web.Request) -> web.Response:
+    """``GET /``: a page for browsers, Ollama's sentence for everything else."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return web.Response(text="Ollama is running")
+    runtime = runtimes.of(request)
+    page = status_page.render(public(runtime), locked=bool(runtime.settings.api_key_hashes))
+    headers = {"Content-Security-Policy": status_page.POLICY, "Cache-Control": "no-store"}
+    return web.Response(text=page, content_type="text/html", headers=headers)
+
+
+async def static(request: web.Request) -> web.Response:
+    """``GET /static/{name}``"""
+    name = request.match_info["name"]
+    if name not in _TYPES:
+        raise web.HTTPNotFound
+    headers = {"Cache-Control": "max-age=300"}
+    text = (STATIC / name).read_text(encoding="utf-8")
+    return web.Response(text=text, content_type=_TYPES[name], headers=headers)
+
+
+async def status(request: web.Request) -> web.Response:
+    """``GET /status``: where the start stands; with a key also how busy the server is."""
+    runtime = runtimes.of(request)
+    told = public(runtime)
+    hashes = runtime.settings.api_key_hashes
+    if auth.is_known(auth.key_of(request.headers), hashes):
+        told |= _inside(runtime)
+    return web.json_response(told, headers={"Cache-Control": "no-store"})
+
+
+async def alive(_request: web.Request) -> web.Response:
+    """``GET /healthz``"""
+    return web.json_response({"status": "ok"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """``GET /health`` and ``/readyz``: 503 until requests can be answered."""
+    runtime = runtimes.of(request)
+    if is_ready(runtime):
+        return web.json_response({"status": "ok"})
+    told = public(runtime)
+    error = {"code": 503, "message": told["message"], "type": "unavailable_error"}
+    return web.json_response({"status": told["phase"], "error": error}, status=503)
+
+
+async def prometheus(request: web.Request) -> web.Response:
+    """``GET /metrics``"""
+    runtime = runtimes.of(request)
+    lines = [*runtime.metrics.lines(), *_gauges(runtime)]
+    for loaded in runtime.pool.loaded():
+        text = await _scraped(loaded.engine)
+        lines += metrics.with_model(text, public_name(loaded.model.name))
+    body = "\n".join(lines) + "\n"
+    return web.Response(body=body.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+
+def is_ready(runtime: Runtime) -> bool:
+    """Whether requests are taken, and no engine is out of order."""
+    broken = (State.RESTARTING, State.FAILED)
+    states = [loaded.engine.state for loaded in runtime.pool.loaded()]
+    return runtime.phase is Phase.READY and not any(state in broken for state in states)
+
+
+def public(runtime: Runtime) -> dict[str, Any]:
+    """What everyone may know: the phase, the models, how far a download is."""
+    return {
+        "phase": str(runtime.phase),
+        "message": _message(runtime),
+        "models": [_entry(entry) for entry in runtime.library.entries],
+    }
+
+
+def _message(runtime: Runtime) -> str:
+    if runtime.phase is Phase.FAILED:
+        return runtime.failure
+    sentences = {
+        Phase.PULLING: "The model is being downloaded.",
+        Phase.LOADING: "The model is being loaded.",
+        Phase.READY: "Ready." if is_ready(runtime) else "The engine is being started again.",
+        Phase.STOPPING: "The server is stopping.",
+    }
+    return sentences[runtime.phase]
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": public_name(entry.name),
+        "downloaded": entry.model is not None,
+        "error": entry.failure.sentence if entry.failure else None,
+        "progress": _progress(entry.progress) if entry.progress and not entry.model else None,
+    }
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {
+        "stage": str(progress.stage),
+        "done": progress.done,
+        "size": progress.size,
+        "fraction": round(progress.fraction, 4),
+        "bytes_per_second": round(progress.bytes_per_second),
+        "seconds_left": progress.seconds_left,
+    }
+
+
+def _inside(runtime: Runtime) -> dict[str, Any]:
+    return {
+        "uptime": round(time.monotonic() - runtime.started),
+        "in_flight": runtime.in_flight,
+        "restarts": runtime.pool.restarts,
+        "engines": [_engine(runtime, loaded) for loaded in runtime.pool.loaded()],
+        "failures": list(runtime.failures),
+    }
+
+
+def _engine(runtime: Runtime, loaded: Loaded) -> dict[str, Any]:
+    config, running = loaded.engine.config, runtime.running[loaded.model.name]
+    return {
+        "model": public_name(loaded.model.name),
+        "state": str(loaded.engine.state),
+        "slots": config.slots,
+        "context_length": config.context_length,
+        "running": min(running, config.slots),
+        "queued": max(0, running - config.slots),
+        "load_seconds": round(loaded.engine.load_seconds, 2),
+        "last_lines": list(loaded.engine.last_lines),
+    }
+
+
+def _gauges(runtime: Runtime) -> Iterator[str]:
+    received = sum(e.progress.received for e in runtime.library.entries if e.progress)
+    loaded = runtime.pool.loaded()
+    queued = sum(
+        max(0, runtime.running[each.model.name] - each.engine.config.slots) for each in loaded
+    )
+    yield from sample("ready", "gauge", [({}, int(is_ready(runtime)))])
+    yield from sample("in_flight", "gauge", [({}, runtime.in_flight)])
+    yield from sample("queued", "gauge", [({}, queued)])
+    yield from sample("models_loaded", "gauge", [({}, len(loaded))])
+    yield from sample("engine_restarts_total", "counter", [({}, runtime.pool.restarts)])
+    yield from sample("pull_bytes_total", "counter", [({}, received)])
+
+
+async def _scraped(engine: Engine) -> str:
+    """The child's own metrics; nothing where it does not answer at once."""
+    try:
+        async with engine.session.get(
+            f"{engine.url}/metrics", headers=engine.headers, timeout=_SCRAPE_TIMEOUT
+        ) as answer:
+            return await answer.text() if answer.status == 200 else ""
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return ""

@@ -1,0 +1,153 @@
+"""The page at ``/``: what a person sees who opens the endpoint in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from string import Template
+from typing import Any
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+REFRESH_SECONDS = 5
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+_PAGE = Template(
+    """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+$refresh<title>$title · OneClickLLM</title>
+<link rel="stylesheet" href="/static/status.css">
+<script src="/static/status.js" defer></script>
+</head>
+<body data-phase="$phase">
+<main>
+<p class="brand">OneClickLLM endpoint</p>
+<h1><span class="light" aria-hidden="true"></span> $title</h1>
+<p class="message" role="status">$message</p>
+$models
+$calls
+$inside
+</main>
+</body>
+</html>
+"""
+)
+_MODEL = Template(
+    """<section class="model">
+<h2>$name</h2>
+$state
+</section>"""
+)
+_BAR = Template(
+    """<progress max="1" value="$fraction" aria-label="Downloaded">$percent %</progress>
+<p class="figures">$stage · $done of $size · $speed · $left</p>"""
+)
+_CALLS = Template(
+    """<section>
+<h2>Call it</h2>
+<pre><code>curl $$ENDPOINT/api/chat$key -d '{
+  "model": "$name",
+  "messages": [{"role": "user", "content": "Why is the sky blue?"}]
+}'</code></pre>
+<pre><code>from openai import OpenAI
+
+client = OpenAI(base_url=ENDPOINT + "/v1", api_key="$secret")
+answer = client.chat.completions.create(
+    model="$name",
+    messages=[{"role": "user", "content": "Why is the sky blue?"}],
+)</code></pre>
+<p>Ollama's API is at <code>/api</code>, OpenAI's at <code>/v1</code>, Anthropic's at
+<code>/v1/messages</code>.</p>
+</section>"""
+)
+_INSIDE = """<section>
+<h2>How busy it is</h2>
+<form class="key">
+<label for="key">Key</label>
+<input id="key" type="password" autocomplete="off" spellcheck="false">
+<button>Show</button>
+</form>
+<pre class="inside" hidden></pre>
+<noscript><p>With the key, <code>/status</code> tells slots, queue and last errors.</p></noscript>
+</section>"""
+_TITLES = {
+    "pulling": "Downloading",
+    "loading": "Loading",
+    "ready": "Ready",
+    "failed": "Not started",
+    "stopping": "Stopping",
+}
+
+
+def render(status: Mapping[str, Any], *, locked: bool) -> str:
+    """The page for what ``/status`` tells everyone."""
+    phase = str(status["phase"])
+    seconds = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n'
+    return _PAGE.substitute(
+        refresh=f"<noscript>{seconds}</noscript>" if phase in ("pulling", "loading") else "",
+        title=_TITLES[phase],
+        phase=phase,
+        message=escape(str(status["message"])),
+        models="\n".join(map(_model, status["models"])),
+        calls=_calls(status, locked=locked),
+        inside=_INSIDE,
+    )
+
+
+def _model(entry: Mapping[str, Any]) -> str:
+    return _MODEL.substitute(name=escape(entry["name"]), state=_state(entry))
+
+
+def _state(entry: Mapping[str, Any]) -> str:
+    if entry["error"]:
+        return f'<p class="error">{escape(entry["error"])}</p>'
+    if entry["progress"]:
+        return _bar(entry["progress"])
+    return "<p>Downloaded.</p>" if entry["downloaded"] else "<p>Waiting.</p>"
+
+
+def _bar(progress: Mapping[str, Any]) -> str:
+    return _BAR.substitute(
+        fraction=progress["fraction"],
+        percent=round(progress["fraction"] * 100),
+        stage=escape(progress["stage"]),
+        done=size_text(progress["done"]),
+        size=size_text(progress["size"]),
+        speed=f"{size_text(progress['bytes_per_second'])}/s",
+        left=left_text(progress["seconds_left"]),
+    )
+
+
+def _calls(status: Mapping[str, Any], *, locked: bool) -> str:
+    names = [entry["name"] for entry in status["models"]]
+    if not names:
+        return ""
+    return _CALLS.substitute(
+        name=escape(names[0]),
+        key=' -H "Authorization: Bearer $KEY"' if locked else "",
+        secret="KEY" if locked else "none",
+    )
+
+
+def size_text(count: float) -> str:
+    """Bytes for a person."""
+    for unit in _UNITS[:-1]:
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} {_UNITS[-1]}"
+
+
+def left_text(seconds: float | None) -> str:
+    """The time that is left, for a person."""
+    if seconds is None:
+        return "time left unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s left"
+    return f"{seconds / 60:.0f} min left"
