@@ -66,7 +66,8 @@ def test_search_tells_what_the_cards_show(library: OllamaStandIn) -> None:
 def test_search_reads_pages_without_marks(library: OllamaStandIn) -> None:
     library.marked = False
     (model,) = ollama.search(SearchQuery("gemma3")).models
-    assert (model.downloads, model.capabilities) == (39_700_000, {"vision"})
+    assert model.downloads == 39_700_000
+    assert model.capabilities == {"vision"}
     assert model.task == "image-text-to-text"
 
 
