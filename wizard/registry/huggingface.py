@@ -69,15 +69,13 @@ def architecture(model: Model, variant: Variant) -> Architecture:
     Raises ModelGated where the files ask for accepted terms, UnreadableHeader
     where neither tells what is needed.
     """
-    first = variant.files[0]
-    key = http.cache_key(
-        "hf-architecture", settings.HUGGING_FACE_URL, model.ref.repo, model.revision, first
-    )
+    place = (settings.HUGGING_FACE_URL, model.ref.repo, model.revision)
+    key = http.cache_key("hf-architecture", *place, variant.format, variant.files[:1])
     known = cache.get(key)
     if isinstance(known, Architecture):
         return known
     if variant.format is Format.GGUF:
-        known = _from_header(model, first)
+        known = _from_header(model, variant)
     else:
         known = _from_config(model.ref.repo, model.revision)
     cache.set(key, known, COMMIT_SECONDS if model.revision else BRANCH_SECONDS)
@@ -112,18 +110,29 @@ def _with_variants(info: ModelInfo, ref: ModelRef) -> Model:
     files = huggingface_files.of(info)
     model = huggingface_facts.model(info, ref)
     found = _gguf_variants(info, files, model)
-    if found:
-        return replace(model, variants=found)
-    conversions = _conversions(info.id)
     served = _safetensors_variants(info, files, model)
+    if found:
+        both = found + _beside(found, served) if _is_served(info) else found
+        return replace(model, variants=both)
+    conversions = _conversions(info.id)
     if not served:
         raise NothingToServe(
             huggingface_files.why_nothing(info, files),
             conversions=conversions,
             next_step=_conversion_step(conversions),
         )
-    _check_served(info, conversions)
+    if not _is_served(info):
+        raise _unsupported(info, conversions)
     return replace(model, variants=served, gguf_repos=conversions)
+
+
+def _beside(found: tuple[Variant, ...], served: tuple[Variant, ...]) -> tuple[Variant, ...]:
+    """The safetensors of a repository that has GGUF too, under names of their own."""
+    taken = {variant.name for variant in found}
+    return tuple(
+        replace(variant, name=f"{variant.name}-safetensors") if variant.name in taken else variant
+        for variant in served
+    )
 
 
 def _gguf_variants(
@@ -171,16 +180,19 @@ def _listed(model: Model) -> frozenset[str] | None:
     return frozenset(name for name in names.values() if isinstance(name, str)) or None
 
 
-def _check_served(info: ModelInfo, conversions: tuple[str, ...]) -> None:
+def _is_served(info: ModelInfo) -> bool:
+    """Whether vLLM knows a class of the model, or none is told."""
     classes = huggingface_facts.classes(info)
-    if not classes or any(name in architectures.VLLM for name in classes):
-        return
-    named = classes[0]
+    return not classes or any(name in architectures.VLLM for name in classes)
+
+
+def _unsupported(info: ModelInfo, conversions: tuple[str, ...]) -> UnsupportedArchitecture:
+    named = huggingface_facts.classes(info)[0]
     if named in architectures.CONVERTIBLE:
         sentence = f"vLLM does not serve {named}; llama.cpp does, from a GGUF conversion."
     else:
         sentence = f"Neither vLLM nor llama.cpp knows {named}."
-    raise UnsupportedArchitecture(
+    return UnsupportedArchitecture(
         sentence, conversions=conversions, next_step=_conversion_step(conversions)
     )
 
@@ -209,7 +221,10 @@ def _conversions(repo: str) -> tuple[str, ...]:
     return conversions
 
 
-def _from_header(model: Model, file: ModelFile) -> Architecture:
+def _from_header(model: Model, variant: Variant) -> Architecture:
+    if not variant.files:
+        raise UnreadableHeader(f"{model.ref} names no file to read.")
+    file = variant.files[0]
     fetch = client.ranges_of(model.ref.repo, model.revision, file.path)
     try:
         return gguf_header.read(fetch, file.size or gguf_header.MAX_HEADER).architecture()

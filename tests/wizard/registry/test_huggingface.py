@@ -112,6 +112,22 @@ def test_the_index_decides_where_names_do_not(hub: HuggingFaceStandIn) -> None:
     assert [file.path for file in variant.files] == ["left.safetensors", "right.safetensors"]
 
 
+def test_a_repository_with_both_formats_offers_both(hub: HuggingFaceStandIn) -> None:
+    repo = conversion("acme/both", "a/b", LLAMA_32_1B, 10**9, {"M-BF16.gguf": 2, "M-Q4_0.gguf": 1})
+    files = {**repo.files, **safetensors(text(QWEN3_CONFIG))}
+    classes = {
+        "architectures": ["Qwen3ForCausalLM"],
+        "quantization_config": {"quant_method": "fp8"},
+    }
+    hub.add(replace(repo, files=files, config=classes))
+    model = find("acme/both")
+    assert [variant.name for variant in model.variants] == ["Q4_0", "BF16", "FP8"]
+    assert huggingface.architecture(model, model.variants[2]).layers == 36
+    hub.add(replace(repo, id="acme/same", files=files, safetensors={"BF16": 10**9}))
+    names = [variant.name for variant in find("acme/same").variants]
+    assert names == ["Q4_0", "BF16", "BF16-safetensors"]
+
+
 def test_a_vision_model_has_a_projector(hub: HuggingFaceStandIn) -> None:
     model = find("ggml-org/gemma-3-12b-it-GGUF")
     assert "vision" in model.capabilities
@@ -316,6 +332,12 @@ def test_a_broken_header_without_an_original_is_told(hub: HuggingFaceStandIn) ->
     model = find("acme/broken")
     with pytest.raises(UnreadableHeader, match="not a GGUF"):
         huggingface.architecture(model, model.variants[0])
+
+
+def test_a_variant_without_files_has_no_header(hub: HuggingFaceStandIn) -> None:
+    model = find("Qwen/Qwen3-8B-GGUF")
+    with pytest.raises(UnreadableHeader, match="no file"):
+        huggingface.architecture(model, replace(model.variants[0], files=()))
 
 
 def test_a_config_that_is_no_json(hub: HuggingFaceStandIn) -> None:
