@@ -124,7 +124,7 @@ class Engine:
         started = time.monotonic()
         self._port = _free_port()
         arguments = command(self.config, self._port, self._binary)
-        self._process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -132,16 +132,17 @@ class Engine:
             start_new_session=True,
             env={**_without_secrets(os.environ), KEY_VARIABLE: self._key},
         )
-        assert self._process.stderr
-        reader = asyncio.create_task(self._read(self._process.stderr))
-        await self._wait_healthy(reader)
+        self._process = process
+        reader = asyncio.create_task(self._read(process))
+        await self._wait_healthy(process, reader)
         self.load_seconds = time.monotonic() - started
         self.props = await self._props()
 
-    async def _wait_healthy(self, reader: asyncio.Task[None]) -> None:
-        assert self._process
+    async def _wait_healthy(
+        self, process: asyncio.subprocess.Process, reader: asyncio.Task[None]
+    ) -> None:
         pause = 0.02
-        while self._process.returncode is None:
+        while process.returncode is None:
             if await self._is_healthy():
                 return
             await asyncio.wait({reader}, timeout=pause)
@@ -168,10 +169,11 @@ class Engine:
         end = f"ended by signal {-code}" if code and code < 0 else f"exit code {code}"
         return f"llama.cpp {what} ({end}): {words}"
 
-    async def _read(self, stream: asyncio.StreamReader) -> None:
-        while True:
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Keep the child's last lines until it ends."""
+        while process.stderr:
             try:
-                line = await stream.readline()
+                line = await process.stderr.readline()
             except ValueError:  # longer than the reader's buffer
                 continue
             if not line:
@@ -180,15 +182,14 @@ class Engine:
             if text:
                 self._lines.append(text)
                 _log.debug("engine: %s", text)
-        if self._process:
-            await self._process.wait()
+        await process.wait()
 
     async def _watch(self) -> None:
         back_off, failures = FIRST_BACK_OFF, 0
         while failures < MOST_FAILED_RESTARTS:
-            assert self._process
             began = time.monotonic()
-            await self._process.wait()
+            if self._process:
+                await self._process.wait()
             if time.monotonic() - began > STABLE_AFTER:
                 back_off, failures = FIRST_BACK_OFF, 0
             self._set(State.RESTARTING)
