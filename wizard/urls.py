@@ -1,5 +1,36 @@
 """Addresses of the wizard's pages."""
 
-from django.urls import URLPattern
+from __future__ import annotations
 
-urlpatterns: list[URLPattern] = []
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from wizard.views import check, configure, files, help, home, model  # noqa: A004 - the page's name
+
+
+def _model_paths(
+    page: str, hub: Callable[..., Any], ollama: Callable[..., Any]
+) -> list[URLPattern]:
+    return [
+        path(f"models/hf/<str:user>/<str:repo>/{page}", hub),
+        path(f"models/ollama/<str:name>/{page}", ollama),
+        path(f"models/ollama/<str:namespace>/<str:name>/{page}", ollama),
+    ]
+
+
+urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    path("check/", check.check_page, name="check"),
+    path("docs/", help.docs, name="docs"),
+    path("badge.svg", help.badge, name="badge"),
+    path("api/check", check.check_api, name="check-api"),
+    path("api/openapi.json", help.openapi_json, name="openapi"),
+    *_model_paths("deploy.yaml", files.hub_deploy_yaml, files.ollama_deploy_yaml),
+    *_model_paths("docker-compose.yaml", files.hub_compose_yaml, files.ollama_compose_yaml),
+    *_model_paths("plan.json", files.hub_plan_json, files.ollama_plan_json),
+    # Before the model's own page: “configure” would read as a model in a namespace.
+    *_model_paths("configure/", configure.hub_configure, configure.ollama_configure),
+    *_model_paths("", model.hub_model, model.ollama_model),
+]

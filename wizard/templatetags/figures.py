@@ -104,3 +104,15 @@ def icon(name: str, label: str = "") -> SafeString:
         static("vendor/icons.svg"),
         name,
     )
+
+
+@register.filter
+def stylesheets(names: str) -> list[str]:
+    """Addresses of the site's own sheets, in the order of their names."""
+    return [static(f"css/{name}.css") for name in names.split()]
+
+
+@register.filter(name="sorted")
+def in_order(words: frozenset[str]) -> list[str]:
+    """Words by the alphabet."""
+    return sorted(words)

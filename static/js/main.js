@@ -1,0 +1,19 @@
+// What the pages do beyond plain HTML. Everything works without it.
+import { startCopying } from "./copy.js";
+import { startDownloads } from "./download.js";
+import { startSecrets } from "./secrets.js";
+import { startSlider } from "./slider.js";
+import { startTabs } from "./tabs.js";
+
+document.documentElement.classList.add("scripted");
+
+// What a person opened stays open, and which tab is chosen stays chosen, when a
+// part of the page is replaced: the server does not know of either.
+const config = window.htmx?.config;
+if (config) config.morphIgnore = [...config.morphIgnore, "open"];
+
+startSecrets();
+startSlider();
+startTabs();
+startCopying();
+startDownloads();

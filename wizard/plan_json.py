@@ -1,0 +1,102 @@
+"""A plan as JSON, for scripts. Bytes, tokens, USD per hour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wizard.hardware.values import Offer
+from wizard.sdl.values import Plan
+
+
+def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
+    """What ``plan.json`` holds; `wizard.openapi` has its schema."""
+    return {
+        "model": _model(plan),
+        "variant": {
+            "name": plan.variant.name,
+            "format": plan.variant.format.value,
+            "quantisation": plan.variant.quantisation,
+            "download_bytes": plan.variant.download_bytes,
+            "size_is_exact": plan.variant.size_is_exact,
+        },
+        "choices": _choices(plan),
+        "reasons": {reason.field: reason.sentence for reason in plan.reasons},
+        "memory": _memory(plan),
+        "offers": [_offer(offer, offer in plan.chosen) for offer in plan.offers],
+        "price": {
+            "usd_per_hour": plan.usd_per_hour,
+            "ceiling_usd_per_hour": plan.price_ceiling,
+            "amount_per_block": plan.amount_uact,
+            "as_of": plan.price_list.as_of.isoformat(),
+            "live": plan.price_list.live,
+        },
+        "problems": list(plan.problems),
+        "warnings": list(plan.warnings),
+        "links": dict(links),
+    }
+
+
+def _model(plan: Plan) -> dict[str, Any]:
+    model = plan.model
+    return {
+        "name": str(plan.ref),
+        "source": plan.ref.source.value,
+        "title": model.title,
+        "licence": model.licence,
+        "gated": model.gating.value,
+        "parameters": model.parameters,
+        "context_length": plan.largest_context,
+        "origin": model.origin.value,
+        "as_of": model.as_of.isoformat(),
+    }
+
+
+def _choices(plan: Plan) -> dict[str, Any]:
+    return {
+        "engine": plan.engine.value,
+        "image": plan.image.reference,
+        "context": plan.context,
+        "slots": plan.slots,
+        "kv": plan.kv.value,
+        "gpus": [offer.gpu.model for offer in plan.chosen if offer.gpu],
+        "count": plan.count,
+        "nodes": plan.nodes,
+        "replicas": plan.replicas,
+        "region": plan.region,
+        "audited": plan.audited,
+        "storage": plan.storage_class.value,
+    }
+
+
+def _memory(plan: Plan) -> dict[str, Any]:
+    estimate = plan.estimate
+    return {
+        "total_bytes": estimate.total,
+        "largest_gpu_bytes": estimate.largest_gpu,
+        "host_bytes": estimate.host,
+        "disk_bytes": estimate.disk,
+        "is_exact": estimate.exact,
+        "parts": [
+            {"name": part.name, "bytes": part.size, "formula": part.formula}
+            for part in estimate.parts
+        ],
+    }
+
+
+def _offer(offer: Offer, is_chosen: bool) -> dict[str, Any]:
+    return {
+        "title": offer.title,
+        "gpu": offer.gpu.model if offer.gpu else None,
+        "vram_bytes": offer.gpu.vram_bytes if offer.gpu else None,
+        "count": offer.count,
+        "nodes": offer.nodes,
+        "fit": offer.fit.value,
+        "chosen": is_chosen,
+        "needed_bytes": offer.needed_bytes,
+        "headroom_bytes": offer.headroom_bytes,
+        "usd_per_hour": offer.usd_per_hour,
+        "largest_context": offer.largest_context,
+        "tokens_per_second": offer.tokens_per_second,
+        "reason": offer.reason,
+    }

@@ -1,0 +1,225 @@
+"""The choices of a plan with everything that follows from them, live."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_GET
+
+from wizard.forms import to_query
+from wizard.hardware.values import Offer
+from wizard.planning import context_marks
+from wizard.planning.engines import KV_TYPES, TITLES, family
+from wizard.registry.quantisation import describe
+from wizard.registry.values import Gating, ModelRef, Source
+from wizard.sdl import akash_cli, explain
+from wizard.sdl.errors import SdlError
+from wizard.sdl.snippets import snippets
+from wizard.sdl.values import Choices, Engine, Plan, Secrets, StorageClass
+from wizard.sdl.writer import to_yaml
+from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.bars import is_fitting, memory_bar, offer_row
+from wizard.views.failures import UnservableError, answered
+from wizard.views.files import comments_for, sdl_for
+from wizard.views.home import SOURCE_NAMES
+from wizard.views.model import registry_link
+from wizard.views.situation import Situation, forgiving_plan_for
+
+SHOWN_OFFERS = 6
+FOLDED_OFFERS = 40
+SLOTS = (1, 2, 4, 8, 16)
+COUNTS = (1, 2, 4, 8)
+STORAGE = {
+    StorageClass.NVME: "NVMe",
+    StorageClass.SSD: "SSD",
+    StorageClass.HDD: "Hard disk",
+    StorageClass.EPHEMERAL: "Ephemeral",
+}
+
+
+@require_GET
+@answered
+def hub_configure(request: HttpRequest, user: str, repo: str) -> HttpResponse:
+    return _configure(request, hub_ref(user, repo))
+
+
+@require_GET
+@answered
+def ollama_configure(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
+    return _configure(request, ollama_ref(name, namespace))
+
+
+def _configure(request: HttpRequest, ref: ModelRef) -> HttpResponse:
+    situation = forgiving_plan_for(ref, request.GET)
+    query = to_query(situation.choices)
+    context = _facts(situation) | _choices(situation) | _offers(situation)
+    context |= _file(situation.plan) | _links(request, ref, query, situation.plan.variant.name)
+    is_partial = bool(getattr(request, "htmx", False))
+    name = "wizard/_configuration.html" if is_partial else "wizard/configure.html"
+    # htmx swaps what it is told to; a page without it has to say that a choice was refused.
+    status = 400 if situation.mistake and not is_partial else 200
+    response = render(request, name, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    if is_partial:
+        response["HX-Replace-Url"] = context["configure"] + (f"?{query}" if query else "")
+    return response
+
+
+def _facts(situation: Situation) -> dict[str, Any]:
+    plan = situation.plan
+    return {
+        "plan": plan,
+        "model": plan.model,
+        "source": SOURCE_NAMES[plan.ref.source],
+        "registry_link": registry_link(plan.ref),
+        "mistake": situation.mistake,
+        "reasons": {reason.field: reason.sentence for reason in plan.reasons},
+        "bar": memory_bar(plan),
+        "is_gated": plan.model.gating is not Gating.OPEN,
+        "wants_token": plan.ref.source is Source.HUGGING_FACE
+        and plan.model.gating is not Gating.OPEN,
+        "is_hash_enough": plan.engine is Engine.RUNTIME,
+        "section": "models",
+    }
+
+
+def _choices(situation: Situation) -> dict[str, Any]:
+    plan, chosen = situation.plan, situation.choices
+    slots = sorted({*SLOTS, chosen.slots} - {None}, key=lambda count: count or 0)
+    return {
+        "choices": chosen,
+        "variant_sentence": describe(plan.variant.quantisation)
+        if plan.variant.quantisation
+        else "",
+        **_slider(plan),
+        "smallest_context": min(256, plan.largest_context),
+        "slot_counts": slots,
+        "kv_types": KV_TYPES[family(plan.engine)],
+        "engine_titles": [(engine, TITLES[engine]) for engine in plan.engines],
+        "engine_title": TITLES[plan.engine],
+        "counts": COUNTS,
+        "node_counts": (1, 2, 4),
+        "volume_gib": -(-plan.resources.volume // 2**30),
+        "gpu_choices": _gpu_choices(plan, chosen),
+        "storage_classes": STORAGE.items(),
+        "extra_env": "\n".join(f"{name}={value}" for name, value in chosen.extra_env),
+        "is_advanced": _is_advanced(chosen),
+    }
+
+
+def _slider(plan: Plan) -> dict[str, Any]:
+    """Marks at even steps; between two of them the length grows by the same factor."""
+    marks = context_marks(plan.largest_context)
+    return {
+        "marks": marks,
+        "slider_end": len(marks) - 1,
+        "slider_position": round(_position(plan.context, marks), 3),
+    }
+
+
+def _position(context: int, marks: tuple[int, ...]) -> float:
+    for index, (low, high) in enumerate(pairwise(marks)):
+        if context <= high:
+            return max(index + math.log(context / low, high / low), 0.0)
+    return len(marks) - 1
+
+
+def _is_advanced(chosen: Choices) -> bool:
+    shown = ("variant", "engine", "context", "slots", "kv", "gpus", "count", "cpu_only")
+    defaults: dict[str, Any] = {name: getattr(Choices(), name) for name in shown}
+    return replace(chosen, **defaults) != Choices()
+
+
+def _gpu_choices(plan: Plan, chosen: Choices) -> list[tuple[str, str, bool]]:
+    """Name, title and whether chosen, of each card that fits in some count, cheapest first."""
+    found: dict[str, str] = {}
+    for offer in plan.offers:
+        if offer.gpu and is_fitting(offer):
+            found.setdefault(offer.gpu.model, offer.gpu.title)
+    for name in chosen.gpus:
+        found.setdefault(name, name)
+    return [(name, title, name in chosen.gpus) for name, title in list(found.items())[:30]]
+
+
+def _offers(situation: Situation) -> dict[str, Any]:
+    plan = situation.plan
+    fitting = [offer for offer in plan.offers if is_fitting(offer) and offer not in plan.chosen]
+    rows = [_offer(offer, situation) for offer in (*plan.chosen, *fitting)]
+    return {
+        "offers": rows[:SHOWN_OFFERS],
+        "more_offers": rows[SHOWN_OFFERS : SHOWN_OFFERS + FOLDED_OFFERS],
+        "too_small": _too_small(plan),
+    }
+
+
+def _offer(offer: Offer, situation: Situation) -> Any:
+    if offer.gpu is None:
+        query = to_query(situation.choices, gpu=(), count="", nodes="", cpu_only="1")
+    else:
+        query = to_query(
+            situation.choices,
+            gpu=(offer.gpu.model,),
+            count=str(offer.count),
+            nodes=str(offer.nodes) if offer.nodes > 1 else "",
+            cpu_only="",
+        )
+    return offer_row(offer, is_chosen=offer in situation.plan.chosen, choice=query)
+
+
+def _too_small(plan: Plan) -> list[Offer]:
+    """One offer for each card that fits in no count: the largest, which came closest."""
+    fitting = {offer.gpu.title for offer in plan.offers if offer.gpu and is_fitting(offer)}
+    largest: dict[str, Offer] = {}
+    for offer in plan.offers:
+        if offer.gpu and offer.gpu.title not in fitting and not is_fitting(offer):
+            best = largest.get(offer.gpu.title)
+            if best is None or offer.count * offer.nodes > best.count * best.nodes:
+                largest[offer.gpu.title] = offer
+    return list(largest.values())
+
+
+def _file(plan: Plan) -> dict[str, Any]:
+    """The preview with placeholders for secrets, and what each part of it does."""
+    try:
+        built = sdl_for(plan, Secrets())
+        text = to_yaml(built, comments_for(plan))
+        return {
+            "sdl": text,
+            "broken": (),
+            "explanations": explain.parts(plan),
+            "snippets": snippets(plan),
+            "commands": akash_cli.commands(),
+        }
+    except UnservableError as error:
+        return {"sdl": "", "broken": error.sentences}
+    except SdlError as error:
+        return {"sdl": "", "broken": (str(error),)}
+
+
+def _links(request: HttpRequest, ref: ModelRef, query: str, variant: str) -> dict[str, Any]:
+    tail = f"?{query}" if query else ""
+    configure = model_address(ref, "configure/")
+    # A badge is kept for long: it names the variant even where it is today's default.
+    pinned = query if "variant=" in query else "&".join(
+        filter(None, (urlencode({"variant": variant}), query))
+    )  # fmt: skip
+    page = request.build_absolute_uri(f"{configure}?{pinned}")
+    badge = request.build_absolute_uri("/badge.svg")
+    return {
+        "query": query,
+        "model_link": model_address(ref),
+        "configure": configure,
+        "yaml_link": model_address(ref, "deploy.yaml") + tail,
+        "compose_link": model_address(ref, "docker-compose.yaml") + tail,
+        "json_link": model_address(ref, "plan.json") + tail,
+        "curl_link": request.build_absolute_uri(model_address(ref, "deploy.yaml") + tail),
+        "badge_link": page,
+        "badge_markdown": f"[![Deploy with OneClickLLM]({badge})]({page})",
+    }

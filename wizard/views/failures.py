@@ -1,0 +1,112 @@
+"""Every failure as an answer: a page for people, text or JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+
+from wizard.planning import ChoiceError
+from wizard.registry.errors import ModelRenamed, NothingToServe, RegistryError
+from wizard.sdl.errors import SdlError
+from wizard.views.addresses import page_after_rename
+
+Parameters = ParamSpec("Parameters")
+View = Callable[Concatenate[HttpRequest, Parameters], HttpResponseBase]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong, in words, and what to do next."""
+
+    status: int
+    title: str
+    message: str
+    next_step: str = ""
+    link: str = ""
+    conversions: tuple[str, ...] = ()
+    retry_after: int | None = None
+
+
+class UnservableError(Exception):
+    """A plan whose file would not work: the sentences that say why."""
+
+    def __init__(self, sentences: tuple[str, ...]) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
+
+
+_CHOICE = Failure(
+    400, "That choice cannot be used", "", "Change it, or leave it away: each has a default."
+)
+_UNSERVABLE = Failure(422, "This plan makes no working file", "", "Change the choices named above.")
+
+
+def answered(view: View[Parameters]) -> View[Parameters]:
+    """Turn this site's own exceptions into answers in the form that was asked for."""
+
+    @wraps(view)
+    def with_answers(
+        request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except ModelRenamed as error:
+            return redirect(page_after_rename(request, error.new_repo), permanent=True)
+        except (RegistryError, ChoiceError, SdlError, UnservableError) as error:
+            return answer(request, failure_of(error))
+
+    return with_answers
+
+
+def failure_of(error: Exception) -> Failure:
+    """The failure behind one of this site's own exceptions."""
+    if isinstance(error, RegistryError):
+        conversions = error.conversions if isinstance(error, NothingToServe) else ()
+        return Failure(
+            error.status,
+            error.title,
+            str(error),
+            error.next_step,
+            error.link,
+            conversions,
+            error.retry_after,
+        )
+    kind = _UNSERVABLE if isinstance(error, UnservableError) else _CHOICE
+    return Failure(kind.status, kind.title, str(error), kind.next_step)
+
+
+def answer(request: HttpRequest, failure: Failure) -> HttpResponse:
+    """The failure as a page, as plain text for files, as JSON for ``.json`` and ``/api/``."""
+    response = _in_form(request, failure)
+    response["Cache-Control"] = "no-store"
+    if failure.retry_after is not None:
+        response["Retry-After"] = str(failure.retry_after)
+    return response
+
+
+def _in_form(request: HttpRequest, failure: Failure) -> HttpResponse:
+    if request.path.endswith(".json") or request.path.startswith("/api/"):
+        body: dict[str, Any] = {
+            "error": failure.message,
+            "title": failure.title,
+            "next_step": failure.next_step,
+            "conversions": list(failure.conversions),
+        }
+        return JsonResponse(body, status=failure.status)
+    if request.path.endswith((".yaml", ".svg")):
+        lines = (failure.message, failure.next_step)
+        text = "\n".join(line for line in lines if line)
+        return HttpResponse(
+            f"{text}\n", status=failure.status, content_type="text/plain; charset=utf-8"
+        )
+    is_partial = bool(getattr(request, "htmx", False))
+    name = "wizard/_failure.html" if is_partial else "wizard/failure.html"
+    response = render(request, name, {"failure": failure}, status=failure.status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response

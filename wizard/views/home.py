@@ -1,0 +1,138 @@
+"""The front page: search both registries, popular models at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_GET
+
+from wizard import forms
+from wizard.hardware.prices import price_list
+from wizard.hardware.values import Offer, PriceList
+from wizard.planning import quick_fit
+from wizard.registry import catalogue, lookup
+from wizard.registry.values import Gating, Model, ModelRef, SearchPage, SearchQuery, Source
+from wizard.views.addresses import model_address
+from wizard.views.failures import answered
+
+SOURCE_NAMES = {Source.HUGGING_FACE: "Hugging Face", Source.OLLAMA: "Ollama"}
+_SHOWN_CAPABILITIES = ("vision", "tools", "thinking", "embedding", "audio", "code")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of a list."""
+
+    model: Model
+    address: str
+    source: str
+    tags: tuple[str, ...]
+    offer: Offer | None
+
+
+def rows(models: tuple[Model, ...], prices: PriceList) -> tuple[Row, ...]:
+    """Models as a list shows them, each with the cheapest cards that hold it."""
+    return tuple(
+        Row(
+            model,
+            model_address(model.ref),
+            SOURCE_NAMES[model.ref.source],
+            _tags(model),
+            quick_fit(model, prices),
+        )
+        for model in models
+    )
+
+
+def _tags(model: Model) -> tuple[str, ...]:
+    found = [name for name in _SHOWN_CAPABILITIES if name in model.capabilities]
+    if model.gating is not Gating.OPEN:
+        found.append("gated")
+    return tuple(found)
+
+
+@require_GET
+@answered
+def home(request: HttpRequest) -> HttpResponse:
+    """Search, or the popular models; a pasted name leads to its model."""
+    query = forms.read_search(request.GET)
+    is_partial = bool(getattr(request, "htmx", False))
+    if query.text and not is_partial:
+        named = _named(query.text)
+        if len(named) == 1:
+            return HttpResponseRedirect(_address_of(named[0]))
+        if named:
+            return _both(request, query.text, named)
+    prices = price_list()
+    page = _page(query)
+    context = {
+        "query": query,
+        "page": page,
+        "rows": rows(page.models, prices),
+        "prices": prices,
+        "is_search": _is_search(query),
+        "previous_link": _link(query, query.page - 1) if query.page > 1 else "",
+        "next_link": _link(query, query.page + 1) if page.has_next else "",
+        "sources": SOURCE_NAMES,
+        "tasks": forms.TASKS,
+        "sizes": forms.SIZES_GB,
+        "size": query.max_bytes // 10**9 if query.max_bytes else None,
+        "licences": forms.LICENCES,
+        "sorts": forms.SORTS,
+        "section": "models",
+    }
+    name = "wizard/_results.html" if is_partial else "wizard/home.html"
+    response = render(request, name, context)
+    patch_vary_headers(response, ["HX-Request"])
+    if is_partial:
+        response["HX-Replace-Url"] = _link(query, query.page)
+    return response
+
+
+def _page(query: SearchQuery) -> SearchPage:
+    return lookup.search(query) if _is_search(query) else lookup.popular()
+
+
+def _is_search(query: SearchQuery) -> bool:
+    return query != SearchQuery()
+
+
+def _link(query: SearchQuery, page: int) -> str:
+    values = {
+        "q": query.text,
+        "source": query.source,
+        "author": query.author,
+        "task": query.task,
+        "size": query.max_bytes // 10**9 if query.max_bytes else "",
+        "licence": query.licence,
+        "sort": "" if query.sort == "downloads" else query.sort,
+        "page": page if page > 1 else "",
+    }
+    kept = {name: value for name, value in values.items() if value}
+    return f"/?{urlencode(kept)}" if kept else "/"
+
+
+def _named(text: str) -> tuple[ModelRef, ...]:
+    """The models that a pasted name or link means; empty for words to search for."""
+    if not any(mark in text for mark in "/:") and not text.strip().lower().startswith("ollama "):
+        return ()
+    found = lookup.resolve(text)
+    known = tuple(ref for ref in found if catalogue.knows(ref))
+    return known if len(known) == 1 else found
+
+
+def _address_of(ref: ModelRef) -> str:
+    if not ref.file:
+        return model_address(ref)
+    bare = replace(ref, file="")
+    return model_address(bare, f"configure/?variant={quote(ref.file, safe='/')}")
+
+
+def _both(request: HttpRequest, text: str, named: tuple[ModelRef, ...]) -> HttpResponse:
+    found = [(_address_of(ref), SOURCE_NAMES[ref.source], ref.repo) for ref in named]
+    context = {"text": text, "found": found, "section": "models"}
+    return render(request, "wizard/which.html", context)

@@ -1,0 +1,100 @@
+"""A model's facts and variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from wizard.hardware.prices import price_list
+from wizard.hardware.values import Offer, PriceList
+from wizard.planning.quick import cheapest_fit
+from wizard.registry import catalogue, lookup
+from wizard.registry.errors import VariantNotFound
+from wizard.registry.quantisation import describe
+from wizard.registry.values import Gating, Model, ModelRef, Source, Variant
+from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.failures import answered
+from wizard.views.home import SOURCE_NAMES
+
+SHOWN_VARIANTS = 40
+
+
+@dataclass(frozen=True)
+class VariantRow:
+    """One variant of the table."""
+
+    variant: Variant
+    sentence: str
+    offer: Offer | None
+    address: str
+    is_default: bool
+
+
+@require_GET
+@answered
+def hub_model(request: HttpRequest, user: str, repo: str) -> HttpResponse:
+    return _model(request, hub_ref(user, repo))
+
+
+@require_GET
+@answered
+def ollama_model(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
+    return _model(request, ollama_ref(name, namespace))
+
+
+def _model(request: HttpRequest, ref: ModelRef) -> HttpResponse:
+    model = lookup.find(ref)
+    prices = price_list()
+    default = _default(model, ref)
+    rows = [_row(model, ref, variant, default, prices) for variant in model.variants]
+    rows.sort(key=lambda row: not row.is_default)
+    context = {
+        "model": model,
+        "ref": ref,
+        "source": SOURCE_NAMES[ref.source],
+        "registry_link": registry_link(ref),
+        "configure": model_address(ref, "configure/"),
+        "shown": rows[:SHOWN_VARIANTS],
+        "folded": rows[SHOWN_VARIANTS:],
+        "default": next((row for row in rows if row.is_default), None),
+        "is_gated": model.gating is not Gating.OPEN,
+        "gguf_repos": [(name, f"/models/hf/{name}/") for name in model.gguf_repos],
+        "base_address": f"/models/hf/{model.base_model}/" if "/" in model.base_model else "",
+        "prices": prices,
+        "section": "models",
+    }
+    return render(request, "wizard/model.html", context)
+
+
+def _default(model: Model, ref: ModelRef) -> Variant | None:
+    try:
+        return lookup.variant_for(model, ref)
+    except VariantNotFound:
+        if ref.tag or ref.file or model.variants:
+            raise
+        return None
+
+
+def _row(
+    model: Model, ref: ModelRef, variant: Variant, default: Variant | None, prices: PriceList
+) -> VariantRow:
+    query = urlencode({"variant": variant.name})
+    return VariantRow(
+        variant,
+        describe(variant.quantisation) if variant.quantisation else "",
+        cheapest_fit(catalogue.architecture(model, variant), variant, prices),
+        f"{model_address(ref, 'configure/')}?{query}",
+        default is not None and variant.name == default.name,
+    )
+
+
+def registry_link(ref: ModelRef) -> str:
+    """The model's own page at its registry."""
+    if ref.source is Source.HUGGING_FACE:
+        return f"https://huggingface.co/{ref.repo}"
+    is_official = ref.namespace == "library"
+    return f"https://ollama.com/{'library/' if is_official else ''}{ref.repo}"

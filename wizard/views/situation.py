@@ -1,0 +1,58 @@
+"""From an address and its query to a plan: what pages and files have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from django.http import QueryDict
+
+from wizard.forms import read_choices
+from wizard.hardware.prices import price_list
+from wizard.planning import ChoiceError, make_plan
+from wizard.registry import lookup
+from wizard.registry.values import Model, ModelRef
+from wizard.sdl.values import Choices, Plan
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A plan with the choices behind it; ``mistake`` names a choice that was set aside."""
+
+    plan: Plan
+    choices: Choices
+    mistake: ChoiceError | None = None
+
+
+def found_model(ref: ModelRef) -> Model:
+    """The model, named with the tag, file and revision of the address. Raises RegistryError."""
+    model = lookup.find(ref)
+    spelled = replace(model.ref, tag=ref.tag, file=ref.file, revision=ref.revision)
+    return replace(model, ref=spelled)
+
+
+def plan_for(ref: ModelRef, query: QueryDict) -> Situation:
+    """The plan for these choices. Raises RegistryError and ChoiceError."""
+    choices = read_choices(query)
+    return Situation(_plan(found_model(ref), choices), choices)
+
+
+def forgiving_plan_for(ref: ModelRef, query: QueryDict) -> Situation:
+    """As `plan_for`, but a choice that cannot be used is set aside and told about."""
+    model = found_model(ref)
+    kept = query.copy()
+    first: ChoiceError | None = None
+    while True:
+        try:
+            choices = read_choices(kept)
+            return Situation(_plan(model, choices), choices, first)
+        except ChoiceError as error:
+            first = first or error
+            if error.field not in kept:
+                return Situation(_plan(model, Choices()), Choices(), first)
+            del kept[error.field]
+
+
+def _plan(model: Model, choices: Choices) -> Plan:
+    variant = lookup.variant_for(model, model.ref, choices.variant)
+    architecture = lookup.architecture(model, variant)
+    return make_plan(model.ref, model, variant, architecture, choices, price_list())
