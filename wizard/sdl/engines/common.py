@@ -80,28 +80,38 @@ def weights_file(plan: Plan) -> str:
 
 def hub_name(ref: ModelRef) -> str:
     """``user/repo``, checked by the grammar that the runtime reads."""
-    return _checked(f"hf.co/{ref.repo}").removeprefix("hf.co/")
+    return _checked(refs.HuggingFaceRef(ref.namespace, ref.name)).removeprefix("hf.co/")
 
 
 def pinned_hub_file(plan: Plan) -> str:
     """``hf.co/user/repo@commit/file.gguf``: exactly these bytes, for ever."""
-    commit = revision(plan)
-    at = f"@{commit}" if commit else ""
-    return _checked(f"hf.co/{plan.ref.repo}{at}/{weights_file(plan)}")
+    file, commit = weights_file(plan), revision(plan)
+    return _checked(
+        refs.HuggingFaceRef(plan.ref.namespace, plan.ref.name, file=file, revision=commit)
+    )
+
+
+def short_hub_name(plan: Plan) -> str:
+    """``hf.co/user/repo:Q4_K_M``, as a client or ``ollama pull`` would write it."""
+    return _checked(
+        refs.HuggingFaceRef(plan.ref.namespace, plan.ref.name, quantisation=plan.variant.name)
+    )
 
 
 def ollama_name(plan: Plan) -> str:
     """``[namespace/]model:tag`` in the Ollama registry; the variant is the tag."""
     tag = plan.variant.name or plan.ref.tag or refs.LATEST
-    return _checked(f"{plan.ref.repo}:{tag}")
+    return _checked(refs.OllamaRef(plan.ref.name, plan.ref.namespace, tag))
 
 
-def _checked(name: str) -> str:
+def _checked(meant: refs.Ref) -> str:
+    """The name as written, where the grammar reads back just what was meant."""
+    name = str(meant)
     try:
         parsed = refs.parse(name)
     except refs.RefError as error:
         raise SdlError(f"The model's name cannot go into a file: {error}", field="model") from error
-    if str(parsed) != name:
+    if parsed != meant:
         raise SdlError(f"The model's name {name!r} can be read in two ways.", field="model")
     return name
 

@@ -49,7 +49,7 @@ def served_name(plan: Plan) -> str:
     """What Ollama pulls is also what it answers to."""
     if plan.ref.source is Source.OLLAMA:
         return common.ollama_name(plan)
-    return f"hf.co/{common.hub_name(plan.ref)}:{plan.variant.name}"
+    return common.short_hub_name(plan)
 
 
 def _check(plan: Plan) -> None:

@@ -18,10 +18,9 @@ def _model(plan: Plan) -> str:
 
 
 def _short_name(plan: Plan) -> str:
-    """``hf.co/user/repo:Q4_K_M``, as a client would write it."""
     if plan.ref.source is Source.OLLAMA:
         return common.ollama_name(plan)
-    return f"hf.co/{common.hub_name(plan.ref)}:{plan.variant.name}"
+    return common.short_hub_name(plan)
 
 
 def served_name(plan: Plan) -> str:

@@ -1,0 +1,235 @@
+"""What each engine writes, and what each refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from inference import refs
+from tests.wizard.sdl import factory
+from wizard.registry.values import Gating, ModelFile, ModelRef, Source
+from wizard.sdl import engines
+from wizard.sdl.engines import gateway, ollama, vllm
+from wizard.sdl.engines.values import Service
+from wizard.sdl.errors import SdlError
+from wizard.sdl.values import (
+    API_KEY_PLACEHOLDER,
+    API_KEY_SHA256_PLACEHOLDER,
+    Engine,
+    Secrets,
+)
+from wizard.sizing.values import KvType
+
+KEY = "sk-0123456789abcdef"
+DIGEST = "a" * 64
+OLLAMA_REF = ModelRef(Source.OLLAMA, "library", "llama3.1", tag="8b")
+SPLIT = ("q/Big-Q4-00002-of-00002.gguf", "q/Big-Q4-00001-of-00002.gguf")
+
+
+NO_SECRETS = Secrets()
+
+
+def services(engine: Engine, secrets: Secrets = NO_SECRETS, **changes: Any) -> dict[str, Service]:
+    plan = factory.plan(engine, **changes)
+    return {service.name: service for service in engines.module(engine).services(plan, secrets)}
+
+
+def env(service: Service) -> dict[str, str]:
+    return dict(service.env)
+
+
+def option(service: Service, name: str) -> str:
+    return service.args[service.args.index(name) + 1]
+
+
+def test_it_works() -> None:
+    found = env(services(Engine.RUNTIME, Secrets(api_key_sha256=DIGEST))["llm"])
+    assert found == {
+        "MODEL": f"hf.co/Qwen/Qwen3-8B-GGUF@{factory.COMMIT}/Qwen3-8B-Q4_K_M.gguf",
+        "MODEL_ALIASES": "hf.co/Qwen/Qwen3-8B-GGUF:Q4_K_M",
+        "API_KEY_SHA256": DIGEST,
+        "CONTEXT_LENGTH": "8192",
+        "SLOTS": "4",
+        "KV_CACHE_TYPE": "f16",
+        "MODELS_DIR": "/models",
+        "PORT": "8080",
+    }
+
+
+def test_the_runtime_reads_the_model_that_is_written() -> None:
+    parsed = refs.parse(env(services(Engine.RUNTIME)["llm"])["MODEL"])
+    assert isinstance(parsed, refs.HuggingFaceRef)
+    assert (parsed.repo_id, parsed.revision) == ("Qwen/Qwen3-8B-GGUF", factory.COMMIT)
+    assert parsed.file == "Qwen3-8B-Q4_K_M.gguf"
+
+
+def test_the_runtime_never_gets_the_key_itself() -> None:
+    secrets = Secrets(api_key=KEY, api_key_sha256=DIGEST)
+    assert KEY not in repr(services(Engine.RUNTIME, secrets))
+
+
+def test_without_secrets_there_are_placeholders() -> None:
+    runtime = env(services(Engine.RUNTIME)["llm"])
+    assert runtime["API_KEY_SHA256"] == API_KEY_SHA256_PLACEHOLDER
+    assert env(services(Engine.LLAMA_SERVER)["llm"])["LLAMA_API_KEY"] == API_KEY_PLACEHOLDER
+    assert env(services(Engine.VLLM)["gateway"])["API_KEY"] == API_KEY_PLACEHOLDER
+
+
+@pytest.mark.parametrize("engine", [Engine.RUNTIME, Engine.OLLAMA])
+def test_an_ollama_name_keeps_its_tag(engine: Engine) -> None:
+    found = services(engine, ref=OLLAMA_REF, variant=factory.gguf_variant("8b-q8_0"))
+    name = env(found["llm"])["MODEL" if engine is Engine.RUNTIME else "OLLAMA_PULL"]
+    assert name == "llama3.1:8b-q8_0"
+
+
+@pytest.mark.parametrize("engine", [Engine.RUNTIME, Engine.LLAMA_SERVER])
+def test_a_split_file_is_named_by_its_first_part(engine: Engine) -> None:
+    service = services(engine, variant=factory.gguf_variant("Q4", SPLIT))["llm"]
+    assert "q/Big-Q4-00001-of-00002.gguf" in repr((service.env, service.args))
+    assert "00002-of-00002" not in repr((service.env, service.args))
+
+
+def test_two_files_that_are_not_one_are_refused() -> None:
+    variant = factory.gguf_variant("Q4", ("a.gguf", "b.gguf"))
+    with pytest.raises(SdlError, match="choose one file"):
+        services(Engine.RUNTIME, variant=variant)
+
+
+def test_llama_server_pins_the_commit_and_brings_the_projector() -> None:
+    variant = replace(factory.gguf_variant(), projector=ModelFile("mmproj F16.gguf", 1))
+    service = services(Engine.LLAMA_SERVER, variant=variant)["llm"]
+    base = f"https://huggingface.co/Qwen/Qwen3-8B-GGUF/resolve/{factory.COMMIT}"
+    assert option(service, "--model-url") == f"{base}/Qwen3-8B-Q4_K_M.gguf"
+    assert option(service, "--mmproj-url") == f"{base}/mmproj%20F16.gguf"
+    assert option(service, "--ctx-size") == str(8192 * 4)
+
+
+def test_llama_server_names_the_exact_file_where_no_commit_is_known() -> None:
+    plan = factory.plan(Engine.LLAMA_SERVER)
+    plan = replace(plan, model=factory.model(plan.ref, revision=""))
+    (service,) = engines.module(plan.engine).services(plan, Secrets())
+    assert option(service, "--hf-repo") == "Qwen/Qwen3-8B-GGUF"
+    assert option(service, "--hf-file") == "Qwen3-8B-Q4_K_M.gguf"
+
+
+def test_llama_server_refuses_an_ollama_model() -> None:
+    with pytest.raises(SdlError, match="Hugging Face only"):
+        services(Engine.LLAMA_SERVER, ref=OLLAMA_REF)
+
+
+def test_vllm_is_pinned_and_behind_the_gateway() -> None:
+    found = services(Engine.VLLM, Secrets(api_key=KEY))
+    assert [service.name for service in found.values() if service.public] == ["gateway"]
+    assert found["llm"].args[0] == "Qwen/Qwen3-8B"
+    assert option(found["llm"], "--revision") == factory.COMMIT
+    assert env(found["llm"])["VLLM_API_KEY"] == env(found["gateway"])["API_KEY"] == KEY
+
+
+def test_vllm_uses_half_precision_on_cards_without_bf16() -> None:
+    old = (factory.offer(factory.gpu("t4", "16Gi", (7, 5))), factory.offer(factory.gpu()))
+    assert option(services(Engine.VLLM, chosen=old)["llm"], "--dtype") == "half"
+    assert "--dtype" not in services(Engine.VLLM)["llm"].args
+
+
+def test_vllm_trusts_remote_code_only_where_the_model_has_any() -> None:
+    custom = factory.architecture(custom_code=True)
+    assert "--trust-remote-code" in services(Engine.VLLM, architecture=custom)["llm"].args
+    assert "--trust-remote-code" not in services(Engine.VLLM)["llm"].args
+
+
+def test_vllm_over_nodes_gives_each_its_rank_and_one_place_to_meet() -> None:
+    found = services(Engine.VLLM, count=8, nodes=3)
+    assert list(found) == ["gateway", "llm", "worker-1", "worker-2"]
+    nodes = [found[name] for name in ("llm", "worker-1", "worker-2")]
+    assert [option(node, "--node-rank") for node in nodes] == ["0", "1", "2"]
+    assert {option(node, "--tensor-parallel-size") for node in nodes} == {"8"}
+    assert {option(node, "--pipeline-parallel-size") for node in nodes} == {"3"}
+    assert found["llm"].internal[vllm.MEETING_PORT] == ("worker-1", "worker-2")
+    assert env(found["worker-1"])["HEAD_SERVICE"] == "llm"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"chosen": ()}, "needs a GPU"),
+        ({"nodes": 2, "replicas": 2}, "runs once"),
+        ({"kv": KvType.Q8_0}, "KV cache"),
+        ({"variant": factory.gguf_variant()}, "safetensors"),
+        ({"ref": OLLAMA_REF}, "safetensors"),
+    ],
+)
+def test_vllm_refuses_what_it_cannot_run(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SdlError, match=reason):
+        services(Engine.VLLM, **changes)
+
+
+def test_ollama_is_reached_by_the_gateway_only() -> None:
+    found = services(Engine.OLLAMA)
+    assert not found["llm"].public
+    assert found["llm"].internal == {ollama.PORT: ("gateway",)}
+    assert found["gateway"].public
+
+
+def test_the_gateways_configuration_holds_nothing_of_a_person() -> None:
+    found = env(services(Engine.OLLAMA, Secrets(api_key=KEY))["gateway"])
+    assert found["CADDYFILE"] == gateway.caddyfile(ollama.PORT, ollama.CLOSED)
+    assert KEY not in found["CADDYFILE"]
+    assert "{env.API_KEY}" in found["CADDYFILE"]
+
+
+def test_no_name_is_ever_in_a_script() -> None:
+    for engine in (Engine.OLLAMA, Engine.VLLM):
+        for service in services(engine, nodes=2 if engine is Engine.VLLM else 1).values():
+            assert "Qwen" not in " ".join(service.command)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"gating": Gating.AUTO}, "gated"),
+        ({"variant": factory.gguf_variant("Q4", SPLIT)}, "split"),
+        ({"aliases": ("other",)}, "no aliases"),
+        ({"nodes": 2}, "one node"),
+        ({"kv": KvType.FP8}, "fp8 is vLLM's"),
+    ],
+)
+def test_ollama_refuses_what_it_cannot_run(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SdlError, match=reason):
+        services(Engine.OLLAMA, **changes)
+
+
+@pytest.mark.parametrize("key", ["short", "x" * 300, "has space 0123456789", 'q"0123456789abcdef'])
+def test_a_key_that_could_be_more_than_a_key_is_refused(key: str) -> None:
+    with pytest.raises(SdlError, match="API key"):
+        services(Engine.LLAMA_SERVER, Secrets(api_key=key))
+
+
+@pytest.mark.parametrize("digest", ["zz", "a" * 63, "g" * 64, "a" * 64 + "\n"])
+def test_a_hash_that_is_none_is_refused(digest: str) -> None:
+    with pytest.raises(SdlError, match="64 hex"):
+        services(Engine.RUNTIME, Secrets(api_key_sha256=digest))
+
+
+@pytest.mark.parametrize(
+    ("pair", "reason"),
+    [
+        (("1BAD", "x"), "no variable's name"),
+        (("A=B", "x"), "no variable's name"),
+        (("", "x"), "no variable's name"),
+        (("GOOD", "line\nbreak"), "control"),
+        (("GOOD", "a\u2028b"), "control"),
+        (("GOOD", "x" * 5000), "longer"),
+        (("MODEL", "other"), "set already"),
+    ],
+)
+def test_an_extra_variable_that_is_none_is_refused(pair: tuple[str, str], reason: str) -> None:
+    with pytest.raises(SdlError, match=reason):
+        services(Engine.RUNTIME, extra_env=(pair,))
+
+
+@pytest.mark.parametrize("alias", ["a b", "a,b", "", "x" * 200, "a\nb", "-a"])
+def test_an_alias_that_is_none_is_refused(alias: str) -> None:
+    with pytest.raises(SdlError, match="alias"):
+        services(Engine.RUNTIME, aliases=(alias,))
