@@ -44,7 +44,8 @@ class Repo:
     @property
     def all_tags(self) -> list[str]:
         licence = [f"license:{self.card['license']}"] if "license" in self.card else []
-        base = self.card.get("base_model")
+        told = self.card.get("base_model")
+        base = told[0] if isinstance(told, list) else told
         kind = ["base_model:quantized:" + base] if base and self.gguf else []
         formats = [
             tag for tag in ("gguf", "safetensors") if any(f.endswith(tag) for f in self.files)

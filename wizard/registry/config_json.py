@@ -162,8 +162,10 @@ class _Config:
         return global_size or plain, self.whole("v_head_dim") or global_size or plain
 
     def rope_dimension(self, key_length: int) -> int:
+        """Rotated dimensions; under MLA with the sparse indexer's key, cached beside them."""
         if rope := self.whole("qk_rope_head_dim"):
-            return rope
+            indexer = self.whole("index_head_dim") if self.whole("kv_lora_rank") else 0
+            return rope + indexer
         factor = self.text.get("partial_rotary_factor")
         if isinstance(factor, int | float) and 0 < factor < 1:
             return int(key_length * factor)

@@ -89,7 +89,7 @@ class _Keys:
             sliding_layers=sliding,
             shared_kv_layers=self.shared_kv_layers(layers),
             kv_lora_rank=self.number("attention.kv_lora_rank") if is_mla else 0,
-            rope_dimension=self.number("rope.dimension_count"),
+            rope_dimension=self.rope_dimension(is_mla=is_mla),
             recurrent_layers=recurrent if any(recurrent) else (),
             ssm_conv_kernel=conv,
             ssm_inner_size=inner,
@@ -100,7 +100,7 @@ class _Keys:
             experts_used=self.number("expert_used_count"),
             tied_embeddings=self.is_tied(tensors, embedding, vocab),
             causal=self.is_causal(),
-            exact=sure and vocab > 0,
+            exact=sure and vocab > 0 and self.name not in patterns.ROUGH,
         )
 
     def nonsense(self, key: str) -> UnreadableHeader:
@@ -148,6 +148,14 @@ class _Keys:
                 0 if out else count for out, count in zip(recurrent, kv_heads, strict=True)
             )
         return kv_heads
+
+    def rope_dimension(self, *, is_mla: bool) -> int:
+        """Rotated dimensions; under MLA with the sparse indexer's key, cached beside them.
+
+        ``llama_kv_cache_dsa``: one key of ``indexer.key_length`` a layer and token.
+        """
+        rope = self.number("rope.dimension_count")
+        return rope + self.number("attention.indexer.key_length") if is_mla else rope
 
     def vocab_size(self) -> int:
         tokens = self.array_lengths.get("tokenizer.ggml.tokens", 0)

@@ -31,7 +31,7 @@ SLIDING = {
     "gpt-oss": Sliding(2),
     "llama4": Sliding(4, 8192),
     "cohere2": Sliding(4),
-    "cohere2moe": Sliding(4),
+    "cohere2moe": Sliding(4, dense_first=True),
     "exaone4": Sliding(4, 4096, only_layers=64),
     "exaone-moe": Sliding(4),
     "olmo2": Sliding(4),
@@ -54,6 +54,10 @@ RECURRENT_WITHOUT_KV = frozenset(
 )
 RECURRENT_WITHOUT_KV_OR_FFN = frozenset({"nemotron_h", "nemotron_h_moe"})
 RECURRENT_BY_INTERVAL = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
+# Their caches have parts that an Architecture does not hold: the estimate is rough.
+ROUGH = frozenset(
+    {"deepseek4", "glm5-next", "kimi-k3", "minimax-01", "minimax-m3", "qwen4exp", "dots3note"}
+)
 SHARED_KV = {"gemma3n": 20}
 NOT_CAUSAL = frozenset(
     {"bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2"}

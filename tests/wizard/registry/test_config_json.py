@@ -68,6 +68,53 @@ def test_latent_attention() -> None:
     assert (found.key_length, found.value_length) == (192, 96)
 
 
+def test_a_sparse_indexer_s_key_is_cached_too() -> None:
+    mla = {"kv_lora_rank": 512, "qk_rope_head_dim": 64, "index_head_dim": 128}
+    assert config_json.architecture({**PLAIN, **mla}).rope_dimension == 192
+
+
+def test_llama4_slides_in_three_of_four_layers() -> None:
+    found = config_json.architecture({**PLAIN, "model_type": "llama4_text"})
+    assert (found.sliding_window, found.sliding_layers) == (8192, (True, True, True, False))
+
+
+def test_mimo_marks_its_sliding_layers() -> None:
+    swa = {
+        "hybrid_layer_pattern": [0, 1, 1, 0],
+        "sliding_window": 128,
+        "swa_num_key_value_heads": 8,
+        "swa_head_dim": 192,
+        "swa_v_head_dim": 128,
+    }
+    found = config_json.architecture({**PLAIN, "model_type": "mimo_v2_flash", **swa})
+    assert found.kv_heads == (2, 8, 8, 2)
+    assert (found.key_length_swa, found.value_length_swa) == (192, 128)
+
+
+def test_short_convolution_and_falcon_s_both() -> None:
+    conv = {"layer_types": ["conv", "conv", "full_attention", "conv"], "conv_L_cache": 3}
+    found = config_json.architecture({**PLAIN, "model_type": "lfm2", **conv})
+    assert (found.ssm_conv_kernel, found.ssm_inner_size) == (3, 64)
+    both = config_json.architecture({**PLAIN, "model_type": "falcon_h1", "mamba_d_state": 256})
+    assert (both.recurrent_layers, both.kv_heads) == ((True,) * 4, (2,) * 4)
+    assert both.ssm_state_size == 256
+
+
+def test_bamba_lists_its_attention_layers() -> None:
+    found = config_json.architecture({**PLAIN, "model_type": "bamba", "attn_layer_indices": [2]})
+    assert found.kv_heads == (0, 0, 2, 0)
+
+
+def test_one_shared_head_of_the_old_falcon() -> None:
+    config = {key: value for key, value in PLAIN.items() if key != "num_key_value_heads"}
+    assert config_json.architecture({**config, "multi_query": True}).kv_heads == (1,) * 4
+
+
+def test_what_is_no_object_is_refused() -> None:
+    with pytest.raises(UnreadableHeader, match="no JSON object"):
+        config_json.architecture([])  # type: ignore[arg-type]
+
+
 def test_qwen_tells_a_window_that_it_does_not_use() -> None:
     config = {**PLAIN, "model_type": "qwen2", "sliding_window": 32, "use_sliding_window": False}
     found = config_json.architecture(config)

@@ -99,6 +99,42 @@ def test_mla_only_where_the_file_was_converted_for_it() -> None:
     assert (found.kv_lora_rank, found.rope_dimension) == (512, 64)
 
 
+def test_a_sparse_indexer_s_key_is_cached_too() -> None:
+    extra: dict[str, gguf.Value] = {
+        ".attention.kv_lora_rank": 512,
+        ".attention.key_length_mla": 192,
+        ".rope.dimension_count": 64,
+        ".attention.indexer.key_length": 128,
+    }
+    assert read("glm-dsa", extra=extra).rope_dimension == 192
+
+
+def test_a_cache_that_is_not_modelled_makes_the_estimate_rough() -> None:
+    assert not read("deepseek4").exact
+
+
+def test_a_full_layer_may_come_first() -> None:
+    found = read("cohere2moe", layers=4, extra={".attention.sliding_window": 4096})
+    assert found.sliding_layers == (False, True, True, True)
+
+
+def test_rwkv_s_state() -> None:
+    keys = gguf.llama("rwkv7", embedding=2048, extra={".wkv.head_size": 64})
+    found = gguf_header.parse(gguf.file(keys)).architecture()
+    assert (found.ssm_conv_kernel, found.ssm_inner_size, found.ssm_state_size) == (3, 2048, 64)
+
+
+def test_kimi_s_state() -> None:
+    extra: dict[str, gguf.Value] = {
+        ".kda.head_dim": 128,
+        ".ssm.conv_kernel": 4,
+        ".attention.head_count_kv": [0, 0, 0, 32],
+    }
+    found = read("kimi-linear", layers=4, heads=32, embedding=2304, extra=extra)
+    assert (found.ssm_inner_size, found.ssm_state_size, found.ssm_group_count) == (4096, 128, 32)
+    assert found.recurrent_layers == (True, True, True, False)
+
+
 def test_mtp_blocks_are_no_layers() -> None:
     found = read("glm4moe", layers=47, extra={".nextn_predict_layers": 1})
     assert (found.layers, found.nextn_layers, len(found.kv_heads)) == (46, 1, 46)

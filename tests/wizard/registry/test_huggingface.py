@@ -112,6 +112,34 @@ def test_the_index_decides_where_names_do_not(hub: HuggingFaceStandIn) -> None:
     assert [file.path for file in variant.files] == ["left.safetensors", "right.safetensors"]
 
 
+@pytest.mark.parametrize("index", [b"[]", b'{"weight_map": []}', b'{"weight_map": {"a": 5}}'])
+def test_an_index_that_makes_no_sense_is_passed_over(hub: HuggingFaceStandIn, index: bytes) -> None:
+    files = {**safetensors(text(QWEN3_CONFIG)), "old.safetensors": weights(1)}
+    files["model.safetensors.index.json"] = index
+    hub.add(Repo("acme/odd", files, config={"architectures": ["Qwen3ForCausalLM"]}))
+    (variant,) = find("acme/odd").variants
+    assert [file.path for file in variant.files] == ["model.safetensors"]
+
+
+def test_a_model_is_found_while_its_conversions_are_not(hub: HuggingFaceStandIn) -> None:
+    hub.hub.fail("/api/models$", server.text("<html>"))
+    assert find("Qwen/Qwen3-8B").gguf_repos == ()
+
+
+def test_the_licence_of_a_card_that_says_other(hub: HuggingFaceStandIn) -> None:
+    card = {"license": "other", "license_name": "acme-licence", "base_model": ["a/b", "c/d"]}
+    hub.add(Repo("acme/own", safetensors(text(QWEN3_CONFIG)), card=card, tags=("license:other",)))
+    model = find("acme/own")
+    assert (model.licence, model.base_model) == ("acme-licence", "a/b")
+
+
+def test_a_model_without_a_card_tells_by_its_tags(hub: HuggingFaceStandIn) -> None:
+    tags = ("license:mit", "base_model:quantized:a/b")
+    hub.add(Repo("acme/bare", safetensors(text(QWEN3_CONFIG)), tags=tags))
+    model = find("acme/bare")
+    assert (model.licence, model.base_model) == ("mit", "a/b")
+
+
 def test_a_repository_with_both_formats_offers_both(hub: HuggingFaceStandIn) -> None:
     repo = conversion("acme/both", "a/b", LLAMA_32_1B, 10**9, {"M-BF16.gguf": 2, "M-Q4_0.gguf": 1})
     files = {**repo.files, **safetensors(text(QWEN3_CONFIG))}
