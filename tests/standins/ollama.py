@@ -67,7 +67,7 @@ class OllamaStandIn:
     def _route(self) -> None:
         self.site.route("GET", r"/(search|library)", self._search)
         self.site.route("GET", r"/(?P<namespace>[^/]+)/(?P<name>[^/]+)/tags", self._tags)
-        self.registry.route("GET", _NAMES + r"/manifests/(?P<tag>[^/]+)", self._manifest)
+        self.registry.route("GET", _NAMES + r"/manifests/(?P<tag>[^/]+)", self.manifest)
         self.registry.route("GET", _NAMES + r"/blobs/(?P<digest>sha256:[0-9a-f]{64})", self._blob)
         self.storage.route("GET", r"/data/(?P<digest>sha256:[0-9a-f]{64})", self._data)
 
@@ -129,7 +129,8 @@ class OllamaStandIn:
         tags = model.tags if model else ()
         return next((tag for tag in tags if tag.name == request.args["tag"]), None)
 
-    def _manifest(self, request: Request) -> Reply:
+    def manifest(self, request: Request) -> Reply:
+        """The answer to a manifest's request, for routes that only delay it."""
         if request.method == "HEAD":
             return text("", 405)
         found = self._found(request)

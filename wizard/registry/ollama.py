@@ -36,7 +36,7 @@ from wizard.registry.values import (
     Variant,
 )
 
-__all__ = ["architecture", "find", "search", "variant_for"]
+__all__ = ["architecture", "find", "search", "variant_for", "without_gguf"]
 
 SITE = "The Ollama library"
 LATEST = "latest"
@@ -94,6 +94,14 @@ def find(ref: ModelRef) -> Model:
         asked = _exact(ref, ref.tag or LATEST, listed)
         variants = _with(variants, asked)
     return _model(ref, listed, variants)
+
+
+def without_gguf(ref: ModelRef) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The listed tags that only run in Ollama's cloud, and those for Apple's MLX."""
+    listed = _listed(ref)
+    refused = [tag.name for tag in listed.tags if not _is_gguf(tag)] if listed else []
+    cloud = tuple(name for name in refused if registry.is_cloud(name))
+    return cloud, tuple(name for name in refused if name not in cloud)
 
 
 def variant_for(model: Model, ref: ModelRef, name: str = "") -> Variant:
