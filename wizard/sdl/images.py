@@ -37,7 +37,7 @@ _ACCEPT = ", ".join(
 )
 _PART = re.compile(r'(\w+)="([^"\\]{0,500})"')
 _REFERENCE = re.compile(
-    r"(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
+    r"(?P<name>[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z"
 )
 

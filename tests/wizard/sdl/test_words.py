@@ -1,0 +1,104 @@
+"""What is said beside a file: parts, snippets, commands."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shlex
+import subprocess
+
+import pytest
+
+from tests.wizard.sdl import factory
+from wizard.registry.values import Gating
+from wizard.sdl import akash_cli, explain, snippets
+from wizard.sdl.errors import SdlError
+from wizard.sdl.values import Engine, StorageClass
+
+
+def code(engine: Engine) -> dict[str, str]:
+    return {found.name: found.code for found in snippets.snippets(factory.plan(engine))}
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_it_works(engine: Engine) -> None:
+    parts = explain.parts(factory.plan(engine))
+    assert len(parts) >= 7
+    assert all(title and sentence.endswith(".") for title, sentence in parts)
+
+
+def test_every_choice_has_its_sentence() -> None:
+    plan = factory.plan(
+        Engine.VLLM,
+        count=2,
+        nodes=2,
+        region="us-west",
+        audited=True,
+        gating=Gating.MANUAL,
+        architecture=factory.architecture(custom_code=True),
+        chosen=(factory.offer(factory.gpu("t4", "16Gi", (7, 5)), 2, 2),),
+    )
+    titles = {title for title, _ in explain.parts(plan)}
+    assert titles >= {
+        *("HF_TOKEN", "storage, shm", "gateway pricing", "--trust-remote-code", "--dtype half"),
+        *("worker services", "attributes", "signedBy", "pricing"),
+    }
+
+
+def test_replicas_ephemeral_disk_and_no_gpu_are_told() -> None:
+    plan = factory.plan(replicas=2, storage_class=StorageClass.EPHEMERAL, chosen=())
+    told = " ".join(sentence for _, sentence in explain.parts(plan))
+    assert "2 replicas" in told
+    assert "downloads them again" in told
+    assert "No GPU" in told
+
+
+def test_ollama_clients_are_shown_where_the_engine_understands_them() -> None:
+    assert "ollama-python" in code(Engine.RUNTIME)
+    assert "ollama-js" in code(Engine.OLLAMA)
+    assert "ollama-python" not in code(Engine.VLLM)
+    assert "ollama-js" not in code(Engine.LLAMA_SERVER)
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_python_snippets_are_python(engine: Engine) -> None:
+    for name, source in code(engine).items():
+        if name.endswith("python"):
+            ast.parse(source)
+
+
+def test_javascript_snippets_are_javascript() -> None:
+    for name, source in code(Engine.RUNTIME).items():
+        if name.endswith("-js"):
+            checked = subprocess.run(
+                ["node", "--check", "--input-type=module", "-"],
+                input=source,
+                text=True,
+                capture_output=True,
+                check=False,
+            )
+            assert checked.returncode == 0, checked.stderr
+
+
+def test_curl_sends_json_with_the_models_name() -> None:
+    words = shlex.split(code(Engine.VLLM)["curl"].replace("\\\n", " "))
+    body = json.loads(words[words.index("-d") + 1])
+    assert body["model"] == "Qwen/Qwen3-8B"
+
+
+def test_snippets_hold_places_for_the_url_and_the_key() -> None:
+    for source in code(Engine.RUNTIME).values():
+        assert snippets.ENDPOINT in source
+        assert snippets.API_KEY in source
+
+
+def test_a_plan_that_cannot_be_written_cannot_be_explained() -> None:
+    with pytest.raises(SdlError):
+        explain.parts(factory.plan(Engine.OLLAMA, gating=Gating.AUTO))
+
+
+def test_the_commands_name_the_file_and_end_with_the_end() -> None:
+    commands = akash_cli.commands()
+    assert commands[0].command == "akt sdl validate deploy.yaml"
+    assert commands[-1].command == "akt close DSEQ"
+    assert all(command.sentence.endswith(".") for command in commands)
