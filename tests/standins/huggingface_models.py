@@ -165,7 +165,7 @@ def conversion(
     head = gguf.header(keys)[:HEAD]
     files = {path: Sparse(head, int(size * GIB)) for path, size in sizes.items()}
     card = {"license": more.pop("licence", "apache-2.0"), "base_model": base}
-    readme: dict[str, bytes | Sparse] = {".gitattributes": b"", "README.md": b"# A model\n"}
+    readme: dict[str, bytes | Sparse] = {"README.md": b"# A model\n"}
     return Repo(
         repo, {**readme, **files, **(extra or {})}, library_name=None, card=card, gguf=facts, **more
     )
@@ -203,12 +203,7 @@ REPOS: Sequence[Repo] = (
     ),
     Repo(
         "Qwen/Qwen3-8B",
-        {
-            "README.md": b"# Qwen3\n",
-            "config.json": text(QWEN3_CONFIG),
-            **shards("model", 5, 3.05),
-            "tokenizer.json": weights(0.01),
-        },
+        {"config.json": text(QWEN3_CONFIG), **shards("model", 5, 3.05), "README.md": b"# Qwen3\n"},
         tags=("conversational",),
         card={"license": "apache-2.0", "base_model": "Qwen/Qwen3-8B-Base"},
         config={

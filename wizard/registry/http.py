@@ -9,6 +9,7 @@ site shares one address and its quota.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import logging
@@ -166,13 +167,15 @@ def client(name: str) -> httpx2.Client:
     request's ``extensions`` may hold ``LIMIT`` (bytes of the body) and
     ``TRUNCATE`` (cut there rather than fail).
     """
-    return httpx2.Client(
+    session = httpx2.Client(
         transport=GuardedTransport(name),
         follow_redirects=True,
         max_redirects=MAX_REDIRECTS,
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
         timeout=None,
     )
+    atexit.register(session.close)
+    return session
 
 
 def read_json(response: httpx2.Response, name: str) -> Any:
