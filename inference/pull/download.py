@@ -125,7 +125,7 @@ class _Download:
                 await self._give_back(run)
                 failures = failures + 1 if self._landed == landed else 1
                 landed = self._landed
-                await self._transport.wait(failures, error, self._file.name)
+                await self._transport.wait(failures, error, self._file.model)
             else:
                 failures = 0
 
@@ -151,7 +151,7 @@ class _Download:
         url, known = self._location or self._file.url, self._location
         headers = {"Range": f"bytes={start}-{stop - 1}"}
         try:
-            async with self._transport.open(url, self._file.name, headers) as answer:
+            async with self._transport.open(url, self._file.model, headers) as answer:
                 await self._take(answer, start, stop)
         except InferenceError as error:
             if not known or isinstance(error, (UnreadableModel, StorageError)):

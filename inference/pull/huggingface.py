@@ -104,7 +104,7 @@ def _remote(hub: str, ref: HuggingFaceRef, commit: str, entry: Mapping[str, Any]
     if not isinstance(size, int) or not 0 < size <= LARGEST_FILE or not pattern.match(digest.hex):
         raise RegistryAnswer(f"Hugging Face tells no size and digest of {path[:200]!r}.")
     url = f"{hub}/{ref.repo_id}/resolve/{commit}/{quote(path)}"
-    return RemoteFile(url, path, size, digest)
+    return RemoteFile(str(ref), url, path, size, digest)
 
 
 def _whole_digest(files: tuple[RemoteFile, ...]) -> str:

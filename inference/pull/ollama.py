@@ -78,7 +78,7 @@ def _remote(base: str, entry: Mapping[str, Any], name: str) -> RemoteFile:
         raise RegistryAnswer(f"The manifest of {name} has a layer without size or digest.")
     kind = str(entry.get("mediaType", "")).removeprefix(_LAYER)
     url = f"{base}/blobs/{match[0]}"
-    return RemoteFile(url, f"{name} ({kind})", size, Digest(match[1]))
+    return RemoteFile(name, url, f"{name} ({kind})", size, Digest(match[1]))
 
 
 async def _config(

@@ -45,8 +45,9 @@ class Digest:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to download: where, how many bytes, and what they hash to."""
+    """A file of a model to download: where, how many bytes, and what they hash to."""
 
+    model: str
     url: str
     name: str
     size: int

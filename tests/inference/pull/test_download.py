@@ -1,0 +1,250 @@
+"""One file over a bad line: broken, lying, changed, slow and endless answers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from inference.errors import (
+    DigestMismatch,
+    InferenceError,
+    NotEnoughDisk,
+    RegistryAnswer,
+    RegistryUnreachable,
+    UnreadableModel,
+)
+from inference.pull import Stage
+from tests.inference.pull.conftest import KIB, QUICK, Puller
+from tests.standins.server import Reply, Request, Sparse, redirect, text
+from tests.standins.weights import Weights, all_is_well, gguf
+
+NAME = "hf.co/user/repo:Q8_0"
+DATA = gguf(1000 * KIB + 7, 8)
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def _repository(weights: Weights) -> None:
+    weights.add_hub("user/repo", {"m-Q8_0.gguf": DATA})
+
+
+def test_it_works(puller: Puller, weights: Weights) -> None:
+    assert puller.pull(NAME).path.read_bytes() == DATA
+    assert weights.cdn.count(DIGEST) >= QUICK.connections
+    assert all("range" in request.headers for request in weights.cdn.requests)
+    assert weights.sent == len(DATA)
+
+
+def test_progress_is_told_from_nothing_to_ready(puller: Puller) -> None:
+    puller.pull(NAME)
+    stages = list(dict.fromkeys(progress.stage for progress in puller.seen))
+    assert stages == [Stage.RESOLVING, Stage.DOWNLOADING, Stage.VERIFYING, Stage.READY]
+    last = puller.seen[-1]
+    assert last.done == last.size == last.received == len(DATA)
+    assert last.fraction == 1.0
+    assert last.files[0].name == "m-Q8_0.gguf"
+    assert last.files[0].digest == f"sha256:{DIGEST}"
+
+
+@pytest.mark.parametrize("place", [4, 500 * KIB, len(DATA) - 1])
+def test_a_flipped_byte_is_refused_and_thrown_away(
+    puller: Puller, weights: Weights, place: int
+) -> None:
+    flipped = bytearray(DATA)
+    flipped[place] ^= 1
+    weights.serve(DIGEST, bytes(flipped))
+    with pytest.raises(DigestMismatch, match="thrown away"):
+        puller.pull(NAME)
+    assert puller.leftovers() == []
+    weights.serve(DIGEST, DATA)
+    assert puller.pull(NAME).path.read_bytes() == DATA
+
+
+def test_what_is_no_gguf_is_refused_after_its_first_piece(puller: Puller, weights: Weights) -> None:
+    weights.add_hub("user/other", {"m-Q8_0.gguf": b"\x80\x02" * 500 * KIB})
+    with pytest.raises(UnreadableModel, match="not a GGUF file"):
+        puller.pull("hf.co/user/other")
+
+
+def test_a_full_disk_is_told_before_the_first_byte(puller: Puller, weights: Weights) -> None:
+    digest = "ab" * 32
+    entry = {"type": "file", "path": "m-Q8_0.gguf", "size": 1 << 49, "lfs": {"oid": digest}}
+    weights.hub.fail("/tree/", text(f"[{_json(entry)}]"))
+    with pytest.raises(NotEnoughDisk, match="563 TB more") as refused:
+        puller.pull(NAME)
+    assert "more room" in refused.value.next_step
+    assert weights.sent == 0
+
+
+def _json(entry: dict[str, object]) -> str:
+    return str(entry).replace("'", '"')
+
+
+def test_a_connection_that_ends_early_is_taken_up_again(puller: Puller, weights: Weights) -> None:
+    half = Reply(
+        206,
+        DATA,
+        {"Content-Range": f"bytes 0-{256 * KIB - 1}/{len(DATA)}"},
+        stop=100 * KIB,
+        claimed=256 * KIB,
+    )
+    weights.cdn.fail(DIGEST, half, times=2)
+    weights.cdn.drop(DIGEST, times=2)
+    assert puller.pull(NAME).path.read_bytes() == DATA
+
+
+def test_a_stalled_connection_is_given_up(puller: Puller, weights: Weights) -> None:
+    weights.cdn.hang(DIGEST, times=3)
+    quick = replace(QUICK, stall_timeout=0.1)
+    assert puller.pull(NAME, limits=quick).path.read_bytes() == DATA
+
+
+def test_a_busy_cdn_is_asked_again(puller: Puller, weights: Weights) -> None:
+    weights.cdn.rate_limit(DIGEST, wait=0, times=2)
+    weights.cdn.fail(DIGEST, text("", 500), times=2)
+    assert puller.pull(NAME).path.read_bytes() == DATA
+
+
+def test_an_expired_link_is_made_anew(puller: Puller, weights: Weights) -> None:
+    """The CDN's first answer works, the next request of the same link is refused."""
+    limits = replace(QUICK, connections=1)
+    seen: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        seen.append(request.path)
+        if len(seen) == 2:
+            return text("Request has expired", 403)
+        return weights.file(replace(request, args={"digest": DIGEST}))
+
+    weights.cdn.route("GET", f"/{DIGEST}", answer)
+    assert puller.pull(NAME, limits=limits).path.read_bytes() == DATA
+    assert weights.hub.count("/resolve/") == 2
+
+
+def test_a_link_that_never_works_is_told(puller: Puller, weights: Weights) -> None:
+    weights.cdn.fail(DIGEST, text("no", 403))
+    with pytest.raises(InferenceError, match="user/repo"):
+        puller.pull(NAME)
+
+
+def test_a_server_without_ranges_is_read_in_one_go(puller: Puller, weights: Weights) -> None:
+    weights.cdn.route("GET", f"/{DIGEST}", Reply(200, DATA))
+    assert puller.pull(NAME).path.read_bytes() == DATA
+
+
+def test_a_server_that_streams_without_a_length_is_bounded(
+    puller: Puller, weights: Weights
+) -> None:
+    endless = Reply(200, Sparse(DATA, len(DATA) + (64 << 20)), claimed=len(DATA) + (64 << 20))
+    weights.cdn.route("GET", f"/{DIGEST}", endless)
+    with pytest.raises(RegistryUnreachable, match="bytes, and not"):
+        puller.pull(NAME)
+
+
+def test_more_bytes_than_asked_for_are_refused(puller: Puller, weights: Weights) -> None:
+    def answer(request: Request) -> Reply:
+        headers = {
+            "Transfer-Encoding": "chunked",
+            "Content-Range": f"bytes 0-{256 * KIB - 1}/{len(DATA)}",
+        }
+        chunk = 257 * KIB
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (chunk, DATA[:chunk])
+        return Reply(206, body, headers)
+
+    weights.cdn.route("GET", f"/{DIGEST}", answer)
+    with pytest.raises(RegistryUnreachable, match=r"more bytes|other bytes"):
+        puller.pull(NAME)
+
+
+@pytest.mark.parametrize(
+    "content_range", ["", "bytes 5-9/10", f"bytes 0-{256 * KIB - 1}/99", "bytes */7", "x" * 999]
+)
+def test_a_lie_about_the_range_is_refused(
+    puller: Puller, weights: Weights, content_range: str
+) -> None:
+    lie = Reply(206, DATA, {"Content-Range": content_range}, stop=256 * KIB)
+    weights.cdn.route("GET", f"/{DIGEST}", lie)
+    with pytest.raises(RegistryUnreachable):
+        puller.pull(NAME)
+
+
+def test_a_sign_in_page_is_named(puller: Puller, weights: Weights) -> None:
+    page = text("<html>Sign in</html>", content_type="text/html")
+    weights.cdn.route("GET", f"/{DIGEST}", page)
+    with pytest.raises(RegistryAnswer, match="a web page instead"):
+        puller.pull(NAME)
+
+
+def test_a_redirect_in_a_circle_is_refused(puller: Puller, weights: Weights) -> None:
+    weights.cdn.route("GET", f"/{DIGEST}", redirect(f"/{DIGEST}"))
+    with pytest.raises(RegistryAnswer, match="more than 5 times"):
+        puller.pull(NAME)
+
+
+def test_a_file_changed_under_the_revision_is_noticed(puller: Puller, weights: Weights) -> None:
+    other = redirect(f"{weights.cdn.url}/{DIGEST}", headers={"X-Linked-Etag": f'"{"cd" * 32}"'})
+    weights.hub.fail("/resolve/", other)
+    with pytest.raises(RegistryAnswer, match="was changed"):
+        puller.pull(NAME)
+    assert weights.sent < len(DATA)
+
+
+def test_an_unfinished_download_goes_on(puller: Puller, weights: Weights) -> None:
+    _pull_a_part(puller, weights)
+    assert puller.pull(NAME).path.read_bytes() == DATA
+    resumed = next(seen for seen in puller.seen if seen.stage is Stage.DOWNLOADING and seen.done)
+    assert puller.seen[-1].received == len(DATA) - resumed.done
+
+
+def test_a_file_changed_under_an_unfinished_download_begins_anew(
+    puller: Puller, weights: Weights
+) -> None:
+    _pull_a_part(puller, weights)
+    weights.etags[DIGEST] = '"another"'
+    assert puller.pull(NAME).path.read_bytes() == DATA
+    assert puller.seen[-1].received == len(DATA)
+
+
+def test_a_piece_that_the_disk_garbled_is_downloaded_again(
+    puller: Puller, weights: Weights
+) -> None:
+    _pull_a_part(puller, weights)
+    part = puller.folder / "blobs" / f"sha256-{DIGEST}.part"
+    with part.open("r+b") as file:
+        file.seek(100)
+        file.write(b"garbled")
+    assert puller.pull(NAME).path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    "journal", [b"", b"\n", b"{}\n", b"[]\n[0, 1]\n", b"\xff\xfe\n", b'{"format": 1']
+)
+def test_a_broken_journal_counts_for_nothing(
+    puller: Puller, weights: Weights, journal: bytes
+) -> None:
+    _pull_a_part(puller, weights)
+    (puller.folder / "blobs" / f"sha256-{DIGEST}.journal").write_bytes(journal)
+    assert puller.pull(NAME).path.read_bytes() == DATA
+
+
+def test_a_journal_without_its_file_counts_for_nothing(puller: Puller, weights: Weights) -> None:
+    _pull_a_part(puller, weights)
+    (puller.folder / "blobs" / f"sha256-{DIGEST}.part").unlink()
+    assert puller.pull(NAME).path.read_bytes() == DATA
+
+
+def _pull_a_part(puller: Puller, weights: Weights) -> None:
+    """Let the line break for good after some pieces."""
+
+    def break_down(_count: int) -> None:
+        if weights.sent > len(DATA) // 2:
+            raise ConnectionAbortedError
+
+    weights.on_bytes = break_down
+    with pytest.raises(RegistryUnreachable, match="could not be downloaded"):
+        puller.pull(NAME)
+    assert len(puller.leftovers()) == 2
+    weights.on_bytes = all_is_well
+    puller.seen.clear()
