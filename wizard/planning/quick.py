@@ -53,14 +53,13 @@ def _usual_variant(model: Model) -> Variant | None:
     if not (model.parameters or model.smallest_bytes):
         return None
     is_gguf = model.ref.source is Source.OLLAMA or "gguf" in model.tags
-    size = model.smallest_bytes or round(
-        (model.parameters or 0) * (_GGUF_BYTES if is_gguf else _BF16_BYTES)
-    )
+    bytes_each = _GGUF_BYTES if is_gguf else _BF16_BYTES
+    size = round(model.parameters * bytes_each) if model.parameters else model.smallest_bytes
     return Variant(
         name="",
         format=Format.GGUF if is_gguf else Format.SAFETENSORS,
         quantisation="",
-        files=(ModelFile("", size),),
+        files=(ModelFile("", size or 0),),
         parameters=model.parameters,
         size_is_exact=False,
     )
