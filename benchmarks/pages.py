@@ -1,6 +1,6 @@
 """Requests a second, p50 and p95 of the wizard's pages, beside the bare server.
 
-    python benchmarks/wizard.py [--seconds 5] [--clients 4]
+    python benchmarks/pages.py [--seconds 5] [--clients 4]
 
 Starts the site with one worker as `make run` does and asks each page again and
 again from a few clients on the same machine: once with the bundled catalogue
@@ -82,8 +82,14 @@ def table(title: str, site: LiveSite, seconds: float, clients: int) -> None:
     floor = asyncio.run(measure(site.url + FLOOR, seconds, clients))
     for name, path in (("bare server (/healthz)", FLOOR), *PAGES):
         figure = asyncio.run(measure(site.url + path, seconds, clients))
-        ratio = figure.rate / floor.rate
-        print(f"| {name} | {figure.rate:,.0f} | {figure.p50:.1f} | {figure.p95:.1f} | {ratio:.2f} |")
+        cells = (
+            name,
+            f"{figure.rate:,.0f}",
+            f"{figure.p50:.1f}",
+            f"{figure.p95:.1f}",
+            f"{figure.rate / floor.rate:.2f}",
+        )
+        print(f"| {' | '.join(cells)} |")
 
 
 def main() -> None:
