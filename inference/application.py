@@ -86,7 +86,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except ConnectionError:
         raise
-    except Exception as error:  # noqa: BLE001  (the one place that turns failures into HTTP)
+    except Exception as error:
         return _failure(request, error)
 
 

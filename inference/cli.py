@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import importlib
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -107,17 +107,9 @@ def _check(settings: Settings, options: dict[str, Any]) -> int:
 
 
 def _serve(settings: Settings, _options: dict[str, Any]) -> int:
-    serve: Callable[[Settings], Awaitable[None] | None] = importlib.import_module(
-        "inference.server"
-    ).serve
-    running = serve(settings)
-    if running is not None:
-        asyncio.run(_until_done(running))
-    return 0
-
-
-async def _until_done(running: Awaitable[None]) -> None:
-    await running
+    """The server is imported only here: the other commands need none of it."""
+    serve: Callable[[Settings], int] = importlib.import_module("inference.server").serve
+    return serve(settings)
 
 
 def _required(settings: Settings) -> tuple[str, ...]:

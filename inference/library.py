@@ -126,7 +126,7 @@ class Library:
             entry.failure = error
 
     def _entry(self, name: str) -> Entry | None:
-        name = self._aliases.get(name, name)
+        name = self._aliases.get(name) or self._aliases.get(name.removesuffix(":latest"), name)
         if name in self._entries:
             return self._entries[name]
         canonical = _canonical(name)

@@ -20,7 +20,7 @@ from inference.models import LocalModel
 
 JSON = "application/json; charset=utf-8"
 MOST_INPUTS = 2048
-_TOO_LONG = "exceed_context_size_error"
+_TOO_LONG = ("exceed_context_size_error", "too large to process")
 
 
 async def embed(request: web.Request) -> web.StreamResponse:
@@ -96,16 +96,24 @@ async def _embed(
     try:
         found = await client.post(engine, "/v1/embeddings", {"input": texts})
     except EngineRefused as error:
-        if not truncate or error.kind != _TOO_LONG:
+        if not any(mark in f"{error.kind} {error}" for mark in _TOO_LONG):
             raise
+        if not truncate:
+            limit = longest_text(engine)
+            raise ApiError(400, f"the input is longer than {limit} tokens") from None
         cut = [await _cut(engine, text) for text in texts]
         found = await client.post(engine, "/v1/embeddings", {"input": cut})
     ordered = sorted(found["data"], key=lambda item: item.get("index", 0))
     return [item["embedding"] for item in ordered], found["usage"]["prompt_tokens"]
 
 
+def longest_text(engine: Engine) -> int:
+    """Tokens that are embedded at once: llama.cpp pools over one physical batch."""
+    return min(engine.config.context_length, engine.config.ubatch)
+
+
 async def _cut(engine: Engine, text: str) -> list[int]:
-    """A text's tokens, as many as a slot holds."""
+    """A text's tokens, as many as can be embedded."""
     body = {"content": text, "add_special": True}
     tokens: list[int] = (await client.post(engine, "/tokenize", body))["tokens"]
-    return tokens[: engine.config.context_length - 1]
+    return tokens[: longest_text(engine)]

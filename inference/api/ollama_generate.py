@@ -94,9 +94,9 @@ async def pieces(
     splitter = Splitter(inside=inside) if inside or prompt.think else None
     async with aclosing(_completion(engine, path, body, produced, prompt, splitter)) as running:
         async for piece in running:
+            if piece.finish and not prompt.raw:
+                context += [*prompt.context, *await _tokenize(engine, text), *produced]
             yield piece
-    if not prompt.raw:
-        context += [*prompt.context, *await _tokenize(engine, text), *produced]
 
 
 async def _as_chat(

@@ -84,7 +84,7 @@ async def pull(request: web.Request) -> web.StreamResponse:
             return await answer.finish(b'{"status":"success"}\n')
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001  (told to the caller, whatever it is)
+        except Exception as error:
             return await failed(answer, runtime, error)
 
 

@@ -27,6 +27,8 @@ USABLE = 0.92
 USABLE_OF_HOST = 0.5
 GOOD_CONTEXT = 8192
 LONGEST_ON_CPU = 32768
+# An embedding model reads a text in one batch, or not at all.
+LONGEST_EMBEDDED = 8192
 SMALLEST_CONTEXT = 512
 STEP = 256
 SLOTS_ON_GPU = (16, 8, 4, 2, 1)
@@ -62,7 +64,7 @@ def configure(
     embeds = pools_itself(header)
     context, slots = choose(header, model.size, settings, memory)
     embeddings = settings.embeddings != "off"
-    ubatch = min(context, settings.batch) if embeds else settings.ubatch
+    ubatch = max(32, min(context, LONGEST_EMBEDDED)) if embeds else settings.ubatch
     return EngineConfig(
         name=public_name(model.name),
         model=model.path,
@@ -71,8 +73,8 @@ def configure(
         projector=model.projector.path if model.projector else None,
         adapters=tuple(adapter.path for adapter in model.adapters),
         kv_cache_type=settings.kv_cache_type,
-        batch=settings.batch,
-        ubatch=max(ubatch, 32),
+        batch=max(settings.batch, ubatch),
+        ubatch=ubatch,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
         embeddings=embeddings,

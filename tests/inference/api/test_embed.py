@@ -1,0 +1,65 @@
+"""``/api/embed`` and ``/api/embeddings``"""
+
+from __future__ import annotations
+
+import math
+
+import httpx
+import pytest
+
+
+def _length(vector: list[float]) -> float:
+    return math.sqrt(sum(value * value for value in vector))
+
+
+def test_it_works(http: httpx.Client) -> None:
+    found = http.post("/api/embed", json={"model": "tiny", "input": ["one", "two"]}).json()
+    assert len(found["embeddings"]) == 2
+    assert all(_length(vector) == pytest.approx(1, abs=1e-4) for vector in found["embeddings"])
+    assert found["embeddings"][0] != found["embeddings"][1]
+    assert found["prompt_eval_count"] == 6
+    assert found["total_duration"] > 0
+
+
+def test_one_text(http: httpx.Client) -> None:
+    found = http.post("/api/embed", json={"model": "tiny", "input": "one"}).json()
+    assert len(found["embeddings"]) == 1
+
+
+def test_dimensions_are_cut_and_normalised(http: httpx.Client) -> None:
+    body = {"model": "tiny", "input": "one", "dimensions": 8}
+    (vector,) = http.post("/api/embed", json=body).json()["embeddings"]
+    assert len(vector) == 8
+    assert _length(vector) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("empty", [None, "", []])
+def test_nothing_gives_nothing(http: httpx.Client, empty: object) -> None:
+    found = http.post("/api/embed", json={"model": "tiny", "input": empty}).json()
+    assert found["embeddings"] == []
+
+
+def test_what_is_too_long_is_cut(http: httpx.Client) -> None:
+    found = http.post("/api/embed", json={"model": "tiny", "input": "a" * 5000})
+    assert found.status_code == 200, found.text
+    assert found.json()["prompt_eval_count"] == 512
+
+
+def test_what_is_too_long_is_refused_where_it_must_not_be_cut(http: httpx.Client) -> None:
+    body = {"model": "tiny", "input": "a" * 5000, "truncate": False}
+    answer = http.post("/api/embed", json=body)
+    assert answer.status_code == 400
+    assert "512 tokens" in answer.json()["error"]
+
+
+def test_the_older_route(http: httpx.Client) -> None:
+    found = http.post("/api/embeddings", json={"model": "tiny", "prompt": "one"}).json()
+    assert _length(found["embedding"]) == pytest.approx(1, abs=1e-4)
+    empty = http.post("/api/embeddings", json={"model": "tiny", "prompt": ""}).json()
+    assert empty == {"embedding": []}
+
+
+@pytest.mark.parametrize("wrong", [5, [5], {"a": 1}])
+def test_other_types_are_refused(http: httpx.Client, wrong: object) -> None:
+    answer = http.post("/api/embed", json={"model": "tiny", "input": wrong})
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid input type"})

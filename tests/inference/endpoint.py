@@ -1,0 +1,117 @@
+"""A runtime in a process of its own, for tests that call it over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+KEY = "a-key-for-tests"
+STANDIN = ROOT / "tests" / "standins" / "llama_server.py"
+STARTING = 60.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a runtime listens, and what its process is."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    key: str = KEY
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers=self.headers, timeout=60)
+
+    def logged(self) -> str:
+        return self.log.read_text()
+
+    def children(self) -> list[int]:
+        """The process ids of the engines."""
+        pid = self.process.pid
+        told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in told.split()]
+
+
+@contextmanager
+def running(
+    folder: Path, *arguments: str, wait: bool = True, environ: dict[str, str] | None = None
+) -> Iterator[Endpoint]:
+    """A runtime with these flags; ended at the end, for certain."""
+    port, log = free_port(), folder / f"runtime-{time.monotonic_ns()}.log"
+    command = [sys.executable, "-m", "inference", "serve", "--port", str(port)]
+    flags = ["--models-dir", str(folder / "models"), "--threads", "2", "--api-key", KEY]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [*command, *flags, *arguments],
+            cwd=ROOT,
+            stdout=stream,
+            stderr=stream,
+            env={**os.environ, **(environ or {})},
+        )
+    endpoint = Endpoint(f"http://127.0.0.1:{port}", process, log)
+    try:
+        if wait:
+            wait_ready(endpoint)
+        yield endpoint
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def running_on_stand_in(
+    folder: Path, models: Path, *arguments: str, wait: bool = True, refuses: bool = False
+) -> Iterator[Endpoint]:
+    """A runtime on the stand-in engine; ``refuses`` lets the engine fail to load."""
+    flags = ["--model", str(models / "tiny.gguf"), "--engine-binary", str(stand_in_engine(folder))]
+    environ = {"STANDIN_ENGINE": "refuse"} if refuses else {}
+    with running(folder, *flags, *arguments, wait=wait, environ=environ) as endpoint:
+        yield endpoint
+
+
+def wait_ready(endpoint: Endpoint, path: str = "/health", status: int = 200) -> None:
+    """Wait until a path answers a status."""
+    ends = time.monotonic() + STARTING
+    while time.monotonic() < ends and endpoint.process.poll() is None:
+        try:
+            if httpx.get(endpoint.url + path, timeout=5).status_code == status:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"the runtime is not ready:\n{endpoint.logged()}")
+
+
+def stand_in_engine(folder: Path) -> Path:
+    """The stand-in engine as a program that this interpreter runs."""
+    program = folder / "llama-server"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STANDIN}" "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,233 @@
+"""The server's life on the stand-in engine: silence, cancelling, crashes, limits, start and end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import ollama
+import openai
+import pytest
+
+from tests.inference import endpoint as endpoints
+from tests.inference.endpoint import Endpoint
+
+SOON = 10.0
+
+
+def _chat(prompt: str, **fields: object) -> dict[str, object]:
+    return {"model": "tiny", "messages": [{"role": "user", "content": prompt}], **fields}
+
+
+def _eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something is so; fail where it does not get so."""
+    ends = time.monotonic() + SOON
+    while not holds():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.02)
+
+
+def _cancelled(endpoint: Endpoint) -> int:
+    with endpoint.client() as http:
+        text = http.get("/metrics").text
+    lines = [line for line in text.splitlines() if line.startswith("oneclick_cancelled_total ")]
+    return int(lines[0].split()[1])
+
+
+def _in_flight(endpoint: Endpoint) -> int:
+    with endpoint.client() as http:
+        return int(http.get("/status").json()["in_flight"])
+
+
+def test_a_silent_whole_answer_shows_signs_of_life(on_stand_in: Endpoint) -> None:
+    with on_stand_in.client() as http:
+        whole = http.post("/api/chat", json=_chat("wait 1", stream=False))
+        passed = http.post("/v1/chat/completions", json=_chat("wait 1"))
+        quick = http.post("/api/chat", json=_chat("drip 1", stream=False))
+    assert whole.content.startswith(b"   {")
+    assert whole.json()["message"]["content"] == "word word "
+    assert passed.content.startswith(b"   {")
+    assert passed.json()["choices"][0]["message"]["content"] == "word word "
+    assert quick.content.startswith(b"{")
+    assert "Content-Length" in quick.headers
+
+
+def test_a_silent_stream_shows_signs_of_life(on_stand_in: Endpoint) -> None:
+    with on_stand_in.client() as http:
+        lines = http.post("/api/chat", json=_chat("wait 1")).text.splitlines()
+        events = http.post("/v1/chat/completions", json=_chat("wait 1", stream=True)).text
+    assert lines[0].startswith("   {")
+    assert json.loads(lines[0])["message"]["content"] == "word "
+    assert events.startswith(": \n\n: \n\n")
+    assert events.endswith("data: [DONE]\n\n")
+
+
+def test_clients_take_the_signs_of_life(on_stand_in: Endpoint) -> None:
+    client = ollama.Client(on_stand_in.url, headers=on_stand_in.headers)
+    messages = [{"role": "user", "content": "wait 1"}]
+    assert client.chat("tiny", messages).message.content == "word word "
+    parts = client.chat("tiny", messages, stream=True)
+    assert "".join(part.message.content or "" for part in parts) == "word word "
+    with openai.OpenAI(base_url=f"{on_stand_in.url}/v1", api_key=on_stand_in.key) as other:
+        asked: list[openai.types.chat.ChatCompletionMessageParam]
+        asked = [{"role": "user", "content": "wait 1"}]
+        whole = other.chat.completions.create(model="tiny", messages=asked)
+        assert whole.choices[0].message.content == "word word "
+        stream = other.chat.completions.create(model="tiny", messages=asked, stream=True)
+        said = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+        assert said == "word word "
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_goes_cancels_its_answer(
+    on_stand_in: Endpoint, path: str, stream: bool
+) -> None:
+    before = _cancelled(on_stand_in)
+    with on_stand_in.client() as http, pytest.raises(httpx.ReadTimeout):
+        http.post(path, json=_chat("wait 60", stream=stream), timeout=0.2)
+    _eventually(lambda: _in_flight(on_stand_in) == 0)
+    assert _cancelled(on_stand_in) == before + 1
+
+
+def test_a_crash_ends_a_stream_with_an_error_and_the_engine_comes_back(
+    on_stand_in: Endpoint,
+) -> None:
+    with on_stand_in.client() as http:
+        before = http.get("/status").json()["restarts"]
+        *_, last = http.post("/api/chat", json=_chat("crash")).text.splitlines()
+        assert "stopped" in json.loads(last)["error"]
+        endpoints.wait_ready(on_stand_in)
+        events = http.post("/v1/chat/completions", json=_chat("crash", stream=True)).text
+        error = json.loads(events.strip().split("\n\n")[-1].removeprefix("data: "))
+        assert "stopped" in error["error"]["message"]
+        endpoints.wait_ready(on_stand_in)
+        assert http.post("/api/chat", json=_chat("drip 1")).status_code == 200
+        assert http.get("/status").json()["restarts"] == before + 2
+        assert f"engine_restarts_total {before + 2}" in http.get("/metrics").text
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+def test_a_crash_before_the_first_word_is_a_503(models: Path, tmp_path: Path, path: str) -> None:
+    answers: list[httpx.Response] = []
+    with endpoints.running_on_stand_in(tmp_path, models) as endpoint:
+
+        def ask() -> None:
+            with endpoint.client() as http:
+                answers.append(http.post(path, json=_chat("wait 60", stream=False)))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        _eventually(lambda: _in_flight(endpoint) == 1)
+        for child in endpoint.children():
+            os.kill(child, signal.SIGKILL)
+        asking.join(SOON)
+    (answer,) = answers
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert "stopped" in str(answer.json()["error"])
+
+
+def test_an_error_in_mid_stream_is_the_last_line(on_stand_in: Endpoint) -> None:
+    with on_stand_in.client() as http:
+        *words, last = http.post("/api/chat", json=_chat("fail")).text.splitlines()
+    assert len(words) == 2
+    assert json.loads(last) == {"error": "the graph could not be computed"}
+
+
+def test_a_full_queue_is_a_503(models: Path, tmp_path: Path) -> None:
+    with endpoints.running_on_stand_in(
+        tmp_path, models, "--slots", "1", "--max-queue", "0"
+    ) as endpoint:
+        with endpoint.client() as http, endpoint.client() as other:
+            with other.stream("POST", "/api/chat", json=_chat("drip 600")) as running:
+                lines = running.iter_lines()
+                next(lines)
+                for path in ("/api/chat", "/v1/chat/completions"):
+                    answer = http.post(path, json=_chat("drip 1"))
+                    assert answer.status_code == 503
+                    assert answer.headers["Retry-After"]
+            _eventually(lambda: _in_flight(endpoint) == 0)
+            assert http.post("/api/chat", json=_chat("drip 1")).status_code == 200
+
+
+def test_an_answer_has_a_deadline(models: Path, tmp_path: Path) -> None:
+    with (
+        endpoints.running_on_stand_in(tmp_path, models, "--request-timeout", "1s") as endpoint,
+        endpoint.client() as http,
+    ):
+        whole = http.post("/api/chat", json=_chat("wait 60", stream=False))
+        assert whole.status_code == 504
+        *_, last = http.post("/api/chat", json=_chat("drip 600")).text.splitlines()
+        assert "longer than this server allows" in json.loads(last)["error"]
+        passed = http.post("/v1/chat/completions", json=_chat("drip 600", stream=True)).text
+        assert "longer than this server allows" in passed
+
+
+def test_running_answers_are_finished_before_the_end(models: Path, tmp_path: Path) -> None:
+    with (
+        endpoints.running_on_stand_in(tmp_path, models) as endpoint,
+        endpoint.client() as http,
+        http.stream("POST", "/api/chat", json=_chat("drip 10")) as running,
+    ):
+        lines = running.iter_lines()
+        next(lines)
+        endpoint.process.send_signal(signal.SIGTERM)
+        *_, last = lines
+        assert json.loads(last)["done"] is True
+        assert endpoint.process.wait(SOON) == 0
+
+
+def test_the_engine_dies_with_its_server(models: Path, tmp_path: Path) -> None:
+    with endpoints.running_on_stand_in(tmp_path, models) as endpoint:
+        (child,) = endpoint.children()
+        endpoint.process.kill()
+        endpoint.process.wait()
+        _eventually(lambda: not _is_alive(child))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def test_a_model_that_does_not_load_is_told_loudly(models: Path, tmp_path: Path) -> None:
+    with endpoints.running_on_stand_in(tmp_path, models, wait=False, refuses=True) as endpoint:
+        endpoints.wait_ready(endpoint, "/status")
+        with endpoint.client() as http:
+            _eventually(lambda: http.get("/status").json()["phase"] == "failed")
+            assert "not to my taste" in http.get("/status").json()["message"]
+            page = http.get("/", headers={"Accept": "text/html"}).text
+            assert "not to my taste" in page
+            assert http.get("/readyz").status_code == 503
+        assert "not to my taste" in endpoint.logged()
+
+
+def test_the_port_opens_only_when_ready_where_that_is_asked(models: Path, tmp_path: Path) -> None:
+    flag = "--listen-when-ready"
+    with endpoints.running_on_stand_in(tmp_path, models, flag) as endpoint:
+        assert httpx.get(f"{endpoint.url}/readyz").status_code == 200
+    failing = endpoints.running_on_stand_in(tmp_path, models, flag, wait=False, refuses=True)
+    with failing as endpoint:
+        assert endpoint.process.wait(SOON) != 0
+
+
+def test_logs_are_json_without_prompts(on_stand_in: Endpoint) -> None:
+    with on_stand_in.client() as http:
+        http.post("/api/chat", json=_chat("say my-secret-thoughts"))
+    _eventually(lambda: '"/api/chat"' in on_stand_in.logged())
+    records = [json.loads(line) for line in on_stand_in.logged().splitlines()]
+    requests = [record for record in records if record.get("route") == "/api/chat"]
+    assert requests[-1]["method"] == "POST"
+    assert requests[-1]["milliseconds"] > 0
+    assert "my-secret-thoughts" not in on_stand_in.logged()
+    assert on_stand_in.key not in on_stand_in.logged()

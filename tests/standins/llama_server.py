@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""A llama-server that does what its prompt says, for what a real one rarely does.
+
+    wait 2        silence for two seconds, then one word
+    drip 5        a word every 0.1 seconds, five times
+    crash         two words, then the process is gone
+    fail          an error of the engine in mid-stream
+
+It takes llama-server's flags and minds only ``--port``. How many answers were
+cancelled by their reader is told by ``GET /cancelled``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+CRASH_CODE = 3
+FAILURE = {"code": 500, "message": "the graph could not be computed", "type": "server_error"}
+
+
+class Crash(Exception):
+    """The process is to end now."""
+
+
+async def _words(prompt: str) -> AsyncIterator[str]:
+    kind, _, amount = prompt.partition(" ")
+    if kind == "wait":
+        await asyncio.sleep(float(amount))
+    count = int(amount) if kind == "drip" else 2
+    for _ in range(count):
+        await asyncio.sleep(0.1 if kind == "drip" else 0)
+        yield "word "
+    if kind == "crash":
+        os._exit(CRASH_CODE)
+
+
+def _prompt(document: dict[str, Any]) -> str:
+    return str(document["messages"][-1]["content"])
+
+
+def _event(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    event = {"object": "chat.completion.chunk", "model": "stand-in", "choices": [choice]}
+    return b"data: " + orjson.dumps(event) + b"\n\n"
+
+
+class Server:
+    """The routes."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        document = await request.json()
+        prompt = _prompt(document)
+        try:
+            if document.get("stream"):
+                return await self._stream(request, prompt)
+            text = "".join([word async for word in _words(prompt)])
+            message = {"role": "assistant", "content": text}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            return web.json_response({"object": "chat.completion", "choices": [choice]})
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    async def _stream(self, request: web.Request, prompt: str) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        async for word in _words(prompt):
+            await answer.write(_event({"content": word}))
+        if prompt == "fail":
+            await answer.write(b"data: " + orjson.dumps({"error": FAILURE}) + b"\n\n")
+            return answer
+        await answer.write(_event({}, "stop") + b"data: [DONE]\n\n")
+        return answer
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def props(self, _request: web.Request) -> web.Response:
+        return web.json_response({"media_marker": "<m>"})
+
+    async def apply_template(self, request: web.Request) -> web.Response:
+        return web.json_response({"prompt": _prompt(await request.json())})
+
+    async def tokenize(self, _request: web.Request) -> web.Response:
+        return web.json_response({"tokens": [1, 2]})
+
+    async def told(self, _request: web.Request) -> web.Response:
+        return web.json_response({"cancelled": self.cancelled})
+
+
+def main(argv: list[str]) -> None:
+    """Serve on ``--port``; ``REFUSE`` in the environment's STANDIN_ENGINE fails the start."""
+    if os.environ.get("STANDIN_ENGINE") == "refuse":
+        sys.exit("error: this model is not to my taste")
+    server, app = Server(), web.Application()
+    app.router.add_get("/health", server.health)
+    app.router.add_get("/props", server.props)
+    app.router.add_get("/cancelled", server.told)
+    app.router.add_post("/v1/chat/completions", server.chat)
+    app.router.add_post("/apply-template", server.apply_template)
+    app.router.add_post("/tokenize", server.tokenize)
+    port = int(argv[argv.index("--port") + 1])
+    web.run_app(app, host="127.0.0.1", port=port, print=None, handler_cancellation=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv)
