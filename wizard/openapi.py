@@ -62,7 +62,7 @@ def _path(name: str, description: str) -> Schema:
 
 
 def _query(name: str, description: str, schema: Schema) -> Schema:
-    parameter = {"name": name, "in": "query", "description": description, "schema": schema}
+    parameter: Schema = {"name": name, "in": "query", "description": description, "schema": schema}
     if schema["type"] == "array":
         parameter |= {"style": "form", "explode": True}
     return parameter

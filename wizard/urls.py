@@ -9,10 +9,10 @@ from django.urls import URLPattern, path
 
 from wizard.views import check, configure, files, help, home, model  # noqa: A004 - the page's name
 
+View = Callable[..., Any]
 
-def _model_paths(
-    page: str, hub: Callable[..., Any], ollama: Callable[..., Any]
-) -> list[URLPattern]:
+
+def _model_paths(page: str, hub: View, ollama: View) -> list[URLPattern]:
     return [
         path(f"models/hf/<str:user>/<str:repo>/{page}", hub),
         path(f"models/ollama/<str:name>/{page}", ollama),

@@ -5,8 +5,6 @@ import { startSecrets } from "./secrets.js";
 import { startSlider } from "./slider.js";
 import { startTabs } from "./tabs.js";
 
-document.documentElement.classList.add("scripted");
-
 // What a person opened stays open, and which tab is chosen stays chosen, when a
 // part of the page is replaced: the server does not know of either.
 const config = window.htmx?.config;

@@ -85,6 +85,8 @@ def offer_row(offer: Offer, *, is_chosen: bool, choice: str) -> OfferRow:
     capacity = max(offer.needed_bytes + offer.headroom_bytes, 1)
     used = min(offer.needed_bytes / capacity, 1.0) * WIDTH
     ram = f"{round(offer.gpu.vram_bytes / 2**30)} GB" if offer.gpu else ""
+    if ram in offer.title:
+        ram = ""
     return OfferRow(offer, round(used, 2), ram, is_chosen, choice)
 
 

@@ -1,0 +1,98 @@
+"""A real Chromium against a real gunicorn; every request and complaint is kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
+
+from tests.site.live import LiveSite
+
+ARGUMENTS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@dataclass
+class Visit:
+    """A page, what it sent, and what the browser complained about."""
+
+    page: Page
+    url: str
+    sent: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+        self.page.wait_for_load_state("networkidle")
+
+    def sent_text(self) -> str:
+        return "\n".join(self.sent)
+
+    def keep_request(self, request: Request) -> None:
+        self.sent.append(f"{request.method} {request.url} {request.headers} {request.post_data}")
+
+    def keep_message(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    assert path, "No Chromium here: make test installs it."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def offline_site() -> Iterator[LiveSite]:
+    with LiveSite(OFFLINE="1", CHECK_IMAGES="0") as site:
+        yield site
+
+
+@pytest.fixture
+def visit_at(browser: Browser) -> Iterator[Open]:
+    """``visit_at(url, **context options)``; nothing may have complained at the end."""
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def start(url: str, **options: Any) -> Visit:
+        context = browser.new_context(accept_downloads=True, **options)
+        contexts.append(context)
+        visit = Visit(context.new_page(), url)
+        visits.append(visit)
+        visit.page.on("request", visit.keep_request)
+        visit.page.on("console", visit.keep_message)
+        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        return visit
+
+    yield start
+    complaints = [complaint for visit in visits for complaint in visit.complaints]
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def visit(visit_at: Open, offline_site: LiveSite) -> Open:
+    """As ``visit_at``, on the site without a network."""
+    return lambda **options: visit_at(offline_site.url, **options)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.test import Client
+
+
+def test_it_works(site: Client) -> None:
+    answer = site.get("/")
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Run your own open model on Akash" in text
+    assert len(re.findall('class="model-row"', text)) == 20
+    assert re.search(r"Fits [^<]+</span>", text)
+
+
+def test_a_search_lists_only_what_matches_and_says_where_it_looked(site: Client) -> None:
+    text = site.get("/", {"q": "qwen3", "source": "ollama"}).content.decode()
+    names = re.findall(r'<div class="who"><a href="([^"]+)"', text)
+    assert "/models/ollama/qwen3/" in names
+    assert all("qwen3" in name for name in names)
+    assert "works offline" in text
+
+
+def test_htmx_gets_the_list_alone_and_the_address_of_its_state(site: Client) -> None:
+    answer = site.get(
+        "/", {"q": "qwen3", "task": "", "sort": "", "size": "8"}, headers={"HX-Request": "true"}
+    )
+    assert "<html" not in answer.content.decode()
+    assert answer["HX-Replace-Url"] == "/?q=qwen3&size=8"
+    assert "HX-Request" in answer["Vary"]
+
+
+def test_results_come_in_pages(site: Client) -> None:
+    first = site.get("/", {"q": "qwen"}).content.decode()
+    link = re.search(r'<a href="([^"]+)" rel="next">', first)
+    assert link
+    second = site.get(unescape(link[1])).content.decode()
+    assert "Page 2" in second
+    assert 'rel="prev"' in second
+
+
+@pytest.mark.parametrize(
+    ("pasted", "address"),
+    [
+        ("llama3.1:8b", "/models/ollama/llama3.1:8b/"),
+        ("ollama run llama3.1", "/models/ollama/llama3.1/"),
+        ("hf.co/Qwen/Qwen3-8B", "/models/hf/Qwen/Qwen3-8B/"),
+        ("Qwen/Qwen3-8B", "/models/hf/Qwen/Qwen3-8B/"),
+        ("https://huggingface.co/Qwen/Qwen3-8B", "/models/hf/Qwen/Qwen3-8B/"),
+        (
+            "https://huggingface.co/a/b/blob/main/b-Q4_K_M.gguf",
+            "/models/hf/a/b/configure/?variant=b-Q4_K_M.gguf",
+        ),
+    ],
+)
+def test_a_pasted_name_leads_to_its_model(site: Client, pasted: str, address: str) -> None:
+    answer = site.get("/", {"q": pasted})
+    assert answer.status_code == 302
+    assert answer["Location"] == address
+
+
+def test_a_name_of_both_registries_asks_which(site: Client) -> None:
+    text = site.get("/", {"q": "acme/thing"}).content.decode()
+    assert "/models/hf/acme/thing/" in text
+    assert "/models/ollama/acme/thing/" in text
+
+
+def test_typing_never_redirects(site: Client) -> None:
+    answer = site.get("/", {"q": "llama3.1:8b"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+
+
+def test_nothing_found_says_what_to_do(site: Client) -> None:
+    assert "Nothing found for “zzzzzzz”" in site.get("/", {"q": "zzzzzzz"}).content.decode()
+
+
+def test_markup_in_a_search_stays_text(site: Client) -> None:
+    text = site.get("/", {"q": "<img src=x onerror=alert(1)>"}).content.decode()
+    assert "<img" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("sort", "worst"), ("task", "dance"), ("source", "npm"), ("size", "big"), ("q", "a" * 600)],
+)
+def test_a_filter_that_does_not_exist_is_refused(site: Client, name: str, value: str) -> None:
+    answer = site.get("/", {name: value})
+    assert answer.status_code == 400
+    assert "That choice cannot be used" in answer.content.decode()
+
+
+def test_posting_is_refused(site: Client) -> None:
+    assert site.post("/").status_code == 405

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from django.test import Client
+
+
+def test_it_works(site: Client) -> None:
+    answer = site.get("/models/ollama/qwen3/")
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert "our default" in text
+    assert "/models/ollama/qwen3/configure/?variant=0.6b" in text
+    assert "apache-2.0" in text
+
+
+def test_the_tag_of_the_address_is_the_default(site: Client) -> None:
+    text = site.get("/models/ollama/qwen3:0.6b/").content.decode()
+    row = text[text.index('class="on"') :]
+    assert ">0.6b</a> <span" in row[:300]
+
+
+def test_a_hugging_face_model_names_its_conversions(site: Client) -> None:
+    text = site.get("/models/hf/Qwen/Qwen3-8B/").content.decode()
+    assert "/models/hf/unsloth/Qwen3-8B-GGUF/" in text
+
+
+def test_a_gated_model_says_so_first(site: Client) -> None:
+    text = site.get("/models/hf/meta-llama/Llama-3.1-8B-Instruct/").content.decode()
+    assert "This model is gated" in text
+
+
+def test_an_unknown_model_is_not_found(site: Client) -> None:
+    answer = site.get("/models/ollama/no-such-model/")
+    assert answer.status_code == 404
+    assert "No such model" in answer.content.decode()
+
+
+def test_an_unknown_tag_is_not_found(site: Client) -> None:
+    assert site.get("/models/ollama/qwen3:no-such-tag/").status_code == 404
+
+
+def test_a_name_that_is_none_is_refused(site: Client) -> None:
+    answer = site.get("/models/hf/-x/..y/")
+    assert answer.status_code == 400
+    assert "That is not a model" in answer.content.decode()
+
+
+def test_a_cloud_tag_says_that_it_has_no_weights(site: Client) -> None:
+    answer = site.get("/models/ollama/gpt-oss:20b-cloud/")
+    assert answer.status_code == 422
+    assert "cloud" in answer.content.decode()
+
+
+def test_a_page_that_is_none_has_the_site_around_it(site: Client) -> None:
+    answer = site.get("/nothing/here")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.content.decode()
