@@ -106,7 +106,7 @@ def main() -> None:
             "CHECK_IMAGES": "0",
             "HUGGING_FACE_URL": hub.url,
             "OLLAMA_URL": ollama.url,
-            "OLLAMA_REGISTRY_URL": ollama.url,
+            "OLLAMA_REGISTRY_URL": ollama.registry_url,
         }
         with LiveSite(LOG_LEVEL="WARNING", **registries) as site:
             table("From live registries, answers cached", site, options.seconds, options.clients)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from tqdm import tqdm  # type: ignore[import-untyped]  # its stubs are another package
+from tqdm import tqdm
 
 from inference.pull.progress import Progress, Stage
 from inference.pull.store import bytes_text

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm  # type: ignore[import-untyped]  # it comes with huggingface-hub, without types
+from tqdm import tqdm
 
 from wizard.registry import catalogue_store
 from wizard.registry.errors import RegistryError
