@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 from django.test import Client
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from tests.wizard.pages.conftest import GATED, HASH, QWEN
+from wizard.forms import PARAMETERS
 from wizard.sdl.rules import check
 
 PREFIXES = (QWEN, "/models/hf/Qwen/Qwen3-8B", GATED)
@@ -182,18 +184,10 @@ def test_the_openapi_document_is_valid_and_names_every_parameter(site: Client) -
     validate(document)
     operation = document["paths"]["/models/hf/{user}/{repo}/deploy.yaml"]["get"]
     named = {parameter["name"] for parameter in operation["parameters"]}
-    assert named == {*_parameters(), "api_key_sha256"}
-
-
-def _parameters() -> tuple[str, ...]:
-    from wizard.forms import PARAMETERS
-
-    return PARAMETERS
+    assert named == {*PARAMETERS, "api_key_sha256"}
 
 
 def _check(value: Any, document: dict[str, Any], name: str) -> None:
-    from jsonschema import Draft202012Validator
-
     schema = document["components"] | {"$ref": f"#/schemas/{name}"}
     text = yaml.safe_dump(schema).replace("#/components/schemas/", "#/schemas/")
     Draft202012Validator(yaml.safe_load(text)).validate(value)
