@@ -48,7 +48,7 @@ def _largest(low: int, high: int, need: Callable[[int], int], budget_bytes: int)
             low, need_low = middle, found
         else:
             high, need_high = middle, found
-        halve = not halve and found <= budget_bytes and high - low > 2
+        halve = not halve
     return low
 
 

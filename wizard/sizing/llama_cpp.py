@@ -144,20 +144,41 @@ def _cards(
 
 
 def _scratch(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of a step's activations: logits and the widest block do not overlap.
+    """Bytes of a step's activations, 32-bit floats.
 
-    ``ggml-alloc`` reuses memory, so that the largest stage decides. Scores are
-    materialised without flash attention only.
+    ``ggml-alloc`` reuses memory, so that the widest stage decides: gate, up and
+    their product of the feed-forward part, queries and the attention's result,
+    or a recurrent layer's projections; beside it five rows of the model's
+    width. llama-server asks for the logits of one token a slot
+    (``n_outputs_max``). How wide an expert is is not among our facts: the
+    dense width is taken for each that is used, an upper bound.
     """
-    ubatch, span = workload.ubatch, cells(architecture, workload)
+    width, span = architecture.embedding_length, cells(architecture, workload)
     experts = max(1, architecture.experts_used)
-    forward = 2 * architecture.feed_forward_length * experts
-    attention = architecture.heads * (architecture.key_length + architecture.value_length)
-    block = 4 * ubatch * (3 * architecture.embedding_length + max(forward, 2 * attention))
+    forward = experts * 3 * architecture.feed_forward_length
+    if experts > 1:
+        forward += experts * 2 * width
+    head = max(architecture.key_length, architecture.value_length)
+    attention = 2 * architecture.heads * head
     if not workload.flash_attention and architecture.causal:
-        block += 4 * ubatch * architecture.heads * span.full_mask
-    output = 4 * ubatch * (architecture.vocab_size + architecture.embedding_length)
-    return max(block, output)
+        attention += architecture.heads * span.full_mask
+    recurrent = 8 * architecture.ssm_inner_size
+    stage = max(forward, attention, recurrent) + 5 * width
+    logits = workload.slots * (architecture.vocab_size + width) if architecture.causal else 0
+    return 4 * max(workload.ubatch * stage, logits)
+
+
+def _unpacked(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of one layer's quantised cache as 16-bit floats.
+
+    CUDA's flash attention unpacks it for steps of many tokens
+    (``launch_fattn``, ``need_f16_K``).
+    """
+    if workload.kv_type is KvType.F16 or not workload.gpus:
+        return 0
+    found = layers.kv_layers(architecture)
+    widest = max((layer.keys + layer.values for layer in found if not layer.window), default=0)
+    return 2 * widest * cells(architecture, workload).full
 
 
 def _masks(architecture: Architecture, workload: Workload) -> int:
@@ -172,8 +193,12 @@ def _masks(architecture: Architecture, workload: Workload) -> int:
 
 
 def _compute_bytes(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of one card's compute buffer; an upper bound, since new builds take less."""
-    return _scratch(architecture, workload) + _masks(architecture, workload)
+    """Bytes of one card's compute buffer, and what kernels unpack beside it."""
+    return (
+        _scratch(architecture, workload)
+        + _masks(architecture, workload)
+        + _unpacked(architecture, workload)
+    )
 
 
 @dataclass(frozen=True)
@@ -323,10 +348,11 @@ def _state_words(architecture: Architecture, workload: Workload) -> str:
 
 def _compute_words(architecture: Architecture, workload: Workload, cards: int) -> str:
     where = "" if cards == 1 else f", on each of {cards} cards"
+    unpacked = _unpacked(architecture, workload)
+    extra = f", {size(unpacked)} to unpack one layer's cache" if unpacked else ""
     return (
-        f"{size(_scratch(architecture, workload))} for a step of {workload.ubatch} tokens over a "
-        f"vocabulary of {architecture.vocab_size:,}, and {size(_masks(architecture, workload))} "
-        f"of attention masks{where}; an upper bound"
+        f"{size(_scratch(architecture, workload))} for a step of {workload.ubatch} tokens, "
+        f"{size(_masks(architecture, workload))} of attention masks{extra}{where}"
     )
 
 
