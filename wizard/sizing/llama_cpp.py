@@ -168,6 +168,19 @@ def _scratch(architecture: Architecture, workload: Workload) -> int:
     return 4 * max(workload.ubatch * stage, logits)
 
 
+def _inputs(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of a step's small inputs: tokens, positions, and rows of the caches.
+
+    64-bit row indexes of keys and values for each cache; without flash
+    attention one for each element of the transposed values.
+    """
+    each = 2 * 4 + 2 * 3 * 8 + 8
+    if not workload.flash_attention:
+        found = layers.kv_layers(architecture)
+        each += 8 * max((layer.values for layer in found), default=0)
+    return each * workload.ubatch
+
+
 def _unpacked(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one layer's quantised cache as 16-bit floats.
 
@@ -197,6 +210,7 @@ def _compute_bytes(architecture: Architecture, workload: Workload) -> int:
     return (
         _scratch(architecture, workload)
         + _masks(architecture, workload)
+        + _inputs(architecture, workload)
         + _unpacked(architecture, workload)
     )
 
