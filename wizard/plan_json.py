@@ -11,6 +11,7 @@ from wizard.sdl.values import Plan
 
 def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
     """What ``plan.json`` holds; `wizard.openapi` has its schema."""
+    chosen = {_place(offer) for offer in plan.chosen}
     return {
         "model": _model(plan),
         "variant": {
@@ -23,7 +24,7 @@ def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
         "choices": _choices(plan),
         "reasons": {reason.field: reason.sentence for reason in plan.reasons},
         "memory": _memory(plan),
-        "offers": [_offer(offer, offer in plan.chosen) for offer in plan.offers],
+        "offers": [_offer(offer, _place(offer) in chosen) for offer in plan.offers],
         "price": {
             "usd_per_hour": plan.usd_per_hour,
             "ceiling_usd_per_hour": plan.price_ceiling,
@@ -82,6 +83,11 @@ def _memory(plan: Plan) -> dict[str, Any]:
             for part in estimate.parts
         ],
     }
+
+
+def _place(offer: Offer) -> tuple[str, int, int]:
+    """What tells offers apart; a chosen one may know more than the one it was made from."""
+    return offer.title, offer.count, offer.nodes
 
 
 def _offer(offer: Offer, is_chosen: bool) -> dict[str, Any]:

@@ -150,7 +150,8 @@ def _gpu_choices(plan: Plan, chosen: Choices) -> list[tuple[str, str, bool]]:
 
 def _offers(situation: Situation) -> dict[str, Any]:
     plan = situation.plan
-    fitting = [offer for offer in plan.offers if is_fitting(offer) and offer not in plan.chosen]
+    chosen = {offer.title for offer in plan.chosen}
+    fitting = [o for o in plan.offers if is_fitting(o) and o.title not in chosen]
     rows = [_offer(offer, situation) for offer in (*plan.chosen, *fitting)]
     return {
         "offers": rows[:SHOWN_OFFERS],
@@ -170,7 +171,9 @@ def _offer(offer: Offer, situation: Situation) -> Any:
             nodes=str(offer.nodes) if offer.nodes > 1 else "",
             cpu_only="",
         )
-    return offer_row(offer, is_chosen=offer in situation.plan.chosen, choice=query)
+    return offer_row(
+        offer, is_chosen=offer.title in {o.title for o in situation.plan.chosen}, choice=query
+    )
 
 
 def _too_small(plan: Plan) -> list[Offer]:

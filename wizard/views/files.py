@@ -44,7 +44,7 @@ def comments_for(plan: Plan, key: str = "") -> list[str]:
     lines = [
         f"{plan.model.title} ({plan.variant.name}) on Akash, by OneClickLLM",
         f"{plan.context:,} tokens of context, {plan.slots} requests at the same time",
-        "Paste it at https://console.akash.network/new-deployment?step=edit-deployment",
+        "Import it at https://console.akash.network/new-deployment?step=edit-deployment",
     ]
     if key:
         lines += [
