@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from wizard.hardware import rules
 from wizard.hardware.values import Fit, Gpu, Offer, PriceList
@@ -83,25 +84,35 @@ class _Look:
         return self.speeds[key]
 
 
+@lru_cache(maxsize=256)
 def offers(
     architecture: Architecture, variant: Variant, workload: Workload, price_list: PriceList
 ) -> tuple[Offer, ...]:
     """Every GPU × count: fitting ones first, cheapest first, unknown prices last.
 
-    ``workload.gpus`` and ``nodes`` are replaced by those of each offer. A
-    CPU-only offer for small models comes after the cards that fit; several
-    nodes are offered where nothing on one node fits (vLLM only).
+    ``workload.gpus`` is replaced by that of each offer. A CPU-only offer for
+    small models comes after the cards that fit. Several nodes (vLLM only) are
+    offered where nothing on one node fits, and where ``workload.nodes`` asks
+    for them.
     """
     look = _Look(architecture, variant, workload)
     found = [_offer(look, gpu, count, 1) for gpu in price_list.gpus for count in COUNTS]
     if _has_cpu(look):
         found.append(_cpu_offer(look))
     is_vllm = workload.family is EngineFamily.VLLM
-    if is_vllm and all(offer.fit is Fit.NO for offer in found):
+    if is_vllm:
+        several = _several_nodes(workload.nodes, all(offer.fit is Fit.NO for offer in found))
         found += [
-            _offer(look, gpu, _CARDS_A_NODE, nodes) for gpu in price_list.gpus for nodes in NODES
+            _offer(look, gpu, count, nodes) for gpu in price_list.gpus for count, nodes in several
         ]
     return tuple(sorted(found, key=_order))
+
+
+def _several_nodes(asked: int, is_needed: bool) -> list[tuple[int, int]]:
+    """Cards a node and nodes: whole nodes where they are needed, any count where asked for."""
+    if asked > 1:
+        return [(count, asked) for count in COUNTS]
+    return [(_CARDS_A_NODE, nodes) for nodes in NODES] if is_needed else []
 
 
 def _order(offer: Offer) -> tuple[bool, bool, float, int, int, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wizard.hardware import choice
-from wizard.hardware.choice import named_gpus
+from wizard.hardware.choice import COUNTS, NODES, named_gpus
 from wizard.hardware.values import Fit, Offer, PriceList
 from wizard.planning.engines import family
 from wizard.planning.errors import ChoiceError
@@ -55,7 +55,10 @@ class Lookout:
 
     def offers(self, context: int) -> tuple[Offer, ...]:
         return _offers(
-            self.architecture, self.variant, self.workload(context, 1, 1), self.price_list
+            self.architecture,
+            self.variant,
+            self.workload(context, 1, self.choices.nodes or 1),
+            self.price_list,
         )
 
     def cheapest_price(self, context: int) -> float | None:
@@ -106,6 +109,14 @@ def _names(name: str, offer: Offer) -> bool:
     return not ram or f"{round(gpu.vram_bytes / GIB)}Gi" == ram
 
 
+def check_numbers(choices: Choices) -> None:
+    """Raise ChoiceError for a number of cards or nodes that is never offered."""
+    if choices.count is not None and choices.count not in COUNTS:
+        raise ChoiceError("count", f"The number of cards is {choices.count}; use 1, 2, 4 or 8.")
+    if choices.nodes is not None and choices.nodes not in (1, *NODES):
+        raise ChoiceError("nodes", f"The number of nodes is {choices.nodes}; use 1, 2 or 4.")
+
+
 def choose_hardware(look: Lookout, context: int) -> Hardware:
     everything = look.offers(context)
     wanted = look.wanted(everything)
@@ -131,6 +142,8 @@ def _check_wanted(look: Lookout, wanted: tuple[Offer, ...]) -> None:
     choices = look.choices
     if wanted:
         return
+    if choices.nodes is not None and choices.nodes != 1:
+        raise ChoiceError("nodes", _why_not_nodes(choices.nodes, family(look.engine)))
     if choices.gpus:
         known = sorted({gpu.model for gpu in look.price_list.gpus})
         raise ChoiceError(
@@ -138,14 +151,14 @@ def _check_wanted(look: Lookout, wanted: tuple[Offer, ...]) -> None:
             f"Akash has no such choice of cards: {', '.join(choices.gpus)}. "
             f"Known models: {', '.join(known)}; counts: 1, 2, 4 and 8.",
         )
-    if choices.count is not None and choices.count not in (1, 2, 4, 8):
-        raise ChoiceError("count", f"The number of cards is {choices.count}; use 1, 2, 4 or 8.")
     if look.is_cpu_only:
         raise ChoiceError("cpu_only", "This model and engine need a GPU; leave CPU only away.")
-    if choices.nodes is not None:
-        raise ChoiceError(
-            "nodes", f"{choices.nodes} nodes are not offered for this model and engine; use 1."
-        )
+
+
+def _why_not_nodes(nodes: int, engine_family: EngineFamily) -> str:
+    if engine_family is not EngineFamily.VLLM:
+        return f"{nodes} nodes need vLLM, which runs safetensors; this engine runs on 1."
+    return f"{nodes} nodes with these cards are not offered: choose other cards."
 
 
 def _cpu_hardware(everything: tuple[Offer, ...], asked: bool | None) -> Hardware:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wizard.hardware.values import PriceList
 from wizard.planning import price
-from wizard.planning.cards import Lookout, choose_hardware
+from wizard.planning.cards import Lookout, check_numbers, choose_hardware
 from wizard.planning.engines import ImageCheck, choose_engine, engines_for, family
 from wizard.planning.errors import ChoiceError
 from wizard.planning.resources import resources_for
@@ -35,6 +35,7 @@ def make_plan(
     Raises ChoiceError for a choice that cannot be used. A plan with
     ``problems`` can be shown, and its file is not to be served.
     """
+    check_numbers(choices)
     engine, image, engine_reason = choose_engine(model, variant, choices.engine, image_check)
     kv, kv_reason = choose_kv(choices.kv, family(engine))
     slots, slots_reason = choose_slots(choices.slots, family(engine), causal=architecture.causal)

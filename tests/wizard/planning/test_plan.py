@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import pytest
 
 from tests.wizard.planning.conftest import (
+    DEEPSEEK,
     EMBEDDINGS,
     GATED,
     HUGE,
@@ -15,7 +17,8 @@ from tests.wizard.planning.conftest import (
 )
 from wizard.hardware.values import Fit
 from wizard.planning import ChoiceError, cheapest_fit, context_marks
-from wizard.sdl.values import Choices, Engine, StorageClass
+from wizard.sdl import document, rules
+from wizard.sdl.values import Choices, Engine, Secrets, StorageClass
 from wizard.sizing.values import KvType
 
 GIB = 1 << 30
@@ -80,6 +83,15 @@ def test_safetensors_run_on_vllm(plan_for: MakePlan) -> None:
     assert plan_for(QWEN, Choices(count=2)).resources.shared_memory == 4 * GIB
 
 
+def test_several_nodes_can_be_asked_for(plan_for: MakePlan) -> None:
+    plan = plan_for(DEEPSEEK, Choices(nodes=2, gpus=("h100",)))
+    assert (plan.engine, plan.count, plan.nodes) == (Engine.VLLM, 8, 2)
+    assert plan.estimate.largest_gpu <= 80 * GIB
+    built = document.build(plan, Secrets(api_key_sha256="a" * 64))
+    assert [problem for problem in rules.check(built) if problem.is_error] == []
+    assert set(cast(dict[str, object], built["services"])) == {"gateway", "llm", "worker-1"}
+
+
 def test_a_missing_image_takes_the_next_engine(plan_for: MakePlan) -> None:
     plan = plan_for(QWEN_GGUF, missing=("oneclickllm/runtime",))
     assert plan.engine is Engine.LLAMA_SERVER
@@ -142,7 +154,8 @@ def test_ephemeral_storage_grows_the_root_disk(plan_for: MakePlan) -> None:
         (Choices(engine=Engine.VLLM), "engine", "Choose “runtime”, “ollama”"),
         (Choices(gpus=("a6000",)), "gpu", "rtxa6000"),
         (Choices(count=3), "count", "use 1, 2, 4 or 8"),
-        (Choices(nodes=2), "nodes", "not offered"),
+        (Choices(nodes=2), "nodes", "need vLLM"),
+        (Choices(nodes=3), "nodes", "use 1, 2 or 4"),
         (Choices(replicas=0), "replicas", "use 1 to 20"),
         (Choices(replicas=21), "replicas", "use 1 to 20"),
         (Choices(storage_gib=1), "storage_gib", "need 6 GiB"),
