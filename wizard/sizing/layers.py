@@ -7,6 +7,7 @@ vLLM ``vllm/v1/kv_cache_interface.py``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from wizard.registry.values import Architecture
@@ -38,6 +39,7 @@ class KvLayer:
     is_latent: bool = False
 
 
+@lru_cache(maxsize=512)
 def kv_layers(architecture: Architecture) -> tuple[KvLayer, ...]:
     """The layers with a cache of their own; none for encoders (``causal`` false)."""
     if not architecture.causal:

@@ -11,48 +11,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import host, layers, weights
+from wizard.sizing import compute, host, layers, weights
+from wizard.sizing.cells import cells, padded, row_bytes
 from wizard.sizing.values import KvType, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
 MIB = 1 << 20
-# Bytes and elements of one block of each type (ggml ``type_traits``).
-_BLOCKS = {KvType.F16: (2, 1), KvType.Q8_0: (34, 32), KvType.Q4_0: (18, 32), KvType.FP8: (34, 32)}
 _BITS = {KvType.F16: "2 bytes", KvType.Q8_0: "34/32 bytes", KvType.Q4_0: "18/32 bytes"}
 # CUDA's context, cuBLAS and the kernels' code on one card: 150 to 500 MiB by driver.
 RUNTIME = 500 * MIB
-# ggml keeps this many copies of a graph's inputs when steps overlap on several
-# cards (``GGML_SCHED_MAX_COPIES``).
-_COPIES = 4
 _CHECKPOINTS = 32
 _CHECKPOINT_STEP = 8192
-
-
-def padded(cells: int) -> int:
-    """Cells of a cache: a multiple of 256 (``llama_context``, ``GGML_PAD(n_ctx, 256)``)."""
-    return -(-cells // 256) * 256
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Cells of a cache over all slots, and those that one step's mask spans."""
-
-    full: int
-    sliding: int
-    full_mask: int
-    sliding_mask: int
-
-
-def cells(architecture: Architecture, workload: Workload) -> Cells:
-    """Cells with every slot at its full context (``llama_kv_cache_iswa``)."""
-    slots, window = workload.slots, architecture.sliding_window
-    if workload.unified_kv:
-        full = padded(workload.context_length * slots)
-        sliding = min(full, padded(window * slots + workload.ubatch))
-        return Cells(full, sliding, full, sliding)
-    full = padded(workload.context_length)
-    sliding = min(full, padded(window + workload.ubatch))
-    return Cells(full * slots, sliding * slots, full, sliding)
 
 
 @dataclass(frozen=True)
@@ -63,12 +32,6 @@ class _Card:
     full_cell: int
     sliding_cell: int
     state: int
-
-
-def row_bytes(elements: int, kv_type: KvType) -> int:
-    """Bytes of one row of a cache (``ggml_row_size``)."""
-    block, count = _BLOCKS[kv_type]
-    return -(-elements // count) * block
 
 
 def _cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tuple[int, bool]]:
@@ -143,78 +106,6 @@ def _cards(
     return tuple(_Card(*row) for row in zip(loaded, full, sliding, states, strict=True))
 
 
-def _scratch(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of a step's activations, 32-bit floats.
-
-    ``ggml-alloc`` reuses memory, so that the widest stage decides: gate, up and
-    their product of the feed-forward part, queries and the attention's result,
-    or a recurrent layer's projections; beside it five rows of the model's
-    width. llama-server asks for the logits of one token a slot
-    (``n_outputs_max``). How wide an expert is is not among our facts: the
-    dense width is taken for each that is used, an upper bound.
-    """
-    width, span = architecture.embedding_length, cells(architecture, workload)
-    experts = max(1, architecture.experts_used)
-    forward = experts * 3 * architecture.feed_forward_length
-    if experts > 1:
-        forward += experts * 2 * width
-    head = max(architecture.key_length, architecture.value_length)
-    attention = 2 * architecture.heads * head
-    if not workload.flash_attention and architecture.causal:
-        attention += architecture.heads * span.full_mask
-    recurrent = 8 * architecture.ssm_inner_size
-    stage = max(forward, attention, recurrent) + 5 * width
-    logits = workload.slots * (architecture.vocab_size + width) if architecture.causal else 0
-    return 4 * max(workload.ubatch * stage, logits)
-
-
-def _inputs(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of a step's small inputs: tokens, positions, and rows of the caches.
-
-    64-bit row indexes of keys and values for each cache; without flash
-    attention one for each element of the transposed values.
-    """
-    each = 2 * 4 + 2 * 3 * 8 + 8
-    if not workload.flash_attention:
-        found = layers.kv_layers(architecture)
-        each += 8 * max((layer.values for layer in found), default=0)
-    return each * workload.ubatch
-
-
-def _unpacked(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of one layer's quantised cache as 16-bit floats.
-
-    CUDA's flash attention unpacks it for steps of many tokens
-    (``launch_fattn``, ``need_f16_K``).
-    """
-    if workload.kv_type is KvType.F16 or not workload.gpus:
-        return 0
-    found = layers.kv_layers(architecture)
-    widest = max((layer.keys + layer.values for layer in found if not layer.window), default=0)
-    return 2 * widest * cells(architecture, workload).full
-
-
-def _masks(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of the attention masks, 16-bit with flash attention (``build_kq_mask``)."""
-    width = 2 if workload.flash_attention else 4
-    if not architecture.causal:
-        return width * workload.ubatch * workload.ubatch
-    span = cells(architecture, workload)
-    spanned = span.full_mask + (span.sliding_mask if any(architecture.sliding_layers) else 0)
-    copies = _COPIES if workload.gpus > 1 else 1
-    return width * copies * workload.ubatch * spanned
-
-
-def _compute_bytes(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of one card's compute buffer, and what kernels unpack beside it."""
-    return (
-        _scratch(architecture, workload)
-        + _masks(architecture, workload)
-        + _inputs(architecture, workload)
-        + _unpacked(architecture, workload)
-    )
-
-
 @dataclass(frozen=True)
 class _Sum:
     weights: int
@@ -231,16 +122,16 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     span = cells(architecture, workload)
     kv = [card.full_cell * span.full + card.sliding_cell * span.sliding for card in cards]
     state = [card.state * workload.slots for card in cards]
-    compute = _compute_bytes(architecture, workload)
+    scratch = compute.buffer_bytes(architecture, workload)
     projector = variant.projector.size if variant.projector else 0
-    fixed = compute + (RUNTIME if workload.gpus else 0)
+    fixed = scratch + (RUNTIME if workload.gpus else 0)
     on_card = [int(card.weights) + kv[i] + state[i] + fixed for i, card in enumerate(cards)]
     on_card[0] += projector
     return _Sum(
         weights=sum(int(card.weights) for card in cards),
         kv_cache=sum(kv),
         state=sum(state),
-        compute=compute * len(cards),
+        compute=scratch * len(cards),
         projector=projector,
         runtime=RUNTIME * workload.gpus,
         largest=max(on_card),
@@ -362,11 +253,11 @@ def _state_words(architecture: Architecture, workload: Workload) -> str:
 
 def _compute_words(architecture: Architecture, workload: Workload, cards: int) -> str:
     where = "" if cards == 1 else f", on each of {cards} cards"
-    unpacked = _unpacked(architecture, workload)
+    unpacked = compute.unpacked(architecture, workload)
     extra = f", {size(unpacked)} to unpack one layer's cache" if unpacked else ""
     return (
-        f"{size(_scratch(architecture, workload))} for a step of {workload.ubatch} tokens, "
-        f"{size(_masks(architecture, workload))} of attention masks{extra}{where}"
+        f"{size(compute.scratch(architecture, workload))} for a step of {workload.ubatch} tokens, "
+        f"{size(compute.masks(architecture, workload))} of attention masks{extra}{where}"
     )
 
 
