@@ -121,9 +121,7 @@ async def _progress(runtime: Runtime, name: str) -> AsyncGenerator[dict[str, Any
 
 
 def _lines(progress: Progress) -> list[dict[str, Any]]:
-    if progress.stage is not Stage.DOWNLOADING:
-        return [{"status": _STATUS[progress.stage]}]
-    return [
+    files = [
         {
             "status": f"pulling {file.digest.partition(':')[2][:12]}",
             "digest": file.digest,
@@ -132,6 +130,9 @@ def _lines(progress: Progress) -> list[dict[str, Any]]:
         }
         for file in progress.files
     ]
+    if progress.stage is Stage.DOWNLOADING:
+        return files
+    return [*files, {"status": _STATUS[progress.stage]}]
 
 
 def _running(runtime: Runtime, loaded: Loaded) -> dict[str, Any]:

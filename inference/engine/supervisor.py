@@ -210,13 +210,18 @@ class Engine:
         process = self._process
         if process is None or process.returncode is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
+        _signal(process.pid, signal.SIGTERM)
         try:
             await asyncio.wait_for(process.wait(), STOP_GRACE)
         except TimeoutError:
-            process.kill()
+            _signal(process.pid, signal.SIGKILL)
             await process.wait()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Send a signal without asyncio's own way, which may reap the child before its watcher."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _free_port() -> int:

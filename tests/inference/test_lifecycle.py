@@ -142,19 +142,21 @@ def test_an_error_in_mid_stream_is_the_last_line(on_stand_in: Endpoint) -> None:
 
 
 def test_a_full_queue_is_a_503(models: Path, tmp_path: Path) -> None:
-    with endpoints.running_on_stand_in(
-        tmp_path, models, "--slots", "1", "--max-queue", "0"
-    ) as endpoint:
-        with endpoint.client() as http, endpoint.client() as other:
-            with other.stream("POST", "/api/chat", json=_chat("drip 600")) as running:
-                lines = running.iter_lines()
-                next(lines)
-                for path in ("/api/chat", "/v1/chat/completions"):
-                    answer = http.post(path, json=_chat("drip 1"))
-                    assert answer.status_code == 503
-                    assert answer.headers["Retry-After"]
-            _eventually(lambda: _in_flight(endpoint) == 0)
-            assert http.post("/api/chat", json=_chat("drip 1")).status_code == 200
+    flags = ("--slots", "1", "--max-queue", "0")
+    with (
+        endpoints.running_on_stand_in(tmp_path, models, *flags) as endpoint,
+        endpoint.client() as http,
+        endpoint.client() as other,
+    ):
+        with other.stream("POST", "/api/chat", json=_chat("drip 600")) as running:
+            lines = running.iter_lines()
+            next(lines)
+            for path in ("/api/chat", "/v1/chat/completions"):
+                answer = http.post(path, json=_chat("drip 1"))
+                assert answer.status_code == 503
+                assert answer.headers["Retry-After"]
+        _eventually(lambda: _in_flight(endpoint) == 0)
+        assert http.post("/api/chat", json=_chat("drip 1")).status_code == 200
 
 
 def test_an_answer_has_a_deadline(models: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_ollama_works_asynchronously(endpoint: Endpoint) -> None:
         parts = [part.message.content or "" async for part in stream]
         whole = await client.generate("tiny", "Hi", options=SHORT)
         await client._client.aclose()
-        return "".join(parts) + whole.response
+        return "".join(parts) + (whole.response or "")
 
     assert asyncio.run(talk())
 

@@ -1,0 +1,98 @@
+"""Context and slots from the memory at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.engine import auto
+from inference.engine.auto import Memory
+from inference.gguf import Header
+from inference.settings import Settings, load
+
+GIB = 1 << 30
+LLAMA_8B = {
+    "general.architecture": "llama",
+    "llama.context_length": 131072,
+    "llama.embedding_length": 4096,
+    "llama.block_count": 32,
+    "llama.attention.head_count": 32,
+    "llama.attention.head_count_kv": 8,
+    "llama.vocab_size": 128256,
+}
+
+
+def _header(**changed: Any) -> Header:
+    return Header(3, {**LLAMA_8B, **changed}, (), 0, 0)
+
+
+def _settings(*flags: str) -> Settings:
+    return load(["--model", "llama3.1:8b", *flags], {})
+
+
+def test_it_works() -> None:
+    context, slots = auto.choose(_header(), 5 * GIB, _settings(), Memory(24 * GIB, on_gpu=True))
+    assert slots == 16
+    assert 8192 <= context <= 131072
+
+
+def test_bytes_of_a_token() -> None:
+    assert auto.bytes_per_token(_header(), "f16") == 32 * 8 * 256 * 2
+    assert auto.bytes_per_token(_header(), "q8_0") == 32 * 8 * 256 * 34 / 32
+
+
+def test_bytes_of_a_token_where_layers_differ() -> None:
+    heads = {"llama.attention.head_count_kv": [8, 0, 8, 0]}
+    assert auto.bytes_per_token(_header(**heads), "f16") == 16 * 256 * 2
+
+
+def test_bytes_of_a_token_with_latent_attention() -> None:
+    latent = {"llama.attention.kv_lora_rank": 512, "llama.rope.dimension_count": 64}
+    assert auto.bytes_per_token(_header(**latent), "f16") == 32 * 576 * 2
+
+
+def test_more_memory_gives_more_context() -> None:
+    contexts = [
+        auto.choose(_header(), 5 * GIB, _settings("--slots", "4"), Memory(size * GIB, on_gpu=True))
+        for size in (12, 24, 48, 80)
+    ]
+    assert contexts == sorted(contexts)
+    assert contexts[-1] == (131072, 4)
+
+
+def test_what_is_set_is_kept() -> None:
+    memory = Memory(8 * GIB, on_gpu=True)
+    both = _settings("--slots", "3", "--context-length", "5000")
+    assert auto.choose(_header(), 5 * GIB, both, memory) == (5000, 3)
+    one = _settings("--context-length", "4096")
+    assert auto.choose(_header(), 5 * GIB, one, Memory(80 * GIB, on_gpu=True)) == (4096, 16)
+
+
+def test_a_machine_without_gpu_is_not_filled() -> None:
+    context, slots = auto.choose(_header(), 5 * GIB, _settings(), Memory(64 * GIB, on_gpu=False))
+    assert slots <= 4
+    assert context <= 32768
+
+
+@given(
+    memory=st.integers(0, 1 << 41),
+    weights=st.integers(0, 1 << 40),
+    trained=st.integers(0, 1 << 24),
+    on_gpu=st.booleans(),
+)
+def test_it_is_never_beyond_what_the_model_was_trained_for(
+    memory: int, weights: int, trained: int, on_gpu: bool
+) -> None:
+    header = _header(**{"llama.context_length": trained})
+    context, slots = auto.choose(header, weights, _settings(), Memory(memory, on_gpu=on_gpu))
+    assert slots >= 1
+    assert 256 <= context <= max(trained, auto.GOOD_CONTEXT)
+
+
+@given(value=st.one_of(st.none(), st.integers(), st.text(), st.lists(st.integers(), max_size=4)))
+def test_hostile_headers_give_a_number(value: Any) -> None:
+    keys = ("block_count", "attention.head_count", "attention.head_count_kv", "embedding_length")
+    header = _header(**{f"llama.{key}": value for key in keys})
+    assert auto.bytes_per_token(header, "f16") >= 1
