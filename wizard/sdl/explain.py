@@ -80,12 +80,19 @@ def _gpu(plan: Plan) -> Part:
     return ("gpu", f"{cards}, {choice}: the more kinds fit, the more providers bid.")
 
 
+def _dearest(plan: Plan) -> float | None:
+    """USD an hour of one replica on one node of the dearest card named; None where unknown."""
+    prices = [offer.usd_per_hour for offer in plan.chosen]
+    if plan.usd_per_hour is None or None in prices:
+        return None
+    cards = [price for price in prices if price is not None]
+    rest = plan.usd_per_hour / plan.replicas - (cards[0] if cards else 0)
+    return (max(cards, default=0) + rest) / plan.nodes
+
+
 def _price(plan: Plan) -> Part:
-    market = plan.usd_per_hour
     units = plan.nodes * plan.replicas
-    if market is not None:
-        market /= units
-    return ("pricing", pricing.explain_ceiling(market, plan.price_ceiling, units))
+    return ("pricing", pricing.explain_ceiling(_dearest(plan), plan.price_ceiling, units))
 
 
 def _optional(plan: Plan, services: tuple[Service, ...]) -> list[Part]:

@@ -53,6 +53,7 @@ def explain_ceiling(market: float | None, ceiling: float, units: int = 1) -> str
             f"{_usd(market)}: there may be no bids."
         )
     return (
-        f"The market asks about {_usd(market)} an hour; the ceiling is {above} % above it, so "
-        f"that more providers bid: {sum_}{each}. You pay the bid that you choose, not the ceiling."
+        f"What the file names costs up to about {_usd(market)} an hour; the ceiling is {above} % "
+        f"above that, so that more providers bid: {sum_}{each}. You pay the bid that you choose, "
+        "not the ceiling."
     )

@@ -30,7 +30,7 @@ class Workload:
     many requests run at the same time with that much each. ``gpus`` is the
     tensor-parallel size under vLLM and the number of cards that layers are
     split over under llama.cpp; 0 is CPU only. ``nodes`` > 1 is pipeline
-    parallel over hosts (vLLM on Ray), ``gpus`` then being the cards per node.
+    parallel over hosts (vLLM only), ``gpus`` then being the cards per node.
 
     ``ubatch`` is llama.cpp's tokens per step, ``batched_tokens`` vLLM's.
     ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache that slots share
