@@ -69,9 +69,6 @@ async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = await _guarded(request, handler)
         code = answer.status
         return answer
-    except (ConnectionError, TimeoutError):
-        runtime.metrics.cancelled += 1
-        raise
     finally:
         if code == 499:
             runtime.metrics.cancelled += 1

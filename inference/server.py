@@ -10,6 +10,7 @@ import signal
 from aiohttp import web
 
 from inference import application, logs
+from inference.api import facts
 from inference.engine.client import new_session
 from inference.engine.pool import Pool
 from inference.errors import InferenceError, RegistryAnswer, RegistryUnreachable
@@ -100,6 +101,8 @@ async def start_up(runtime: Runtime) -> InferenceError | None:
         return _failed(runtime, default.failure or InferenceError(f"{name} is not here."))
     runtime.phase = Phase.LOADING
     try:
+        for model in library.models:
+            await asyncio.to_thread(facts.header, model.path)
         async with runtime.pool.use(default.model):
             runtime.phase = Phase.READY
     except InferenceError as error:

@@ -86,7 +86,7 @@ def stamp(moment: datetime | None = None) -> str:
 
 def show(name: str, model: LocalModel, *, verbose: bool) -> dict[str, Any]:
     """The whole answer of ``/api/show``."""
-    facts = header(model.path)
+    facts = gguf.read(model.path, arrays=True) if verbose else header(model.path)
     parameters = "\n".join(_parameter_lines(model))
     template = model.template or facts.chat_template
     license_text = "\n".join(model.licenses) or str(facts.metadata.get("general.license", ""))

@@ -6,6 +6,7 @@ shape of errors. What llama-server would fetch from elsewhere is refused.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -100,6 +101,7 @@ async def _bytes(
     runtime: Runtime, wanted: LocalModel, path: str, body: bytes
 ) -> AsyncGenerator[bytes]:
     """The engine's answer as it comes. Raises EngineRefused, EngineLost and the like."""
+    began, is_first = time.monotonic(), True
     async with (
         runtime.engine(wanted) as lease,
         client.opened(lease.engine, "POST", path, body) as answer,
@@ -107,6 +109,9 @@ async def _bytes(
         if answer.status != 200:
             raise await client.refusal(answer)
         async for part in answer.content.iter_any():
+            if is_first:
+                runtime.metrics.first_token.observe(time.monotonic() - began)
+                is_first = False
             yield part
 
 
