@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from wizard.hardware import choice
-from wizard.hardware.choice import COUNTS, NODES, named_gpus
+from wizard.hardware.choice import COUNTS, NODES, named_gpus, offers
 from wizard.hardware.values import Fit, Offer, PriceList
 from wizard.planning.engines import family
 from wizard.planning.errors import ChoiceError
@@ -54,7 +52,7 @@ class Lookout:
         )
 
     def offers(self, context: int) -> tuple[Offer, ...]:
-        return _offers(
+        return offers(
             self.architecture,
             self.variant,
             self.workload(context, 1, self.choices.nodes or 1),
@@ -94,10 +92,6 @@ class Lookout:
         if self.choices.gpus or self.choices.count or family(self.engine) is EngineFamily.VLLM:
             return False
         return not self.architecture.causal and self.variant.weight_bytes <= _CPU_IS_ENOUGH
-
-
-# A slider's next step looks again at most of what the last one looked at.
-_offers = lru_cache(maxsize=256)(choice.offers)
 
 
 def _names(name: str, offer: Offer) -> bool:
