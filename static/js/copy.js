@@ -30,7 +30,7 @@ function tell(button, words) {
   }, 1600);
 }
 
-export function announce(words) {
+function announce(words) {
   let place = document.getElementById("announcer");
   if (!place) {
     place = document.createElement("p");

@@ -4,6 +4,7 @@ import { startDownloads } from "./download.js";
 import { startSecrets } from "./secrets.js";
 import { startSlider } from "./slider.js";
 import { startTabs } from "./tabs.js";
+import { startTrouble } from "./trouble.js";
 
 // What a person opened stays open, and which tab is chosen stays chosen, when a
 // part of the page is replaced: the server does not know of either.
@@ -15,3 +16,4 @@ startSlider();
 startTabs();
 startCopying();
 startDownloads();
+startTrouble();

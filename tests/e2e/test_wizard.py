@@ -216,3 +216,28 @@ def test_checking_a_file(visit: Open) -> None:
     seen.page.fill("#sdl", text.replace('version: "2.0"', "version: 2.0"))
     seen.page.click("text=Check it")
     expect(seen.page.locator("#problems")).to_contain_text("1 problem that Akash would refuse")
+
+
+def test_a_site_that_does_not_answer_is_said_to(visit: Open) -> None:
+    seen = visit()
+    seen.open(QWEN)
+    seen.page.route("**/configure/**", lambda route: route.abort())
+    seen.page.fill("#context", "4096")
+    expect(seen.page.locator("#trouble")).to_contain_text("The site did not answer")
+    seen.page.unroute("**/configure/**")
+    seen.page.fill("#context", "2048")
+    expect(seen.page.locator("#sdl")).to_contain_text("CONTEXT_LENGTH=2048")
+    expect(seen.page.locator("#trouble")).to_have_count(0)
+    complaints = [text for text in seen.complaints if "ERR_FAILED" in text or "fetch" in text]
+    assert complaints == seen.complaints
+    seen.complaints.clear()
+
+
+def test_typing_fast_shows_the_last_word_alone(visit: Open) -> None:
+    seen = visit()
+    seen.open("/")
+    seen.page.locator("#q").press_sequentially("llama3.2", delay=60)
+    expect(seen.page.locator(".model-row").first).to_contain_text("llama3.2")
+    expect(seen.page.locator("#q")).to_be_focused()
+    assert seen.page.url.endswith("/?q=llama3.2")
+    expect(seen.page.locator("#trouble")).to_have_count(0)
