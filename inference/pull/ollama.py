@@ -22,6 +22,14 @@ from inference.pull.values import LARGEST_FILE, Digest, RemoteFile, Resolved
 from inference.refs import OllamaRef
 
 MOST_LAYERS = 1000
+# A registry by the specification translates a manifest that the client does not say it reads.
+MANIFESTS = ", ".join(
+    (
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "*/*;q=0.1",
+    )
+)
 _LAYER = "application/vnd.ollama.image."
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})\Z")
 _OTHER_TAG = "Choose another tag of the same model."
@@ -39,7 +47,8 @@ async def resolve(transport: Transport, registry: str, ref: OllamaRef) -> Resolv
     """Read what a name means now."""
     name = str(ref)
     base = f"{registry}/v2/{ref.namespace}/{ref.model}"
-    body, _ = await transport.get(f"{base}/manifests/{ref.tag}", name, transport.limits.answer)
+    url = f"{base}/manifests/{ref.tag}"
+    body, _ = await transport.get(url, name, transport.limits.answer, {"Accept": MANIFESTS})
     digest = hashlib.sha256(body).hexdigest()
     if ref.digest not in ("", digest):
         raise DigestMismatch(

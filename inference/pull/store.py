@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,14 +121,19 @@ class Store:
         path.unlink(missing_ok=True)
         if record is None:
             return False
-        used = {file.path.resolve() for model in self.all() for file in _files(model)}
-        for file in _files(record.model):
-            blob = file.path.resolve()
-            if file.path.is_symlink():
-                shutil.rmtree(file.path.parent, ignore_errors=True)
-            if blob not in used and blob.parent == self._blobs.resolve():
-                blob.unlink(missing_ok=True)
+        used = {path for model in self.all() for path in self._paths(model)}
+        for path in self._paths(record.model) - used:
+            path.unlink(missing_ok=True)
+        for folder in self._splits.iterdir():
+            with suppress(OSError):
+                folder.rmdir()
         return True
+
+    def _paths(self, model: LocalModel) -> set[Path]:
+        """Everything in this folder that a model takes: its files, and links to them."""
+        paths = {file.path for file in _files(model)}
+        targets = {self._blobs / path.resolve().name for path in paths}
+        return paths | targets
 
     def _record_path(self, name: str) -> Path:
         return self._index / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"

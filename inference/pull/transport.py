@@ -95,11 +95,13 @@ class Transport:
                 raise RegistryAnswer(f"{response.url.host} answered {response.status} for {name}.")
             yield answer
 
-    async def get(self, url: str, name: str, most: int) -> tuple[bytes, Mapping[str, str]]:
+    async def get(
+        self, url: str, name: str, most: int, headers: Mapping[str, str] | None = None
+    ) -> tuple[bytes, Mapping[str, str]]:
         """A whole answer of at most ``most`` bytes with its headers, retried."""
 
         async def once() -> tuple[bytes, Mapping[str, str]]:
-            async with self.open(url, name) as answer:
+            async with self.open(url, name, headers) as answer:
                 return await _bounded(answer.response, name, most), answer.response.headers
 
         return await self.retried(once, name)
