@@ -167,7 +167,8 @@ class _Download:
         if answer.response.status == 206:
             self._refuse_other_range(answer, start, stop)
             self._location = str(answer.response.url)
-            await self._receive(answer, start, stop)
+            async with asyncio.timeout(self._limits.run_timeout):
+                await self._receive(answer, start, stop)
             return
         self._refuse_page(answer)
         async with self._sequential:

@@ -12,7 +12,8 @@ class Limits:
     A kill loses what was not yet a whole piece: at most ``connections`` ×
     ``piece``. One request asks for a run of pieces, so that fast links are not
     slowed by a round trip each. ``attempts`` counts failures in a row without
-    a single piece in between.
+    a single piece in between. ``stall_timeout`` is for silence, ``run_timeout``
+    for a line that only trickles.
     """
 
     connections: int = 8
@@ -23,6 +24,7 @@ class Limits:
     longest_wait: float = 30.0
     connect_timeout: float = 20.0
     stall_timeout: float = 30.0
+    run_timeout: float = 900.0
     redirects: int = 5
     disk_reserve: int = 64 << 20
     lock_interval: float = 0.25

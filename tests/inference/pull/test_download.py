@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import replace
 
 import pytest
@@ -99,6 +100,28 @@ def test_a_stalled_connection_is_given_up(puller: Puller, weights: Weights) -> N
     weights.cdn.hang(DIGEST, times=3)
     quick = replace(QUICK, stall_timeout=0.1)
     assert puller.pull(NAME, limits=quick).path.read_bytes() == DATA
+
+
+def test_a_connection_that_stalls_in_its_middle_is_given_up(
+    puller: Puller, weights: Weights
+) -> None:
+    stalls, is_over = iter(range(3)), threading.Event()
+    weights.on_bytes = lambda _count: None if next(stalls, None) is None else _wait(is_over)
+    quick = replace(QUICK, stall_timeout=0.1)
+    assert puller.pull(NAME, limits=quick).path.read_bytes() == DATA
+    is_over.set()
+
+
+def test_a_connection_that_only_trickles_is_given_up(puller: Puller, weights: Weights) -> None:
+    stalls, is_over = iter(range(3)), threading.Event()
+    weights.on_bytes = lambda _count: None if next(stalls, None) is None else _wait(is_over)
+    quick = replace(QUICK, run_timeout=0.2)
+    assert puller.pull(NAME, limits=quick).path.read_bytes() == DATA
+    is_over.set()
+
+
+def _wait(event: threading.Event) -> None:
+    event.wait(60)
 
 
 def test_a_busy_cdn_is_asked_again(puller: Puller, weights: Weights) -> None:
