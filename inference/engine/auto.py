@@ -26,6 +26,9 @@ RUNTIME = 512 * MIB
 USABLE = 0.92
 USABLE_OF_HOST = 0.5
 GOOD_CONTEXT = 8192
+# llama.cpp's own default, in MiB, and the part of the free host memory that is not exceeded.
+LARGEST_PROMPT_CACHE = 8192
+PROMPT_CACHE_SHARE = 8
 LONGEST_ON_CPU = 32768
 # An embedding model reads a text in one batch, or not at all.
 LONGEST_EMBEDDED = 8192
@@ -39,10 +42,14 @@ _QUERY = ("nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounit
 
 @dataclass(frozen=True)
 class Memory:
-    """What there is for models: bytes, on GPUs together or else in the host."""
+    """What there is for models: bytes, on GPUs together or else in the host.
+
+    ``host`` is what the host has free in either case.
+    """
 
     size: int
     on_gpu: bool
+    host: int = 0
 
     @property
     def usable(self) -> int:
@@ -51,10 +58,8 @@ class Memory:
 
 def at_hand() -> Memory:
     """The free memory of all GPUs, or of the machine (its control group's limit counts)."""
-    gpus = _free_on_gpus()
-    if gpus:
-        return Memory(sum(gpus), on_gpu=True)
-    return Memory(min(_host_free(), _group_free()), on_gpu=False)
+    gpus, host = _free_on_gpus(), min(_host_free(), _group_free())
+    return Memory(sum(gpus) if gpus else host, on_gpu=bool(gpus), host=host)
 
 
 def configure(
@@ -81,6 +86,7 @@ def configure(
         pooling="mean" if embeddings and not embeds else "",
         speculative=settings.speculative,
         memory=estimate(header, model.size, context * slots, settings),
+        prompt_cache_mib=min(LARGEST_PROMPT_CACHE, memory.host // PROMPT_CACHE_SHARE // MIB),
     )
 
 

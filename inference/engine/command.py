@@ -20,6 +20,7 @@ class EngineConfig:
 
     ``context_length`` is tokens for each of ``slots`` requests, ``memory`` the
     estimated bytes that it will take. None leaves a choice to llama.cpp.
+    ``prompt_cache_mib`` is host memory for the prompts of idle slots.
     ``pooling`` is empty where the file says how to pool, or nothing is embedded.
     """
 
@@ -38,6 +39,7 @@ class EngineConfig:
     pooling: str = ""
     speculative: str = "off"
     memory: int = 0
+    prompt_cache_mib: int = 8192
 
 
 def arguments(config: EngineConfig, port: int) -> list[str]:
@@ -50,6 +52,7 @@ def arguments(config: EngineConfig, port: int) -> list[str]:
         *("--parallel", str(config.slots)),
         *("--batch-size", str(config.batch), "--ubatch-size", str(config.ubatch)),
         *("--cache-type-k", config.kv_cache_type, "--cache-type-v", config.kv_cache_type),
+        *("--cache-ram", str(config.prompt_cache_mib)),
         *("--flash-attn", "auto" if config.kv_cache_type == "f16" else "on"),
         *("--no-kv-unified", "--jinja", "--no-webui", "--metrics", "--slots"),
     ]

@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for flag in ("model", "alias", "host", "mmproj", "pooling"):
         parser.add_argument(f"--{flag}", default="")
-    for flag in ("port", "ctx-size", "parallel", "batch-size", "ubatch-size"):
+    for flag in ("port", "ctx-size", "parallel", "batch-size", "ubatch-size", "cache-ram"):
         parser.add_argument(f"--{flag}", type=int, required=True)
     for flag in ("n-gpu-layers", "threads"):
         parser.add_argument(f"--{flag}", type=int)
@@ -55,6 +55,7 @@ def parameters(argv: Sequence[str]) -> Any:
     params.api_keys = [os.environ[KEY_VARIABLE]] if KEY_VARIABLE in os.environ else []
     params.n_ctx, params.n_parallel = flags.ctx_size, flags.parallel
     params.n_batch, params.n_ubatch = flags.batch_size, flags.ubatch_size
+    params.cache_ram_mib = flags.cache_ram
     params.kv_unified = not flags.no_kv_unified
     params.cache_type_k = getattr(xllamacpp.ggml_type, _KV_TYPES[flags.cache_type_k])
     params.cache_type_v = getattr(xllamacpp.ggml_type, _KV_TYPES[flags.cache_type_v])
