@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -33,6 +34,7 @@ TABLE = (
         True,
     ),
     Setting("CACHE_DIR", str, "", "Folder of the file cache; `var/cache` when empty."),
+    Setting("STATIC_DIR", str, "", "Folder that `collectstatic` fills; `var/static` when empty."),
     Setting("OFFLINE", env.boolean, "0", "Ask nothing outside: the bundled catalogue only."),
     Setting("HUGGING_FACE_URL", env.url, "https://huggingface.co", "The Hugging Face Hub."),
     Setting("HUGGING_FACE_TOKEN", str, "", "The site's own read token, for a larger quota.", True),
@@ -110,7 +112,8 @@ if SDL_DENOM not in ("uact", "uakt"):
 
 ROOT_URLCONF = "oneclick_site.urls"
 ASGI_APPLICATION = "oneclick_site.asgi.application"
-INSTALLED_APPS = ["django.contrib.staticfiles", "django_htmx", "wizard"]
+# django-htmx gives its middleware only: the htmx that it bundles is another version.
+INSTALLED_APPS = ["django.contrib.staticfiles", "wizard"]
 MIDDLEWARE = [
     "oneclick_site.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -144,12 +147,15 @@ CACHES = {
 }
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
+STATIC_ROOT = Path(_values["STATIC_DIR"] or BASE_DIR / "var" / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Hashed names need the manifest that collectstatic writes; a checkout that has
+# never been collected is served from its folders.
+_is_collected = "collectstatic" in sys.argv or (STATIC_ROOT / "staticfiles.json").exists()
 STORAGES = {
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG
+        "BACKEND": "oneclick_site.static_files.HashedStorage"
+        if _is_collected and not DEBUG
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     }
 }

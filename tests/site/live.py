@@ -28,6 +28,7 @@ class LiveSite:
             **os.environ,
             "PORT": str(self.port),
             "CACHE_DIR": self._cache.name,
+            "STATIC_DIR": f"{self._cache.name}/static",
             "OFFLINE": "1",
             **environ,
         }
