@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from inference.errors import (
+    DigestMismatch,
     InferenceError,
     ModelGated,
     ModelNotFound,
@@ -141,6 +143,26 @@ def test_a_renamed_repository_is_followed(puller: Puller, weights: Weights) -> N
         redirect(f"/user/repo/resolve/{COMMIT}/m-Q8_0.gguf", 307),
     )
     assert puller.pull("hf.co/old/name:Q8_0", "--projector", "none").path.read_bytes() == EIGHT
+
+
+@pytest.mark.parametrize("flip", [0, 1])
+def test_a_small_file_outside_of_lfs_is_verified_by_its_blob_id(
+    puller: Puller, weights: Weights, flip: int
+) -> None:
+    data = gguf(3 * KIB, 5)
+    weights.add_hub("user/small", {"m-Q8_0.gguf": data})
+    oid = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    entry = {"type": "file", "path": "m-Q8_0.gguf", "size": len(data), "oid": oid}
+    weights.hub.fail("/tree/", json([entry]))
+    weights.serve(hashlib.sha256(data).hexdigest(), data[:-1] + bytes([data[-1] ^ flip]))
+    if flip:
+        with pytest.raises(DigestMismatch):
+            puller.pull("hf.co/user/small")
+    else:
+        model = puller.pull("hf.co/user/small")
+        assert model.path.read_bytes() == data
+        assert model.files[0].sha256 == ""
+        assert len(model.digest) == 64
 
 
 def test_a_token_goes_to_the_hub_and_nowhere_else(puller: Puller, weights: Weights) -> None:
