@@ -306,7 +306,14 @@ def test_the_bundled_files_are_small() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no gzip", gzip.compress(b"{"), gzip.compress(b"[]"), gzip.compress(b'{"schema":0}')],
+    [
+        b"",
+        b"no gzip",
+        gzip.compress(b"{", mtime=0),
+        gzip.compress(b"[]", mtime=0),
+        gzip.compress(b'{"schema":0}', mtime=0),
+    ],
+    ids=["empty", "no gzip", "broken JSON", "no object", "another schema"],
 )
 def test_damaged_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ollama.json.gz"
