@@ -19,7 +19,8 @@ from inference.engine.supervisor import Engine, State
 from inference.models import LocalModel
 from inference.settings import Settings
 
-FOREVER = -1.0
+# Seconds that a model waits for the request that it was loaded for.
+FIRST_USE_WITHIN = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +57,8 @@ class Pool:
         self._settings = settings
         self._session = session
         self._loaded: dict[str, Loaded] = {}
-        self._loading = asyncio.Lock()
+        self._one_load = asyncio.Lock()
+        self._loads: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._reaper: asyncio.Task[None] | None = None
         self._memory: auto.Memory | None = None
@@ -86,16 +88,12 @@ class Pool:
         ``keep_alive`` is seconds to keep it afterwards (None: as set, below
         zero: for good). Raises InferenceError where it cannot be loaded.
         """
-        began = time.monotonic()
-        loaded = self._ready(model.name)
-        took = 0.0
-        if loaded is None:
-            async with self._loading:
-                loaded = self._ready(model.name) or await self._load(model)
-                loaded.users += 1
+        began, took = time.monotonic(), 0.0
+        while (loaded := self._ready(model.name)) is None:
+            # A caller that goes away leaves the load to those that come after.
+            await asyncio.shield(self._loading(model))
             took = time.monotonic() - began
-        else:
-            loaded.users += 1
+        loaded.users += 1
         if keep_alive is not None:
             loaded.keep_alive = keep_alive
         try:
@@ -110,16 +108,17 @@ class Pool:
         loaded = self._loaded.get(name)
         if loaded:
             loaded.keep_alive = 0.0
+            loaded.last_used = min(loaded.last_used, time.monotonic())
             self._wake()
             while self._loaded.get(name) is loaded and not loaded.users:
                 await self._changed.wait()
 
     async def close(self) -> None:
         """End every child."""
-        if self._reaper:
-            self._reaper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reaper
+        tasks = [*self._loads.values(), *([self._reaper] if self._reaper else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for name in list(self._loaded):
             await self._drop(name)
 
@@ -127,7 +126,24 @@ class Pool:
         loaded = self._loaded.get(name)
         return loaded if loaded and loaded.engine.state is not State.FAILED else None
 
-    async def _load(self, model: LocalModel) -> Loaded:
+    def _loading(self, model: LocalModel) -> asyncio.Task[None]:
+        """The one load of a model that is under way, begun where there is none."""
+        task = self._loads.get(model.name)
+        if task is None:
+            task = self._loads[model.name] = asyncio.create_task(self._load_alone(model))
+            task.add_done_callback(lambda done: self._loaded_or_not(model.name, done))
+        return task
+
+    def _loaded_or_not(self, name: str, done: asyncio.Task[None]) -> None:
+        del self._loads[name]
+        if not done.cancelled() and (error := done.exception()):
+            _log.error("%s was not loaded: %s", name, error)
+
+    async def _load_alone(self, model: LocalModel) -> None:
+        async with self._one_load:
+            await self._load(model)
+
+    async def _load(self, model: LocalModel) -> None:
         await self._drop(model.name)
         header = await asyncio.to_thread(gguf.check, model.path)
         if self._memory is None:
@@ -141,10 +157,10 @@ class Pool:
         )
         await engine.start()
         _log.info("loaded %s in %.1f s", model.name, engine.load_seconds)
-        loaded = Loaded(model, engine, self._settings.keep_alive, last_used=time.monotonic())
-        self._loaded[model.name] = loaded
+        used = time.monotonic() + FIRST_USE_WITHIN
+        self._loaded[model.name] = Loaded(model, engine, self._settings.keep_alive, last_used=used)
         self._reaper = self._reaper or asyncio.create_task(self._reap())
-        return loaded
+        self._wake()
 
     def _budget(self) -> int:
         if self._settings.memory_budget:

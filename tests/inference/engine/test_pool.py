@@ -12,7 +12,7 @@ import pytest
 from inference.engine import auto, client
 from inference.engine.pool import Pool
 from inference.engine.supervisor import State
-from inference.errors import UnreadableModel
+from inference.errors import EngineError, UnreadableModel
 from inference.models import LocalFile, LocalModel, Source
 from inference.settings import Settings, load
 from tests.inference.endpoint import stand_in_engine
@@ -72,6 +72,39 @@ def test_one_load_serves_all_that_wait_for_it(models: Path, tmp_path: Path) -> N
 
             engines = await asyncio.gather(*(engine() for _ in range(8)))
             assert len(set(map(id, engines))) == 1
+
+    asyncio.run(use())
+
+
+def test_who_goes_away_does_not_stop_the_load(models: Path, tmp_path: Path) -> None:
+    async def use() -> None:
+        async with _pool(_settings(models, tmp_path)) as pool:
+            impatient = asyncio.create_task(_used(pool, _model(models / "tiny.gguf")))
+            done, _ = await asyncio.wait({impatient}, timeout=0.02)
+            assert not done
+            impatient.cancel()
+            async with asyncio.timeout(20):
+                while not _names(pool):
+                    await asyncio.sleep(0.01)
+            async with pool.use(_model(models / "tiny.gguf")) as lease:
+                assert lease.load_seconds == 0
+
+    asyncio.run(use())
+
+
+def test_a_load_that_fails_is_told_to_all_and_tried_again(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use() -> None:
+        model = _model(models / "tiny.gguf")
+        async with _pool(_settings(models, tmp_path)) as pool:
+            monkeypatch.setenv("STANDIN_ENGINE", "refuse")
+            failed = await asyncio.gather(
+                *(_used(pool, model) for _ in range(3)), return_exceptions=True
+            )
+            assert [type(error) for error in failed] == [EngineError] * 3
+            monkeypatch.delenv("STANDIN_ENGINE")
+            await _used(pool, model)
 
     asyncio.run(use())
 
