@@ -84,6 +84,20 @@ def test_an_ollama_name_keeps_its_tag(engine: Engine) -> None:
     assert name == "llama3.1:8b-q8_0"
 
 
+def test_our_runtime_gets_the_manifests_digest_where_it_is_known() -> None:
+    variant = replace(factory.gguf_variant("8b-q8_0"), digest=DIGEST)
+    found = env(services(Engine.RUNTIME, ref=OLLAMA_REF, variant=variant)["llm"])
+    assert found["MODEL"] == f"llama3.1:8b-q8_0@sha256:{DIGEST}"
+    assert found["MODEL_ALIASES"] == "llama3.1:8b-q8_0"
+
+
+@pytest.mark.parametrize("digest", ["", "0123456789ab"])
+def test_a_digest_cut_short_pins_nothing(digest: str) -> None:
+    variant = replace(factory.gguf_variant("8b-q8_0"), digest=digest)
+    found = env(services(Engine.RUNTIME, ref=OLLAMA_REF, variant=variant)["llm"])
+    assert found["MODEL"] == "llama3.1:8b-q8_0"
+
+
 @pytest.mark.parametrize("engine", [Engine.RUNTIME, Engine.LLAMA_SERVER])
 def test_a_split_file_is_named_by_its_first_part(engine: Engine) -> None:
     service = services(engine, variant=factory.gguf_variant("Q4", SPLIT))["llm"]

@@ -13,7 +13,7 @@ PORT = 8080
 
 def _model(plan: Plan) -> str:
     if plan.ref.source is Source.OLLAMA:
-        return common.ollama_name(plan)
+        return common.pinned_ollama_name(plan)
     return common.pinned_hub_file(plan)
 
 
