@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from inference import refs
 from wizard.registry.values import Gating, ModelRef, Source
@@ -100,8 +101,19 @@ def short_hub_name(plan: Plan) -> str:
 
 def ollama_name(plan: Plan) -> str:
     """``[namespace/]model:tag`` in the Ollama registry; the variant is the tag."""
+    return _checked(_ollama_ref(plan))
+
+
+def pinned_ollama_name(plan: Plan) -> str:
+    """The name with its manifest's SHA-256, where the registry told it: a tag may move."""
+    digest = plan.variant.digest
+    is_whole = bool(_SHA256.match(digest))
+    return _checked(replace(_ollama_ref(plan), digest=digest if is_whole else ""))
+
+
+def _ollama_ref(plan: Plan) -> refs.OllamaRef:
     tag = plan.variant.name or plan.ref.tag or refs.LATEST
-    return _checked(refs.OllamaRef(plan.ref.name, plan.ref.namespace, tag))
+    return refs.OllamaRef(plan.ref.name, plan.ref.namespace, tag)
 
 
 def _checked(meant: refs.Ref) -> str:
