@@ -12,10 +12,13 @@ from aiohttp import web
 
 from inference import auth, metrics, status_page
 from inference import runtime as runtimes
+from inference.api import facts
 from inference.engine.pool import Loaded
 from inference.engine.supervisor import Engine, State
+from inference.errors import InferenceError
 from inference.library import Entry, public_name
 from inference.metrics import sample
+from inference.models import LocalModel
 from inference.pull.progress import Progress
 from inference.runtime import Phase, Runtime
 
@@ -102,7 +105,9 @@ def _message(runtime: Runtime) -> str:
     sentences = {
         Phase.PULLING: "The model is being downloaded.",
         Phase.LOADING: "The model is being loaded.",
-        Phase.READY: "Ready." if is_ready(runtime) else "The engine is being started again.",
+        Phase.READY: "The model answers."
+        if is_ready(runtime)
+        else "The engine is being started again.",
         Phase.STOPPING: "The server is stopping.",
     }
     return sentences[runtime.phase]
@@ -112,9 +117,22 @@ def _entry(entry: Entry) -> dict[str, Any]:
     return {
         "name": public_name(entry.name),
         "downloaded": entry.model is not None,
+        "facts": _facts(entry.model) if entry.model else [],
         "error": entry.failure.sentence if entry.failure else None,
         "progress": _progress(entry.progress) if entry.progress and not entry.model else None,
     }
+
+
+def _facts(model: LocalModel) -> list[str]:
+    """What a person wants to know of a model, in a few words."""
+    try:
+        told, can = facts.details(model), facts.capabilities(model)
+    except InferenceError:
+        return ["downloaded"]
+    size, precision = told["parameter_size"], told["quantization_level"]
+    trained = told.get("context_length")
+    context = [f"trained for {trained} tokens"] if trained else []
+    return [f"{size} parameters", precision, *context, ", ".join(can)]
 
 
 def _progress(progress: Progress) -> dict[str, Any]:

@@ -21,7 +21,8 @@ _PAGE = Template(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-$refresh<title>$title · OneClickLLM</title>
+$refresh<link rel="icon" href="data:,">
+<title>$title · OneClickLLM</title>
 <link rel="stylesheet" href="/static/status.css">
 <script src="/static/status.js" defer></script>
 </head>
@@ -51,18 +52,19 @@ _BAR = Template(
 _CALLS = Template(
     """<section>
 <h2>Call it</h2>
-<pre><code>curl $$ENDPOINT/api/chat$key -d '{
+<pre><code>curl ENDPOINT/api/chat$key -d '{
   "model": "$name",
   "messages": [{"role": "user", "content": "Why is the sky blue?"}]
 }'</code></pre>
 <pre><code>from openai import OpenAI
 
-client = OpenAI(base_url=ENDPOINT + "/v1", api_key="$secret")
+client = OpenAI(base_url="ENDPOINT/v1", api_key="$secret")
 answer = client.chat.completions.create(
     model="$name",
     messages=[{"role": "user", "content": "Why is the sky blue?"}],
 )</code></pre>
-<p>Ollama's API is at <code>/api</code>, OpenAI's at <code>/v1</code>, Anthropic's at
+<p>ENDPOINT is this page's address. Ollama's API is at
+<code>/api</code>, OpenAI's at <code>/v1</code>, Anthropic's at
 <code>/v1/messages</code>.</p>
 </section>"""
 )
@@ -109,7 +111,8 @@ def _state(entry: Mapping[str, Any]) -> str:
         return f'<p class="error">{escape(entry["error"])}</p>'
     if entry["progress"]:
         return _bar(entry["progress"])
-    return "<p>Downloaded.</p>" if entry["downloaded"] else "<p>Waiting.</p>"
+    facts = entry["facts"]
+    return f"<p>{escape(' · '.join(facts))}</p>" if facts else "<p>Waiting.</p>"
 
 
 def _bar(progress: Mapping[str, Any]) -> str:

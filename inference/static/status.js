@@ -41,6 +41,10 @@ function figures(progress) {
   return `${progress.stage} · ${size(progress.done)} of ${size(progress.size)} · ${size(progress.bytes_per_second)}/s · ${time}`;
 }
 
+document.querySelectorAll("pre code").forEach((code) => {
+  code.textContent = code.textContent.replaceAll("ENDPOINT", location.origin);
+});
+
 document.querySelector(".key").addEventListener("submit", async (event) => {
   event.preventDefault();
   const told = await status(document.querySelector("#key").value);

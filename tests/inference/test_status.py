@@ -18,7 +18,7 @@ def test_it_works(endpoint: Endpoint) -> None:
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "<h1>" in page.text
     assert "Ready" in page.text
-    assert "tiny" in page.text
+    assert "35.2K parameters · F32 · trained for 2048 tokens" in page.text
     assert endpoint.key not in page.text
     assert not re.search(r"<style|style=|<script>|onclick", page.text)
 
@@ -60,7 +60,13 @@ def test_metrics_are_in_the_text_format(http: httpx.Client) -> None:
 
 
 def test_hostile_names_stay_text() -> None:
-    entry = {"name": "<img src=x>", "downloaded": False, "progress": None, "error": "<b>$x"}
+    entry: dict[str, object] = {
+        "name": "<img src=x>",
+        "downloaded": False,
+        "progress": None,
+        "error": "<b>$x",
+        "facts": [],
+    }
     told = {"phase": "failed", "message": "<script>alert(1)</script>", "models": [entry]}
     page = status_page.render(told, locked=True)
     assert "<img" not in page
