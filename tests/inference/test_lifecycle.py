@@ -141,6 +141,25 @@ def test_an_error_in_mid_stream_is_the_last_line(on_stand_in: Endpoint) -> None:
     assert json.loads(last) == {"error": "the graph could not be computed"}
 
 
+def test_calls_of_tools_are_told_whole(on_stand_in: Endpoint) -> None:
+    expected = [
+        {
+            "id": "id-0",
+            "function": {"index": 0, "name": "weather", "arguments": {"place": "Paris"}},
+        },
+        {"id": "id-1", "function": {"index": 1, "name": "time", "arguments": {}}},
+    ]
+    with on_stand_in.client() as http:
+        lines = http.post("/api/chat", json=_chat("call")).text.splitlines()
+        whole = http.post("/api/chat", json=_chat("call", stream=False)).json()
+    told = [json.loads(line)["message"].get("tool_calls") for line in lines]
+    assert [calls for calls in told if calls] == [expected]
+    assert whole["message"]["tool_calls"] == expected
+    assert whole["done_reason"] == "stop"
+    calls = ollama.ChatResponse(**whole).message.tool_calls or []
+    assert [call.function.name for call in calls] == ["weather", "time"]
+
+
 def test_a_full_queue_is_a_503(models: Path, tmp_path: Path) -> None:
     flags = ("--slots", "1", "--max-queue", "0")
     with (

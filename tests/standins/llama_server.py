@@ -5,6 +5,7 @@
     drip 5        a word every 0.1 seconds, five times
     crash         two words, then the process is gone
     fail          an error of the engine in mid-stream
+    call          two calls of tools, in pieces as llama-server streams them
 
 It takes llama-server's flags and minds only ``--port``. How many answers were
 cancelled by their reader is told by ``GET /cancelled``.
@@ -25,10 +26,6 @@ CRASH_CODE = 3
 FAILURE = {"code": 500, "message": "the graph could not be computed", "type": "server_error"}
 
 
-class Crash(Exception):
-    """The process is to end now."""
-
-
 async def _words(prompt: str) -> AsyncIterator[str]:
     kind, _, amount = prompt.partition(" ")
     if kind == "wait":
@@ -39,6 +36,16 @@ async def _words(prompt: str) -> AsyncIterator[str]:
         yield "word "
     if kind == "crash":
         os._exit(CRASH_CODE)
+
+
+def _calls() -> list[dict[str, Any]]:
+    def part(index: int, arguments: str, **begun: str) -> dict[str, Any]:
+        function = {"arguments": arguments, **({"name": begun["name"]} if begun else {})}
+        head = {"id": f"id-{index}", "type": "function"} if begun else {}
+        return {"tool_calls": [{"index": index, **head, "function": function}]}
+
+    first = [part(0, "", name="weather"), part(0, '{"place": '), part(0, '"Paris"}')]
+    return [*first, part(1, "{}", name="time")]
 
 
 def _prompt(document: dict[str, Any]) -> str:
@@ -74,6 +81,8 @@ class Server:
     async def _stream(self, request: web.Request, prompt: str) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
+        for delta in _calls() if prompt == "call" else ():
+            await answer.write(_event(delta))
         async for word in _words(prompt):
             await answer.write(_event({"content": word}))
         if prompt == "fail":
