@@ -52,8 +52,9 @@ class Visit:
 Open = Callable[..., Visit]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One browser for each module: while Playwright lives, no other test can run a loop."""
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     assert path, "No Chromium here: make test installs it."
@@ -63,7 +64,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def offline_site() -> Iterator[LiveSite]:
     with LiveSite(OFFLINE="1", CHECK_IMAGES="0") as site:
         yield site
