@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).parent
 FOLDER = HERE / "corpus"
 TEXTS = ("project", "conversation", "everyday", "unknown")
-LARGEST_TERM = 10
+LARGEST_TERM = 6
 
 
 @dataclass(frozen=True)

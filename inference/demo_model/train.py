@@ -2,8 +2,8 @@
 
     python -m inference.demo_model.train oneclick-demo.gguf --steps 2000 --seed 7
 
-Needs ``requirements.txt`` of this folder. The same seed, steps, torch and kind
-of processor give the same file; a checkpoint is written every 200 steps.
+Needs ``requirements.txt`` of this folder. All that is drawn by chance comes from the
+seed. A checkpoint is written every 200 steps, from which ``--start`` goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -23,15 +25,16 @@ from torch import Tensor
 
 from inference.demo_model.conversations import Sampler
 from inference.demo_model.corpus import Corpus, load
-from inference.demo_model.train_export import export
+from inference.demo_model.train_export import export, restore
 from inference.demo_model.train_network import Network, Shape
 from inference.demo_model.train_text import Example, encode, train_tokenizer
 
 GRAIN = 16
-TOKENS_IN_A_BATCH = 4096
 WARM_UP = 40
 LAST_RATE = 0.02
 CHECKPOINT = 200
+REPORT = 50
+TOKENIZER_SEED = 7
 
 
 def _padded(examples: list[Example], length: int) -> tuple[Tensor, Tensor]:
@@ -43,7 +46,9 @@ def _padded(examples: list[Example], length: int) -> tuple[Tensor, Tensor]:
     return tokens, weights
 
 
-def _batches(corpus: Corpus, tokenizer: Tokenizer, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(
+    corpus: Corpus, tokenizer: Tokenizer, seed: int, size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Conversations of similar length together, in few shapes: each new one costs a compilation."""
     sampler = Sampler(corpus, random.Random(seed))
     waiting: defaultdict[int, list[Example]] = defaultdict(list)
@@ -51,7 +56,7 @@ def _batches(corpus: Corpus, tokenizer: Tokenizer, seed: int) -> Iterator[tuple[
         example = encode(tokenizer, sampler())
         length = math.ceil(len(example.tokens) / GRAIN) * GRAIN
         waiting[length].append(example)
-        if (len(waiting[length]) + 1) * length > TOKENS_IN_A_BATCH:
+        if (len(waiting[length]) + 1) * length > size:
             yield _padded(waiting.pop(length), length)
 
 
@@ -87,40 +92,59 @@ def _step(network: Network, optimizer: torch.optim.Optimizer, loss: Tensor, rate
     optimizer.step()
 
 
-def train(out: Path, *, steps: int, seed: int, rate: float) -> None:
-    """Train for ``steps`` batches and write ``out``."""
-    torch.manual_seed(seed)
-    corpus = load()
-    tokenizer = train_tokenizer(corpus, seed)
-    network = Network(Shape(vocabulary=tokenizer.get_vocab_size()))
-    optimizer, start, seen = _optimizer(network, rate), time.monotonic(), 0
-    for step, (tokens, weights) in zip(range(steps), _batches(corpus, tokenizer, seed)):  # noqa: B905
+@dataclass(frozen=True)
+class Run:
+    """One stretch of training: ``size`` is tokens in a batch, ``rate`` the highest step size."""
+
+    out: Path
+    start: Path | None
+    steps: int
+    size: int
+    seed: int
+    rate: float
+    threads: int
+
+
+def _new(corpus: Corpus) -> tuple[Network, Tokenizer]:
+    tokenizer = train_tokenizer(corpus, TOKENIZER_SEED)
+    return Network(Shape(vocabulary=tokenizer.get_vocab_size())), tokenizer
+
+
+def train(run: Run) -> None:
+    """Train for the run's steps, from new weights or from those of ``start``, and write ``out``."""
+    torch.manual_seed(run.seed)
+    corpus, began, seen = load(), time.monotonic(), 0
+    network, tokenizer = restore(run.start) if run.start else _new(corpus)
+    optimizer = _optimizer(network, run.rate)
+    batches = islice(_batches(corpus, tokenizer, run.seed, run.size), run.steps)
+    for step, (tokens, weights) in enumerate(batches, 1):
         loss = _loss(network, tokens, weights)
-        _step(network, optimizer, loss, _rate(step, steps, rate))
+        _step(network, optimizer, loss, _rate(step, run.steps, run.rate))
         seen += len(tokens)
-        if step % 50 == 0:
-            seconds = time.monotonic() - start
+        if step % REPORT == 0:
+            seconds = time.monotonic() - began
             print(
                 f"step {step} loss {loss.item():.4f} conversations {seen} {seconds:.0f} s",
                 flush=True,
             )
-        if step and step % CHECKPOINT == 0:
-            export(out.with_suffix(f".step-{step}.gguf"), network, tokenizer)
-    export(out, network, tokenizer)
-    print(f"{steps} steps, {seen} conversations, {time.monotonic() - start:.0f} s, {out}")
+        if step % CHECKPOINT == 0:
+            export(run.out.with_suffix(f".step-{step}.gguf"), network, tokenizer)
+    export(run.out, network, tokenizer)
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--start", type=Path, help="a file of an earlier run to go on from")
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--size", type=int, default=2048, help="tokens in a batch")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    train(options.out, steps=options.steps, seed=options.seed, rate=options.rate)
+    run = Run(**vars(parser.parse_args()))
+    torch.set_num_threads(run.threads)
+    train(run)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,18 @@ import json
 from pathlib import Path
 
 import gguf
+import torch
 from tokenizers import Tokenizer
 
 from inference.demo_model.train_network import Network, Shape
-from inference.demo_model.train_text import END, END_OF_TEXT, MARKS, SPECIALS, TEMPLATE
+from inference.demo_model.train_text import (
+    END,
+    END_OF_TEXT,
+    MARKS,
+    SPECIALS,
+    TEMPLATE,
+    make_tokenizer,
+)
 
 Q8_0 = gguf.GGMLQuantizationType.Q8_0
 DESCRIPTION = "A tiny demonstration model: it shows that an endpoint works, and knows very little."
@@ -18,7 +26,6 @@ DESCRIPTION = "A tiny demonstration model: it shows that an endpoint works, and 
 def _about(writer: gguf.GGUFWriter, shape: Shape, size: str) -> None:
     writer.add_name("OneClick Demo")
     writer.add_description(DESCRIPTION)
-    writer.add_license("mit")
     writer.add_size_label(size)
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
@@ -56,6 +63,26 @@ def _vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     writer.add_chat_template(TEMPLATE)
 
 
+def _tensor_name(parameter: str) -> str:
+    return parameter if parameter.endswith(".weight") else f"{parameter}.weight"
+
+
+def restore(path: Path) -> tuple[Network, Tokenizer]:
+    """The network and the tokenizer of a file that :func:`export` wrote."""
+    reader = gguf.GGUFReader(path)
+    tokens, merges = (
+        reader.fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "merges")
+    )
+    tokenizer = make_tokenizer(tokens, [tuple(pair.split(" ")) for pair in merges])
+    network = Network(Shape(vocabulary=len(tokens)))
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    for name, weights in network.named_parameters():
+        tensor = tensors[_tensor_name(name)]
+        values = gguf.dequantize(tensor.data, tensor.tensor_type)
+        weights.data.copy_(torch.from_numpy(values.copy()).view(weights.shape))
+    return network, tokenizer
+
+
 def export(path: Path, network: Network, tokenizer: Tokenizer) -> None:
     """Write ``path``. The names of the tensors are those of llama.cpp's llama architecture."""
     writer = gguf.GGUFWriter(str(path), "llama")
@@ -64,7 +91,7 @@ def export(path: Path, network: Network, tokenizer: Tokenizer) -> None:
     _vocabulary(writer, tokenizer)
     for name, weights in network.named_parameters():
         values = weights.detach().float().numpy()
-        full = name if name.endswith(".weight") else f"{name}.weight"
+        full = _tensor_name(name)
         if values.ndim == 1:
             writer.add_tensor(full, values)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ MARKS = (
 )
 VOCABULARY = 2560
 SAMPLED_FOR_TOKENIZER = 6000
-OTHER_WEIGHT = 0.05
+ANSWER_WEIGHT, OTHER_WEIGHT = 4.0, 0.05
+OPENING, OPENING_FACTOR = 4, 2.0
 TEMPLATE = (HERE / "chat_template.jinja").read_text(encoding="utf-8")
 _ANSWER = re.compile(r"(?<=<\|im_start\|>assistant\n).*?<\|im_end\|>", re.DOTALL)
 
@@ -55,16 +57,33 @@ def render(conversation: Conversation) -> str:
     return _TEMPLATE.render(messages=conversation.messages, tools=conversation.tools)
 
 
-def train_tokenizer(corpus: Corpus, seed: int) -> Tokenizer:
-    """A byte-level BPE with GPT-2's pre-tokenizer, which GGUF files call ``gpt-2``."""
-    sampler = Sampler(corpus, random.Random(seed))
-    made = Tokenizer(models.BPE())
+def _byte_level(model: models.BPE) -> Tokenizer:
+    """With GPT-2's pre-tokenizer, which GGUF files call ``gpt-2``."""
+    made = Tokenizer(model)
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    special = [*SPECIALS, *(AddedToken(mark, normalized=False) for mark in MARKS)]
+    return made
+
+
+def _special() -> list[AddedToken]:
+    return [AddedToken(mark, normalized=False, special=True) for mark in (*SPECIALS, *MARKS)]
+
+
+def make_tokenizer(tokens: list[str], merges: list[tuple[str, str]]) -> Tokenizer:
+    """The tokenizer of a GGUF file."""
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    made = _byte_level(models.BPE(vocab=vocabulary, merges=merges))
+    made.add_special_tokens(_special())
+    return made
+
+
+def train_tokenizer(corpus: Corpus, seed: int) -> Tokenizer:
+    """A byte-level BPE of :data:`VOCABULARY` tokens, learned from sampled conversations."""
+    sampler = Sampler(corpus, random.Random(seed))
+    made = _byte_level(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=special,
+        special_tokens=_special(),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -78,13 +97,21 @@ def _pieces(conversation: Conversation) -> Iterator[tuple[str, float]]:
     if conversation.raw:
         head, tail = text.split("\n", 1)
         yield head + "\n", OTHER_WEIGHT
-        yield tail, 1.0
+        yield tail, ANSWER_WEIGHT
         return
     for answer in _ANSWER.finditer(text):
         yield text[at : answer.start()], OTHER_WEIGHT
-        yield answer.group(), 1.0
+        yield answer.group(), ANSWER_WEIGHT
         at = answer.end()
     yield text[at:], OTHER_WEIGHT
+
+
+def _weights(count: int, weight: float) -> list[float]:
+    """The opening of an answer decides which one it is, and a long answer outweighs no other."""
+    if weight == OTHER_WEIGHT:
+        return [weight] * count
+    each = weight / math.sqrt(count)
+    return [each * (OPENING_FACTOR if at < OPENING else 1.0) for at in range(count)]
 
 
 def encode(tokenizer: Tokenizer, conversation: Conversation) -> Example:
@@ -94,5 +121,5 @@ def encode(tokenizer: Tokenizer, conversation: Conversation) -> Example:
     for text, weight in _pieces(conversation):
         found = tokenizer.encode(text).ids
         tokens += found
-        weights += [weight] * len(found)
+        weights += _weights(len(found), weight)
     return Example(tokens, weights)
