@@ -152,10 +152,11 @@ def _offers(situation: Situation) -> dict[str, Any]:
     plan = situation.plan
     chosen = {offer.title for offer in plan.chosen}
     fitting = [o for o in plan.offers if is_fitting(o) and o.title not in chosen]
-    rows = [_offer(offer, situation) for offer in (*plan.chosen, *fitting)]
+    shown = (*plan.chosen, *fitting)[: SHOWN_OFFERS + FOLDED_OFFERS]
+    rows = [_offer(offer, situation) for offer in shown]
     return {
         "offers": rows[:SHOWN_OFFERS],
-        "more_offers": rows[SHOWN_OFFERS : SHOWN_OFFERS + FOLDED_OFFERS],
+        "more_offers": rows[SHOWN_OFFERS:],
         "too_small": _too_small(plan),
     }
 
