@@ -1,4 +1,5 @@
 // A part of a page that could not be fetched is said to be old, not left as if it were new.
+// The server's own sentences come to the same place, by HX-Retarget.
 const WORDS = "The site did not answer. What you see is from before your last change.";
 
 export function startTrouble() {
@@ -7,15 +8,13 @@ export function startTrouble() {
 }
 
 function show() {
-  if (document.getElementById("trouble")) return;
   const notice = document.createElement("p");
-  notice.id = "trouble";
   notice.className = "notice stop floating";
   notice.setAttribute("role", "alert");
   notice.textContent = WORDS;
-  document.body.append(notice);
+  document.getElementById("trouble").replaceChildren(notice);
 }
 
-function hide() {
-  document.getElementById("trouble")?.remove();
+function hide(event) {
+  if (event.detail.ctx.response.raw.ok) document.getElementById("trouble").replaceChildren();
 }

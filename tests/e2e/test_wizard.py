@@ -227,9 +227,29 @@ def test_a_site_that_does_not_answer_is_said_to(visit: Open) -> None:
     seen.page.unroute("**/configure/**")
     seen.page.fill("#context", "2048")
     expect(seen.page.locator("#sdl")).to_contain_text("CONTEXT_LENGTH=2048")
-    expect(seen.page.locator("#trouble")).to_have_count(0)
+    expect(seen.page.locator("#trouble")).to_be_empty()
     complaints = [text for text in seen.complaints if "ERR_FAILED" in text or "fetch" in text]
     assert complaints == seen.complaints
+    seen.complaints.clear()
+
+
+def test_a_failed_preview_leaves_the_choices_and_says_why(visit: Open) -> None:
+    seen = visit()
+    seen.open(QWEN + "&slots=2")
+    nowhere = seen.url + "/models/ollama/no-such-model/configure/"
+    seen.page.route("**/configure/**", lambda route: route.continue_(url=nowhere))
+    seen.page.fill("#context", "4096")
+    notice = seen.page.get_by_role("alert")
+    expect(notice).to_contain_text("no-such-model")
+    expect(notice).to_contain_text("What you see is from before your last change.")
+    expect(seen.page.locator("#context")).to_have_value("4096")
+    expect(seen.page.locator("input[name=slots][value='2']")).to_be_checked()
+    expect(seen.page.locator("#sdl")).to_contain_text("SLOTS=2")
+    seen.page.unroute("**/configure/**")
+    seen.page.fill("#context", "2048")
+    expect(seen.page.locator("#sdl")).to_contain_text("CONTEXT_LENGTH=2048")
+    expect(notice).to_have_count(0)
+    assert all("404" in text for text in seen.complaints)
     seen.complaints.clear()
 
 
@@ -240,4 +260,4 @@ def test_typing_fast_shows_the_last_word_alone(visit: Open) -> None:
     expect(seen.page.locator(".model-row").first).to_contain_text("llama3.2")
     expect(seen.page.locator("#q")).to_be_focused()
     assert seen.page.url.endswith("/?q=llama3.2")
-    expect(seen.page.locator("#trouble")).to_have_count(0)
+    expect(seen.page.locator("#trouble")).to_be_empty()

@@ -106,7 +106,11 @@ def _in_form(request: HttpRequest, failure: Failure) -> HttpResponse:
             f"{text}\n", status=failure.status, content_type="text/plain; charset=utf-8"
         )
     is_partial = bool(getattr(request, "htmx", False))
-    name = "wizard/_failure.html" if is_partial else "wizard/failure.html"
+    name = "wizard/_trouble.html" if is_partial else "wizard/failure.html"
     response = render(request, name, {"failure": failure}, status=failure.status)
     patch_vary_headers(response, ["HX-Request"])
+    if is_partial:
+        # What a person has chosen stays on the page: only a notice comes beside it.
+        response["HX-Retarget"] = "#trouble"
+        response["HX-Reswap"] = "innerHTML"
     return response

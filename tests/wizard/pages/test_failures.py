@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from wizard.planning import ChoiceError
 from wizard.registry import errors
@@ -94,3 +94,14 @@ def test_a_renamed_model_is_followed_with_its_choices(page: str) -> None:
 def test_another_exception_is_not_swallowed() -> None:
     with pytest.raises(ZeroDivisionError):
         _answer(ZeroDivisionError(), PAGE)
+
+
+def test_htmx_gets_a_notice_that_replaces_nothing(site: Client) -> None:
+    answer = site.get("/models/ollama/no-such-model/configure/", headers={"HX-Request": "true"})
+    text = answer.content.decode()
+    assert answer.status_code == 404
+    assert answer["HX-Retarget"] == "#trouble"
+    assert answer["HX-Reswap"] == "innerHTML"
+    assert 'role="alert"' in text
+    assert "no-such-model" in text
+    assert "<h1>" not in text
