@@ -44,6 +44,7 @@ _DECIMAL = re.compile(r"\d{1,6}(\.\d{1,6})?\Z", re.ASCII)
 _GPU = re.compile(r"[a-z0-9]{1,32}(:\d{1,4}Gi)?\Z")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}\Z")
+_ALIAS_END = re.compile(r"[,\r\n]")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _YES = {"1": True, "true": True, "yes": True, "on": True}
 _NO = {"0": False, "false": False, "no": False, "off": False}
@@ -77,7 +78,7 @@ def read_choices(query: QueryDict) -> Choices:
         storage_gib=_whole(query, "storage_gib"),
         cpu_only=_yes_or_no(query, "cpu_only"),
         extra_env=_environment(query),
-        aliases=tuple(_texts(query, "alias")),
+        aliases=_aliases(query),
     )
 
 
@@ -218,6 +219,15 @@ def _gpu(value: str) -> str:
             "gpu", f"“gpu” is {value[:80]!r}; use a model such as rtx3090, or a100:80Gi."
         )
     return value
+
+
+def _aliases(query: QueryDict) -> tuple[str, ...]:
+    """``alias=NAME``, repeated, or several in one value, one a line or between commas."""
+    names = [name.strip() for value in query.getlist("alias") for name in _ALIAS_END.split(value)]
+    names = [name for name in dict.fromkeys(names) if name]
+    if len(names) > MOST_VALUES:
+        raise ChoiceError("alias", f"There are {len(names)} further names; {MOST_VALUES} at most.")
+    return tuple(_checked("alias", name) for name in names)
 
 
 def _environment(query: QueryDict) -> tuple[tuple[str, str], ...]:

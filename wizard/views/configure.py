@@ -110,6 +110,7 @@ def _choices(situation: Situation) -> dict[str, Any]:
         "gpu_choices": _gpu_choices(plan, chosen),
         "storage_classes": STORAGE.items(),
         "extra_env": "\n".join(f"{name}={value}" for name, value in chosen.extra_env),
+        "further_names": "\n".join(chosen.aliases),
         "is_advanced": _is_advanced(chosen),
     }
 

@@ -109,3 +109,21 @@ def test_what_fits_nowhere_has_no_file_and_says_why(site: Client) -> None:
     assert "not servable" in text
     assert "Nothing that Akash offers holds this" in text
     assert "data-download" not in text
+
+
+def test_the_form_keeps_every_further_name(site: Client) -> None:
+    query = "alias=gpt-4o&alias=small%2C+fast%0D%0Agpt-4o"
+    text = site.get(f"{QWEN}/configure/?{query}").content.decode()
+    found = re.search(r'<textarea[^>]* name="alias"[^>]*>([^<]*)</textarea>', text)
+    assert found
+    assert found[1].split() == ["gpt-4o", "small", "fast"]
+    env = yaml.safe_load(_sdl_shown(text))["services"]["llm"]["env"]
+    names = next(pair for pair in env if pair.startswith("MODEL_ALIASES="))
+    assert names.startswith("MODEL_ALIASES=gpt-4o,small,fast")
+
+
+def test_too_many_further_names_are_refused(site: Client) -> None:
+    query = "&".join(f"alias=name-{number}" for number in range(65))
+    answer = site.get(f"{QWEN}/deploy.yaml?{query}")
+    assert answer.status_code == 400
+    assert "64 at most" in answer.content.decode()
