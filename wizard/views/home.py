@@ -25,10 +25,11 @@ _SHOWN_CAPABILITIES = ("vision", "tools", "thinking", "embedding", "audio", "cod
 
 @dataclass(frozen=True)
 class Row:
-    """One model of a list."""
+    """One model of a list; ``path`` is its whole name in its registry."""
 
     model: Model
     address: str
+    path: str
     source: str
     tags: tuple[str, ...]
     offer: Offer | None
@@ -40,6 +41,7 @@ def rows(models: tuple[Model, ...], prices: PriceList) -> tuple[Row, ...]:
         Row(
             model,
             model_address(model.ref),
+            f"{model.ref.namespace}/{model.ref.name}",
             SOURCE_NAMES[model.ref.source],
             _tags(model),
             quick_fit(model, prices),

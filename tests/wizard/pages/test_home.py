@@ -33,6 +33,15 @@ def test_htmx_gets_the_list_alone_and_the_address_of_its_state(site: Client) -> 
     assert "HX-Request" in answer["Vary"]
 
 
+def test_each_row_tells_the_whole_name(site: Client) -> None:
+    rows = site.get("/").content.decode().split('class="model-row"')[1:]
+    names = [re.search(r'<span class="mono">([^<]+)</span>', row) for row in rows]
+    whole = [found[1] for found in names if found]
+    assert len(whole) == len(rows)
+    assert "library/llama3.1" in whole
+    assert all(name.count("/") == 1 for name in whole)
+
+
 def test_results_come_in_pages(site: Client) -> None:
     first = site.get("/", {"q": "qwen"}).content.decode()
     link = re.search(r'<a href="([^"]+)" rel="next">', first)
