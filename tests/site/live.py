@@ -21,7 +21,7 @@ class LiveSite:
     """`with LiveSite(OFFLINE="1") as site: …`; keyword arguments are settings."""
 
     def __init__(self, **environ: str) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._cache = tempfile.TemporaryDirectory(prefix="oneclick-cache-")
         self._environ = {
@@ -72,7 +72,8 @@ class LiveSite:
         raise RuntimeError(f"The site did not start:\n{self.log.read_text()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
