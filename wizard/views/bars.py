@@ -84,10 +84,18 @@ def offer_row(offer: Offer, *, is_chosen: bool, choice: str) -> OfferRow:
     """``used`` is the width of the small bar's part in use; ``choice`` a query string."""
     capacity = max(offer.needed_bytes + offer.headroom_bytes, 1)
     used = min(offer.needed_bytes / capacity, 1.0) * WIDTH
-    ram = f"{round(offer.gpu.vram_bytes / 2**30)} GB" if offer.gpu else ""
-    if ram in offer.title:
-        ram = ""
-    return OfferRow(offer, round(used, 2), ram, is_chosen, choice)
+    return OfferRow(offer, round(used, 2), _memory_label(offer), is_chosen, choice)
+
+
+def _memory_label(offer: Offer) -> str:
+    """The card's memory where its title does not tell it.
+
+    Akash's labels are binary and our figures decimal: 24 GiB hold 25 GB.
+    """
+    gibibytes = round(offer.gpu.vram_bytes / 2**30) if offer.gpu else 0
+    if not gibibytes or f"{gibibytes} GB" in offer.title:
+        return ""
+    return f"{gibibytes} GiB"
 
 
 def is_fitting(offer: Offer) -> bool:
