@@ -127,3 +127,11 @@ def test_too_many_further_names_are_refused(site: Client) -> None:
     answer = site.get(f"{QWEN}/deploy.yaml?{query}")
     assert answer.status_code == 400
     assert "64 at most" in answer.content.decode()
+
+
+def test_a_plan_of_several_nodes_offers_no_compose_file(site: Client) -> None:
+    address = "/models/hf/deepseek-ai/DeepSeek-V3/configure/?gpu=h100"
+    many = site.get(f"{address}&nodes=2").content.decode()
+    assert "docker-compose.yaml" not in many
+    assert "Docker Compose runs on one machine" in many
+    assert "docker-compose.yaml" in site.get(f"{QWEN}/configure/").content.decode()
