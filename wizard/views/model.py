@@ -55,6 +55,7 @@ def _model(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     context = {
         "model": model,
         "ref": ref,
+        "context_length": _context_length(model, default),
         "source": SOURCE_NAMES[ref.source],
         "registry_link": registry_link(ref),
         "configure": model_address(ref, "configure/"),
@@ -77,6 +78,13 @@ def _default(model: Model, ref: ModelRef) -> Variant | None:
         if ref.tag or ref.file or model.variants:
             raise
         return None
+
+
+def _context_length(model: Model, default: Variant | None) -> int:
+    """In tokens: as the registry lists it, else from the default's own header or config."""
+    if model.context_length or default is None:
+        return model.context_length or 0
+    return lookup.architecture(model, default).context_length
 
 
 def _row(

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.standins.console_prices import ConsolePrices
+from tests.standins.huggingface import HuggingFaceStandIn
 
 
 def test_it_works(site: Client) -> None:
@@ -54,3 +58,13 @@ def test_a_page_that_is_none_has_the_site_around_it(site: Client) -> None:
     answer = site.get("/nothing/here")
     assert answer.status_code == 404
     assert "There is no such page" in answer.content.decode()
+
+
+def test_the_context_is_read_where_the_registry_does_not_list_it(
+    site: Client, settings: Settings
+) -> None:
+    with HuggingFaceStandIn() as hub, ConsolePrices() as prices:
+        settings.OFFLINE = False
+        settings.HUGGING_FACE_URL, settings.CONSOLE_API_URL = hub.url, prices.url
+        text = site.get("/models/hf/Qwen/Qwen3-8B/").content.decode()
+    assert '<dt>Context</dt><dd class="num">40,960 tokens</dd>' in text
