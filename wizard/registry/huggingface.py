@@ -119,7 +119,7 @@ def _with_variants(info: ModelInfo, ref: ModelRef) -> Model:
         raise NothingToServe(
             huggingface_files.why_nothing(info, files),
             conversions=conversions,
-            next_step=_conversion_step(conversions),
+            next_step=_conversion_step(conversions) or huggingface_files.next_step(info, files),
         )
     if not _is_served(info):
         raise _unsupported(info, conversions)

@@ -23,10 +23,18 @@ def of(info: ModelInfo) -> tuple[ModelFile, ...]:
     return tuple(_file(sibling) for sibling in siblings[:MAX_FILES] if _is_sane(sibling.rfilename))
 
 
+def next_step(info: ModelInfo, files: Sequence[ModelFile]) -> str:
+    """What helps where no conversion can; empty where one could."""
+    if any(file.path.lower() == "adapter_config.json" for file in files):
+        return "Take its base model, which the adapter's own page names."
+    if _is_diffusion(info) or info.pipeline_tag in _PICTURES | _AUDIO:
+        return "Search for a model that writes text, or one for embeddings."
+    return ""
+
+
 def why_nothing(info: ModelInfo, files: Sequence[ModelFile]) -> str:
     """One sentence on why no engine loads any of these files."""
     names = [file.path.lower() for file in files]
-    is_picture = info.library_name == "diffusers" or "diffusers" in (info.tags or ())
     reasons = (
         (is_mlx(info), "is quantised for Apple's MLX, which does not run on Akash's GPUs"),
         (
@@ -34,7 +42,7 @@ def why_nothing(info: ModelInfo, files: Sequence[ModelFile]) -> str:
             "is an adapter (LoRA): it needs its base model and is none by itself",
         ),
         (
-            is_picture or info.pipeline_tag in _PICTURES,
+            _is_diffusion(info) or info.pipeline_tag in _PICTURES,
             "makes pictures or video; the engines here serve language models",
         ),
         (
@@ -53,6 +61,10 @@ def why_nothing(info: ModelInfo, files: Sequence[ModelFile]) -> str:
         (True, "has neither GGUF nor safetensors weights"),
     )
     return f"{info.id} {next(reason for applies, reason in reasons if applies)}."
+
+
+def _is_diffusion(info: ModelInfo) -> bool:
+    return info.library_name == "diffusers" or "diffusers" in (info.tags or ())
 
 
 def _any_ends(names: Sequence[str], endings: tuple[str, ...]) -> bool:

@@ -259,6 +259,20 @@ def test_nothing_to_serve(hub: HuggingFaceStandIn, repo: Repo | str, sentence: s
         find(repo.id if isinstance(repo, Repo) else repo)
 
 
+def test_a_model_of_pictures_is_sent_to_no_conversion(hub: HuggingFaceStandIn) -> None:
+    with pytest.raises(NothingToServe) as raised:
+        find("black-forest-labs/FLUX.1-schnell")
+    assert "GGUF" not in raised.value.next_step
+    assert "writes text" in raised.value.next_step
+
+
+def test_an_adapter_is_sent_to_its_base_model(hub: HuggingFaceStandIn) -> None:
+    hub.add(Repo("acme/lora", {"adapter_config.json": b"", "adapter_model.safetensors": b""}))
+    with pytest.raises(NothingToServe) as raised:
+        find("acme/lora")
+    assert raised.value.next_step.startswith("Take its base model")
+
+
 def test_nothing_to_serve_names_the_conversions(hub: HuggingFaceStandIn) -> None:
     hub.add(Repo("meta-llama/Llama-3.2-1B-Instruct", {"pytorch_model.bin": weights(2)}))
     with pytest.raises(NothingToServe) as raised:
