@@ -114,6 +114,7 @@ def _operation(name: str, summary: str, content: Schema) -> Schema:
         "403": "The model is gated",
         "404": "No such model or variant",
         "422": "Nothing servable, or a plan that fits nowhere",
+        "502": "The registry gave an unexpected answer",
         "503": "The registry is out of reach or asks to wait (Retry-After)",
         "504": "The registry did not answer in time",
     }
