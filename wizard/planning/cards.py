@@ -104,7 +104,12 @@ def _names(name: str, offer: Offer) -> bool:
 
 
 def check_numbers(choices: Choices) -> None:
-    """Raise ChoiceError for a number of cards or nodes that is never offered."""
+    """Raise ChoiceError for a number of cards or nodes that is never offered, or contradicts."""
+    if choices.cpu_only and (choices.gpus or choices.count or (choices.nodes or 1) > 1):
+        raise ChoiceError(
+            "cpu_only",
+            "“No card at all” and chosen cards exclude each other; leave one of them away.",
+        )
     if choices.count is not None and choices.count not in COUNTS:
         raise ChoiceError("count", f"The number of cards is {choices.count}; use 1, 2, 4 or 8.")
     if choices.nodes is not None and choices.nodes not in (1, *NODES):

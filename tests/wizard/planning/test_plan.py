@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -110,6 +110,15 @@ def test_a_small_embedding_model_runs_on_the_cpu(plan_for: MakePlan) -> None:
     assert (plan.count, plan.chosen) == (0, ())
     assert plan.resources.memory >= plan.estimate.host
     assert 0 < (plan.usd_per_hour or 0) < plan.price_ceiling
+
+
+@pytest.mark.parametrize("cards", [{"gpus": ("rtx3090",)}, {"count": 2}, {"nodes": 2}])
+def test_no_card_and_chosen_cards_exclude_each_other(
+    plan_for: MakePlan, cards: dict[str, Any]
+) -> None:
+    with pytest.raises(ChoiceError, match="exclude each other") as raised:
+        plan_for(LLAMA, Choices(cpu_only=True, **cards))
+    assert raised.value.field == "cpu_only"
 
 
 def test_cpu_only_can_be_chosen_and_undone(plan_for: MakePlan) -> None:
