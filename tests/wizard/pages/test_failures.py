@@ -105,3 +105,14 @@ def test_htmx_gets_a_notice_that_replaces_nothing(site: Client) -> None:
     assert 'role="alert"' in text
     assert "no-such-model" in text
     assert "<h1>" not in text
+
+
+def test_a_notice_tells_once_when_to_try_again() -> None:
+    def failing(request: HttpRequest) -> HttpResponse:
+        raise errors.RegistryDown("Odd.", retry_after=45)
+
+    request = RequestFactory().get(PAGE)
+    vars(request)["htmx"] = True  # as django-htmx's middleware does
+    text = answered(failing)(request).getvalue().decode()
+    assert text.count("Try again") == 1
+    assert "Try again in 45 seconds." in text
