@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -71,23 +73,26 @@ def image(text: str) -> str:
 
 
 def seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 300:
-        raise ValueError("use a number of seconds between 0 and 300")
-    return value
+    return _between(float, text, 0.1, 300, "a number of seconds")
 
 
 def count(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 1000:
-        raise ValueError("use a whole number between 0 and 1000")
-    return value
+    return _between(int, text, 0, 1000, "a whole number")
 
 
 def size(text: str) -> int:
-    value = int(text)
-    if not 1024 <= value <= 1 << 30:
-        raise ValueError("use a number of bytes between 1024 and 1073741824")
+    return _between(int, text, 1024, 1 << 30, "a number of bytes")
+
+
+def _between(
+    read_number: Callable[[str], Number], text: str, least: Number, most: Number, what: str
+) -> Number:
+    try:
+        value = read_number(text)
+    except ValueError:
+        value = None
+    if value is None or not least <= value <= most:
+        raise ValueError(f"use {what} between {least} and {most}")
     return value
 
 

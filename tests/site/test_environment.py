@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from oneclick_site import environment as env
 from oneclick_site.environment import Setting, read
+from tests.site.live import ROOT
 
 TOKEN = Setting("TOKEN", str, "", "A token.", True)
 
@@ -48,7 +52,10 @@ def test_a_plain_setting_has_no_file_variant(tmp_path: Path) -> None:
         (env.image, "vllm/vllm-openai", "pin a tag"),
         (env.image, "vllm/vllm-openai:latest", "pin a tag"),
         (env.image, "localhost:5000/runtime", "pin a tag"),
-        (env.seconds, "0", "between 0 and 300"),
+        (env.seconds, "0", "between 0.1 and 300"),
+        (env.seconds, "abc", "a number of seconds"),
+        (env.seconds, "nan", "a number of seconds"),
+        (env.count, "many", "a whole number"),
         (env.count, "-1", "whole number"),
         (env.size, "1", "number of bytes"),
         (env.level, "LOUD", "use DEBUG"),
@@ -72,3 +79,23 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     table = env.markdown_table((TOKEN, Setting("PAGES", env.count, "3", "Pages.")))
     assert "| `TOKEN` | empty | A token. (or `TOKEN_FILE`) |" in table
     assert "| `PAGES` | `3` | Pages. |" in table
+
+
+@pytest.mark.parametrize(
+    "command", [["manage.py", "check"], ["-m", "gunicorn", "-c", "gunicorn.conf.py"]]
+)
+def test_nonsense_ends_the_start_with_one_sentence(command: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "REGISTRY_TIMEOUT": "abc"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == (
+        "REGISTRY_TIMEOUT is 'abc', which makes no sense: "
+        "use a number of seconds between 0.1 and 300."
+    )
