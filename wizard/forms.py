@@ -59,6 +59,13 @@ PARAMETERS = (
 )
 
 
+def check_names(query: QueryDict) -> None:
+    """Raise ChoiceError for a parameter that does not exist: a slip would change nothing."""
+    for name in query:
+        if name not in (*PARAMETERS, "api_key_sha256"):
+            raise ChoiceError(name, f"“{name[:80]}” is no parameter; use {_list(PARAMETERS)}.")
+
+
 def read_choices(query: QueryDict) -> Choices:
     """What a person chose. Raises ChoiceError."""
     return Choices(

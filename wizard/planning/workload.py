@@ -17,8 +17,9 @@ GENEROUS_CONTEXT = 32_768
 FALLBACK_CONTEXTS = (4096, 2048, 1024)
 # llama-server's own default, and about what a small team's tools open at once.
 USUAL_SLOTS = 4
-# vLLM shares one pool between requests, so more of them cost no more memory.
-USUAL_VLLM_SLOTS = 16
+# vLLM shares one pool between requests, so more of them cost no more memory;
+# its own default of up to 1,024 captures more graphs than a private endpoint needs.
+USUAL_VLLM_SLOTS = 64
 
 CheapestPrice = Callable[[int], float | None]
 
@@ -84,7 +85,8 @@ def choose_slots(wanted: int | None, family: EngineFamily, *, causal: bool) -> t
         return wanted, Reason("slots", "You chose how many requests run at the same time.")
     if family is EngineFamily.VLLM:
         return USUAL_VLLM_SLOTS, Reason(
-            "slots", "Requests share one pool of memory, so several cost no more."
+            "slots",
+            "Requests share one pool of memory, so many cost no more: short ones run together.",
         )
     if not causal:
         return USUAL_SLOTS, Reason("slots", "Embeddings keep no cache, so slots cost little.")

@@ -86,6 +86,8 @@ def _compose_yaml(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     lines = comments_for(plan, key)
     lines[0] = lines[0].replace("on Akash", "with Docker Compose")
     lines[2] = "Start it: docker compose up -d; it answers on http://127.0.0.1:8080"
+    if plan.replicas > 1:
+        lines.append(f"One copy: the {plan.replicas} replicas of this plan are Akash's to run.")
     return _yaml("docker-compose.yaml", to_yaml(built, lines))
 
 

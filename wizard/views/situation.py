@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 
-from wizard.forms import read_choices
+from wizard.forms import check_names, read_choices
 from wizard.hardware.prices import price_list
 from wizard.planning import ChoiceError, make_plan
 from wizard.registry import lookup
@@ -32,6 +32,7 @@ def found_model(ref: ModelRef) -> Model:
 
 def plan_for(ref: ModelRef, query: QueryDict) -> Situation:
     """The plan for these choices. Raises RegistryError and ChoiceError."""
+    check_names(query)
     choices = read_choices(query)
     return Situation(_plan(found_model(ref), choices), choices)
 

@@ -191,3 +191,15 @@ def _check(value: Any, document: dict[str, Any], name: str) -> None:
     schema = document["components"] | {"$ref": f"#/schemas/{name}"}
     text = yaml.safe_dump(schema).replace("#/components/schemas/", "#/schemas/")
     Draft202012Validator(yaml.safe_load(text)).validate(value)
+
+
+@pytest.mark.parametrize("name", ["deploy.yaml", "docker-compose.yaml", "plan.json"])
+def test_a_parameter_that_does_not_exist_is_refused(site: Client, name: str) -> None:
+    answer = site.get(f"{QWEN}/{name}?contxt=4096")
+    assert answer.status_code == 400
+    assert "is no parameter; use variant, engine, context" in answer.content.decode()
+
+
+def test_compose_tells_that_it_runs_one_copy(site: Client) -> None:
+    answer = site.get(f"{QWEN}/docker-compose.yaml?replicas=3").content.decode()
+    assert "# One copy: the 3 replicas of this plan are Akash's to run." in answer

@@ -26,8 +26,6 @@ PORT = 8000
 CLOSED = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/sleep", "/wake_up", "/invocations")
 MEETING_PORT = 29501
 NODE_PROFILE = "node"
-# vLLM packs what fits into its pool; this only bounds the captured graphs.
-LEAST_SEQUENCES = 64
 BF16_CAPABILITY = (8, 0)
 
 # `"$@"` are the service's args: no name is ever part of the script. A node must
@@ -85,7 +83,7 @@ def _args(plan: Plan) -> tuple[str, ...]:
         *("--host", "0.0.0.0"),  # noqa: S104 - in the container, behind the key
         *("--port", str(PORT)),
         *("--max-model-len", str(plan.context)),
-        *("--max-num-seqs", str(max(plan.slots, LEAST_SEQUENCES))),
+        *("--max-num-seqs", str(plan.slots)),
         *("--tensor-parallel-size", str(plan.count)),
         *_precision_args(plan),
         *(("--trust-remote-code",) if plan.architecture.custom_code else ()),
