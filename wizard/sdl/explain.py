@@ -138,10 +138,11 @@ def _placement(plan: Plan) -> list[Part]:
     if plan.nodes > 1:
         found.append(
             (
-                "worker services",
+                "worker",
                 f"The layers are spread over {plan.nodes} nodes at one provider, who needs that "
-                "many with enough free cards. Each downloads the weights to its own volume, and "
-                "each token crosses the provider's network: slower than one node.",
+                "many with enough free cards; Ray, which each container installs as it starts, "
+                "joins them. Each downloads the weights to its own volume, and each token crosses "
+                "the provider's network: slower than one node. Where one ends, all start again.",
             )
         )
     if plan.replicas > 1:

@@ -18,10 +18,10 @@ MAX_COMMENT = 200
 
 # What an SDL of ours says in its own words; `uact` and the like, never a person's.
 _PLAIN = {
-    *("uact", "uakt", "akash", "llm", "node", "gateway", "tcp", "error"),
+    *("uact", "uakt", "akash", "llm", "node", "worker", "gateway", "tcp", "error"),
     *("beta1", "beta2", "beta3", "default", "ram"),
 }
-_PLAIN_FORM = re.compile(r"[1-9][0-9]{0,6}(?:Mi|Gi|Ti)\Z|worker-[1-9][0-9]?\Z")
+_PLAIN_FORM = re.compile(r"[1-9][0-9]{0,6}(?:Mi|Gi|Ti)\Z")
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z_-]*\Z")
 # Keys that YAML 1.1 reads as booleans or null when they stand plain.
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])

@@ -89,7 +89,7 @@ def test_several_nodes_can_be_asked_for(plan_for: MakePlan) -> None:
     assert plan.estimate.largest_gpu <= 80 * GIB
     built = document.build(plan, Secrets(api_key_sha256="a" * 64))
     assert [problem for problem in rules.check(built) if problem.is_error] == []
-    assert set(cast(dict[str, object], built["services"])) == {"gateway", "llm", "worker-1"}
+    assert set(cast(dict[str, object], built["services"])) == {"gateway", "llm", "worker"}
 
 
 def test_a_missing_image_takes_the_next_engine(plan_for: MakePlan) -> None:

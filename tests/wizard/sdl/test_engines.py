@@ -11,7 +11,7 @@ from inference import refs
 from tests.wizard.sdl import factory
 from wizard.registry.values import Gating, ModelFile, ModelRef, Source
 from wizard.sdl import engines
-from wizard.sdl.engines import gateway, ollama, vllm
+from wizard.sdl.engines import gateway, ollama, ray_cluster
 from wizard.sdl.engines.values import Service
 from wizard.sdl.errors import SdlError
 from wizard.sdl.values import (
@@ -153,15 +153,27 @@ def test_vllm_trusts_remote_code_only_where_the_model_has_any() -> None:
     assert "--trust-remote-code" not in services(Engine.VLLM)["llm"].args
 
 
-def test_vllm_over_nodes_gives_each_its_rank_and_one_place_to_meet() -> None:
-    found = services(Engine.VLLM, count=8, nodes=3)
-    assert list(found) == ["gateway", "llm", "worker-1", "worker-2"]
-    nodes = [found[name] for name in ("llm", "worker-1", "worker-2")]
-    assert [option(node, "--node-rank") for node in nodes] == ["0", "1", "2"]
-    assert {option(node, "--tensor-parallel-size") for node in nodes} == {"8"}
-    assert {option(node, "--pipeline-parallel-size") for node in nodes} == {"3"}
-    assert found["llm"].internal[vllm.MEETING_PORT] == ("worker-1", "worker-2")
-    assert env(found["worker-1"])["HEAD_SERVICE"] == "llm"
+def test_vllm_over_nodes_is_a_head_and_its_workers() -> None:
+    found = services(Engine.VLLM, Secrets(api_key=KEY), count=8, nodes=3)
+    assert {name: service.count for name, service in found.items()} == {
+        "gateway": 1,
+        "llm": 1,
+        "worker": 2,
+    }
+    head, worker = found["llm"], found["worker"]
+    assert option(head, "--tensor-parallel-size") == "8"
+    assert option(head, "--pipeline-parallel-size") == "3"
+    assert option(head, "--distributed-executor-backend") == "ray"
+    assert head.internal[ray_cluster.PORT] == ("worker",)
+    assert env(head)["NODES"] == "3"
+    assert env(worker)["HEAD_SERVICE"] == "llm"
+    assert {env(node)["NODE_GPUS"] for node in (head, worker)} == {"8"}
+    assert KEY not in env(worker).values()
+
+
+def test_vllm_over_nodes_refuses_a_variable_that_it_sets_itself() -> None:
+    with pytest.raises(SdlError, match="NODES is set already"):
+        services(Engine.VLLM, nodes=2, extra_env=(("NODES", "7"),))
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_every_choice_has_its_sentence() -> None:
     titles = {title for title, _ in explain.parts(plan)}
     assert titles >= {
         *("HF_TOKEN", "storage, shm", "gateway pricing", "--trust-remote-code", "--dtype half"),
-        *("worker services", "attributes", "signedBy", "pricing"),
+        *("worker", "attributes", "signedBy", "pricing"),
     }
 
 

@@ -3,10 +3,8 @@
 Arguments: https://docs.vllm.ai/en/stable/cli/serve.html. The image's entry
 point is ``vllm serve``, so that the first argument is the model.
 
-Several nodes run pipeline parallel, each with its cards tensor parallel, by
-vLLM's own ``--nnodes`` (https://docs.vllm.ai/en/stable/serving/parallelism_scaling/).
-Not by Ray: the image has none since 0.19
-(https://github.com/vllm-project/vllm/issues/33445).
+Several nodes run pipeline parallel, each with its cards tensor parallel, as one
+Ray cluster (``ray_cluster``).
 """
 
 from __future__ import annotations
@@ -14,8 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wizard.registry.values import Format, Source
-from wizard.sdl.engines import common, gateway
-from wizard.sdl.engines.values import MAIN_SERVICE, WEIGHTS_PATH, Service, Text
+from wizard.sdl.engines import common, gateway, ray_cluster
+from wizard.sdl.engines.values import MAIN_SERVICE, WEIGHTS_PATH, Service
 from wizard.sdl.errors import SdlError
 from wizard.sdl.values import Plan, Secrets
 from wizard.sizing.values import KvType
@@ -24,27 +22,9 @@ SPEAKS_OLLAMA = False
 PORT = 8000
 # Loading adapters, sleeping and profiling are an operator's, not a caller's.
 CLOSED = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/sleep", "/wake_up", "/invocations")
-MEETING_PORT = 29501
 NODE_PROFILE = "node"
+WORKER_SERVICE = "worker"
 BF16_CAPABILITY = (8, 0)
-
-# `"$@"` are the service's args: no name is ever part of the script. A node must
-# tell the others an address of its own; the head's is also where they meet.
-HEAD_SCRIPT = Text(
-    "set -eu\n"
-    'address="$(hostname -i | cut -d " " -f 1)"\n'
-    'export VLLM_HOST_IP="$address"\n'
-    'exec vllm serve "$@" --master-addr "$address"\n'
-)
-WORKER_SCRIPT = Text(
-    "set -eu\n"
-    'export VLLM_HOST_IP="$(hostname -i | cut -d " " -f 1)"\n'
-    'until head="$(getent hosts "$HEAD_SERVICE" | cut -d " " -f 1)" && [ -n "$head" ]; do\n'
-    '  echo "waiting for the head node"\n'
-    "  sleep 5\n"
-    "done\n"
-    'exec vllm serve "$@" --headless --master-addr "$head"\n'
-)
 
 
 def served_name(plan: Plan) -> str:
@@ -90,25 +70,25 @@ def _args(plan: Plan) -> tuple[str, ...]:
     )
 
 
-def _node_args(plan: Plan, rank: int) -> tuple[str, ...]:
+def _cluster_args(plan: Plan) -> tuple[str, ...]:
     return (
         *_args(plan),
         *("--pipeline-parallel-size", str(plan.nodes)),
-        *("--nnodes", str(plan.nodes)),
-        *("--node-rank", str(rank)),
-        *("--master-port", str(MEETING_PORT)),
+        *("--distributed-executor-backend", "ray"),
     )
 
 
-def _env(plan: Plan, secrets: Secrets) -> tuple[tuple[str, str], ...]:
-    own = (
-        ("VLLM_API_KEY", common.api_key(secrets)),
+def _serving_env(plan: Plan, secrets: Secrets) -> tuple[tuple[str, str], ...]:
+    return (("VLLM_API_KEY", common.api_key(secrets)), *_shared_env(plan))
+
+
+def _shared_env(plan: Plan) -> tuple[tuple[str, str], ...]:
+    return (
         ("HF_HOME", f"{WEIGHTS_PATH}/huggingface"),
         ("VLLM_CACHE_ROOT", f"{WEIGHTS_PATH}/vllm"),
         ("VLLM_NO_USAGE_STATS", "1"),
         *common.hf_token(plan),
     )
-    return common.extra_env(plan, own)
 
 
 def _check(plan: Plan) -> None:
@@ -136,37 +116,49 @@ def _single(plan: Plan, secrets: Secrets) -> Service:
         resources=plan.resources,
         internal={PORT: (gateway.NAME,)},
         args=_args(plan),
-        env=_env(plan, secrets),
+        env=common.extra_env(plan, _serving_env(plan, secrets)),
         gpus=plan.count,
         count=plan.replicas,
     )
 
 
-def _node(plan: Plan, secrets: Secrets, rank: int) -> Service:
-    """One node; each has a service of its own, because each has its own rank."""
-    head = rank == 0
-    workers = tuple(f"worker-{other}" for other in range(1, plan.nodes))
+def _node_env(plan: Plan) -> tuple[tuple[str, str], ...]:
+    # The executor behind `ray` that needs no more of Ray than its core.
+    return (("NODE_GPUS", str(plan.count)), ("VLLM_USE_RAY_V2_EXECUTOR_BACKEND", "1"))
+
+
+def _head(plan: Plan, secrets: Secrets) -> Service:
+    own = (*_serving_env(plan, secrets), ("NODES", str(plan.nodes)), *_node_env(plan))
     return replace(
         _single(plan, secrets),
-        name=MAIN_SERVICE if head else f"worker-{rank}",
         profile=NODE_PROFILE,
-        note=(
-            "vLLM's head node: answers the gateway and holds the first layers."
-            if head
-            else f"vLLM's node {rank + 1} of {plan.nodes}: holds its share of the layers."
-        ),
-        internal={PORT: (gateway.NAME,), MEETING_PORT: workers} if head else {},
-        command=("sh", "-c", HEAD_SCRIPT if head else WORKER_SCRIPT, "vllm"),
-        args=_node_args(plan, rank),
-        env=_env(plan, secrets) if head else (*_env(plan, secrets), ("HEAD_SERVICE", MAIN_SERVICE)),
-        count=1,
+        note="vLLM's head node: starts Ray, answers the gateway and holds the first layers.",
+        internal={PORT: (gateway.NAME,), ray_cluster.PORT: (WORKER_SERVICE,)},
+        command=("sh", "-c", ray_cluster.HEAD_SCRIPT, "vllm"),
+        args=_cluster_args(plan),
+        env=common.extra_env(plan, own),
+    )
+
+
+def _workers(plan: Plan, secrets: Secrets) -> Service:
+    own = (*_shared_env(plan), ("HEAD_SERVICE", MAIN_SERVICE), *_node_env(plan))
+    return replace(
+        _single(plan, secrets),
+        name=WORKER_SERVICE,
+        profile=NODE_PROFILE,
+        note="vLLM's further nodes: each joins the head's Ray and holds its share of the layers.",
+        internal={},
+        command=("sh", "-c", ray_cluster.WORKER_SCRIPT, "ray"),
+        args=(),
+        env=common.extra_env(plan, own),
+        count=plan.nodes - 1,
     )
 
 
 def services(plan: Plan, secrets: Secrets) -> tuple[Service, ...]:
-    """The gateway and one container, or a head and a worker for each further node."""
+    """The gateway and one container, or a head and its workers on further nodes."""
     _check(plan)
     door = gateway.service(secrets, PORT, CLOSED)
     if plan.nodes == 1:
         return (door, _single(plan, secrets))
-    return (door, *(_node(plan, secrets, rank) for rank in range(plan.nodes)))
+    return (door, _head(plan, secrets), _workers(plan, secrets))
