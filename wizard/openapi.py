@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import chain
 from typing import Any
 
+from wizard.planning.engines import KV_TYPES
 from wizard.sdl.values import Engine, StorageClass
-from wizard.sizing.values import KvType
 
 Schema = dict[str, Any]
 
@@ -72,8 +75,8 @@ def _whole(least: int, most: int | None = None) -> Schema:
     return {"type": "integer", "minimum": least} | ({"maximum": most} if most else {})
 
 
-def _words(words: type[Engine | KvType | StorageClass]) -> Schema:
-    return {"type": "string", "enum": [word.value for word in words]}
+def _words(words: Iterable[StrEnum]) -> Schema:
+    return {"type": "string", "enum": list(dict.fromkeys(word.value for word in words))}
 
 
 def _parameters() -> list[Schema]:
@@ -84,7 +87,7 @@ def _parameters() -> list[Schema]:
         _query("engine", "The server that runs the model", _words(Engine)),
         _query("context", "Tokens that one request may use", _whole(1)),
         _query("slots", "Requests at the same time", _whole(1, 256)),
-        _query("kv", "Type of the KV cache", _words(KvType)),
+        _query("kv", "Type of the KV cache", _words(chain(*KV_TYPES.values()))),
         _query("gpu", "Card by its SDL name, a100:80Gi for one size", texts | {"items": text}),
         _query("count", "Cards in a node", {"type": "integer", "enum": [1, 2, 4, 8]}),
         _query("nodes", "Nodes, for vLLM", {"type": "integer", "enum": [1, 2, 4]}),
@@ -203,7 +206,7 @@ def _schemas() -> Schema:
                 image=text,
                 context=whole,
                 slots=whole,
-                kv=_words(KvType),
+                kv=_words(chain(*KV_TYPES.values())),
                 gpus=texts,
                 count=whole,
                 nodes=whole,

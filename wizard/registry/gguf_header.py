@@ -309,6 +309,24 @@ def read(fetch: Callable[[int, int], bytes], size: int) -> Header:
             wanted = max(more.minimum, len(data) * 4)
 
 
+def read_whole(fetch: Callable[[int, int], bytes], size: int) -> Header:
+    """Read a header with its list of tensors, 32 MiB at most. Raises UnreadableHeader."""
+    progress = _Progress()
+    data = b""
+    wanted = FIRST_READ
+    while True:
+        stop = min(wanted, size, MAX_HEADER)
+        data += fetch(len(data), stop)[: stop - len(data)]
+        try:
+            return progress.go_on(data)
+        except NeedMoreBytes as more:
+            if len(data) < stop or stop >= min(size, MAX_HEADER):
+                raise UnreadableHeader(
+                    "This file ends, or goes on too long, in its header."
+                ) from None
+            wanted = max(more.minimum, len(data) * 4)
+
+
 def _is_enough(header: Header) -> bool:
     """Whether the tokenizer was reached with all needed keys before it."""
     reached = "tokenizer.ggml.tokens" in header.array_lengths

@@ -11,7 +11,18 @@ from wizard.registry.values import Architecture
 from wizard.sizing.values import KvType, Workload
 
 # Bytes and elements of one block of each type (ggml ``type_traits``).
-_BLOCKS = {KvType.F16: (2, 1), KvType.Q8_0: (34, 32), KvType.Q4_0: (18, 32), KvType.FP8: (34, 32)}
+_BLOCKS = {
+    KvType.F32: (4, 1),
+    KvType.F16: (2, 1),
+    KvType.BF16: (2, 1),
+    KvType.Q8_0: (34, 32),
+    KvType.Q5_1: (24, 32),
+    KvType.Q5_0: (22, 32),
+    KvType.Q4_1: (20, 32),
+    KvType.Q4_0: (18, 32),
+    KvType.IQ4_NL: (18, 32),
+    KvType.FP8: (34, 32),
+}
 
 
 def padded(cells: int) -> int:
@@ -33,7 +44,7 @@ def cells(architecture: Architecture, workload: Workload) -> Cells:
     """Cells with every slot at its full context (``llama_kv_cache_iswa``)."""
     slots, window = workload.slots, architecture.sliding_window
     if workload.unified_kv:
-        full = padded(workload.context_length * slots)
+        full = padded(workload.context_length)
         sliding = min(full, padded(window * slots + workload.ubatch))
         return Cells(full, sliding, full, sliding)
     full = padded(workload.context_length)

@@ -20,6 +20,12 @@ class KvType(StrEnum):
     Q8_0 = "q8_0"
     Q4_0 = "q4_0"
     FP8 = "fp8"
+    F32 = "f32"
+    BF16 = "bf16"
+    Q5_1 = "q5_1"
+    Q5_0 = "q5_0"
+    Q4_1 = "q4_1"
+    IQ4_NL = "iq4_nl"
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,8 @@ class Workload:
     parallel over hosts (vLLM only), ``gpus`` then being the cards per node.
 
     ``ubatch`` is llama.cpp's tokens per step, ``batched_tokens`` vLLM's.
-    ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache that slots share
-    instead of one for each, which saves memory with sliding windows only.
+    ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache of
+    ``context_length`` cells that all slots share, instead of one for each.
     """
 
     context_length: int

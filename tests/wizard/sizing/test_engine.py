@@ -99,7 +99,7 @@ def tensors(architecture: Architecture) -> dict[str, list[int]]:
 
 def reported(path: Path, workload: Workload) -> dict[str, float]:
     """MiB of each kind of buffer in llama.cpp's log."""
-    total = str(workload.context_length * workload.slots)
+    total = str(workload.context_length * (1 if workload.unified_kv else workload.slots))
     kind = "unified" if workload.unified_kv else "own"
     probe = engine_probe.__file__
     done = subprocess.run(

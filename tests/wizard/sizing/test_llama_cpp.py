@@ -77,13 +77,13 @@ def test_quantised_cache() -> None:
 
 def test_context_is_rounded_up_for_each_slot() -> None:
     assert kv(shapes.LLAMA_8B, Workload(1000, slots=3)) == 131072 * 1024 * 3
-    unified = Workload(1000, slots=3, unified_kv=True)
+    unified = Workload(3000, slots=3, unified_kv=True)
     assert kv(shapes.LLAMA_8B, unified) == 131072 * 3072
 
 
 def test_slots_that_share_a_cache_share_a_step() -> None:
     own = Workload(CONTEXT, slots=4)
-    shared = replace(own, unified_kv=True)
+    shared = replace(own, context_length=4 * CONTEXT, unified_kv=True)
     layer = 16 * 256 * 2
     assert kv(shapes.GEMMA3_27B, own) == layer * (10 * 4 * CONTEXT + 52 * 4 * 1536)
     assert kv(shapes.GEMMA3_27B, shared) == layer * (10 * 4 * CONTEXT + 52 * 4608)

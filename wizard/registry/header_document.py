@@ -1,0 +1,120 @@
+"""A GGUF header from a file on this machine: the model itself, or a JSON document.
+
+The document is ``{"keys": {GGUF key: value}, "file_bytes": N, "tensors": …}``,
+so that a case can be told without its gigabytes. Both are a stranger's: every
+size is bounded and every complaint is a sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wizard.registry import gguf_header
+from wizard.registry.errors import UnreadableHeader
+from wizard.registry.gguf_header import Header, Value
+
+MAX_DOCUMENT = 64 << 20
+MAX_FILE = 1 << 50
+_MAGIC = b"GGUF"
+
+
+@dataclass(frozen=True)
+class HeaderFile:
+    """A header, and the bytes of all files of the model together."""
+
+    header: Header
+    file_bytes: int
+
+
+def read(path: Path) -> HeaderFile:
+    """Read a GGUF file's header or a JSON document.
+
+    Raises UnreadableHeader with a sentence that says what is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            is_gguf = file.read(len(_MAGIC)) == _MAGIC
+        return _gguf(path) if is_gguf else document(load_json(path))
+    except OSError as error:
+        raise UnreadableHeader(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def load_json(path: Path) -> Mapping[str, Any]:
+    """A JSON object from a file. Raises UnreadableHeader; OSError passes through."""
+    if path.stat().st_size > MAX_DOCUMENT:
+        raise UnreadableHeader(f"{path} is larger than {MAX_DOCUMENT >> 20} MiB.")
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UnreadableHeader(f"{path} is neither a GGUF file nor JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise UnreadableHeader(f"{path} holds no JSON object.")
+    return found
+
+
+def _gguf(path: Path) -> HeaderFile:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+
+        def fetch(start: int, stop: int) -> bytes:
+            file.seek(start)
+            return file.read(stop - start)
+
+        return HeaderFile(gguf_header.read_whole(fetch, size), size)
+
+
+def document(found: Mapping[str, Any]) -> HeaderFile:
+    """Read a parsed document. Raises UnreadableHeader."""
+    keys = found.get("keys")
+    if not isinstance(keys, dict):
+        raise UnreadableHeader("The document has no “keys”: an object of GGUF keys and values.")
+    size = found.get("file_bytes")
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= MAX_FILE:
+        raise UnreadableHeader("The document's “file_bytes” is to be a positive whole number.")
+    lengths = {name: len(value) for name, value in keys.items() if isinstance(value, list)}
+    plain = {name: _value(name, value) for name, value in keys.items()}
+    header = Header(
+        version=3,
+        tensor_count=0,
+        keys={name: value for name, value in plain.items() if value is not None},
+        array_lengths=lengths,
+        tensors=_tensors(found.get("tensors")),
+        complete=found.get("tensors") is not None,
+    )
+    return HeaderFile(header, size)
+
+
+def _value(name: str, value: Any) -> Value | None:
+    if isinstance(value, list):
+        short = len(value) <= gguf_header.MAX_KEPT_ARRAY
+        scalars = all(isinstance(item, int | float | bool) for item in value)
+        return tuple(value) if short and scalars else None
+    if isinstance(value, str | int | float | bool):
+        return value
+    if value is None:
+        return None
+    raise UnreadableHeader(f"The key {name[:80]!r} is neither a number, a text nor a list.")
+
+
+def _tensors(found: Any) -> frozenset[str] | None:
+    if found is None:
+        return None
+    names = found if isinstance(found, dict) else [_name(item) for item in _items(found)]
+    return frozenset(names)
+
+
+def _items(found: Any) -> list[Any]:
+    if not isinstance(found, list):
+        raise UnreadableHeader("The document's “tensors” is to be an object or a list.")
+    return found
+
+
+def _name(item: Any) -> str:
+    name = item.get("name") if isinstance(item, dict) else item
+    if not isinstance(name, str):
+        raise UnreadableHeader("A tensor of the document has no name.")
+    return name
