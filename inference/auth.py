@@ -13,9 +13,10 @@ LONGEST_KEY = 4096
 
 def is_open(method: str, path: str) -> bool:
     """Whether a route needs no key: it tells whether the server is well, and nothing else."""
-    if method in ("HEAD", "OPTIONS"):
+    if method == "OPTIONS":
         return True
-    return method == "GET" and (path in OPEN_PATHS or path.startswith(OPEN_FOLDER))
+    is_read = method in ("GET", "HEAD")
+    return is_read and (path in OPEN_PATHS or path.startswith(OPEN_FOLDER))
 
 
 def key_of(headers: Mapping[str, str]) -> str:

@@ -24,8 +24,8 @@ def main() -> None:
     if os.geteuid() == 0:
         take_over(volume, Path(environ["CUDA_CACHE_PATH"]))
         drop_privileges()
-    arguments = sys.argv[1:] or ["serve"]
-    os.execve(sys.executable, [sys.executable, "-m", "inference", *arguments], environ)  # noqa: S606
+    command = [sys.executable, "-m", "inference", *(sys.argv[1:] or ["serve"])]
+    os.execve(sys.executable, command, environ)  # noqa: S606  (an argument list, no shell)
 
 
 def environment(given: Mapping[str, str], volume: Path) -> dict[str, str]:

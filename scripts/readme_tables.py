@@ -1,36 +1,63 @@
-"""Write the README's configuration table from the settings, or check that it is current."""
+"""Write the documents' tables of settings and exit codes, or check that they are current.
+
+Each stands between ``<!-- NAME -->`` and ``<!-- /NAME -->`` in its file.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oneclick_site.settings")
 
-from oneclick_site.environment import markdown_table  # noqa: E402
+from inference.cli import EXIT_CODES  # noqa: E402  (the path is set above)
+from inference.settings import markdown_table as runtime_settings  # noqa: E402
+from oneclick_site.environment import markdown_table as site_settings  # noqa: E402
 from oneclick_site.settings import TABLE  # noqa: E402
 
-README = ROOT / "README.md"
-BETWEEN = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
+
+def _exit_codes() -> str:
+    rows = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES]
+    return "\n".join(["| code | meaning |", "| --- | --- |", *rows])
+
+
+TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
+    ("README.md", "settings", lambda: site_settings(TABLE)),
+    ("docs/runtime.md", "settings", runtime_settings),
+    ("docs/runtime.md", "exit codes", _exit_codes),
+)
+
+
+def current(text: str, name: str, table: str) -> str:
+    """The text with this table between its marks. Raises ValueError where it has no marks."""
+    between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not between.search(text):
+        raise ValueError(f"has no <!-- {name} --> … <!-- /{name} --> to write between")
+    return between.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
 
 
 def main() -> int:
-    text = README.read_text(encoding="utf-8")
-    if not BETWEEN.search(text):
-        print("README.md has no <!-- settings --> … <!-- /settings --> to write between.")
-        return 1
-    table = markdown_table(TABLE)
-    current = BETWEEN.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
-    if "--check" in sys.argv:
-        if current != text:
-            print("README.md's configuration table is old: run `make format`.")
-        return int(current != text)
-    README.write_text(current, encoding="utf-8")
-    return 0
+    failed = 0
+    for file, name, table in TABLES:
+        path = ROOT / file
+        text = path.read_text(encoding="utf-8")
+        try:
+            wanted = current(text, name, table())
+        except ValueError as error:
+            print(f"{file} {error}.")
+            failed = 1
+            continue
+        if "--check" not in sys.argv:
+            path.write_text(wanted, encoding="utf-8")
+        elif wanted != text:
+            print(f"{file}: its table of {name} is old: run `make format`.")
+            failed = 1
+    return failed
 
 
 if __name__ == "__main__":

@@ -126,11 +126,10 @@ def usable(params: Mapping[str, Any]) -> dict[str, Any]:
     """A registry's params, those of a wrong type left out: they are not the caller's fault."""
     found = {}
     for key, value in params.items():
-        if key == "stop" and isinstance(value, str):
-            value = [value]  # noqa: PLW2901
+        given = [value] if key == "stop" and isinstance(value, str) else value
         try:
-            if _is_given(key, value):
-                found[key] = _checked(key, value)
+            if _is_given(key, given):
+                found[key] = _checked(key, given)
         except ApiError:
             continue
     return found

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from inference import status_page
-from tests.inference.endpoint import Endpoint
+from tests.inference.endpoint import ROOT, Endpoint
 
+DOCUMENT = ROOT / "docs" / "runtime.md"
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
@@ -57,6 +58,12 @@ def test_metrics_are_in_the_text_format(http: httpx.Client) -> None:
     assert 'oneclick_requests_total{route="/api/generate",code="200"}' in answer.text
     assert "oneclick_ready 1" in lines
     assert 'llamacpp_tokens_predicted_total{model="tiny"}' in answer.text
+
+
+def test_every_metric_is_documented(http: httpx.Client) -> None:
+    told = set(re.findall(r"^# TYPE (oneclick_\w+) ", http.get("/metrics").text, re.MULTILINE))
+    documented = set(re.findall(r"`(oneclick_\w+)`", DOCUMENT.read_text(encoding="utf-8")))
+    assert told == documented
 
 
 def test_hostile_names_stay_text() -> None:

@@ -42,6 +42,7 @@ def test_others_are_turned_away(stranger: httpx.Client, headers: dict[str, str],
     answer = stranger.get(path, headers=raw)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert stranger.head(path, headers=raw).status_code == 401
 
 
 def test_each_api_tells_it_its_way(stranger: httpx.Client) -> None:
