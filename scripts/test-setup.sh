@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need beyond Python, on a bare Debian or Ubuntu: Node with the
-# SDL judge, Chromium, and a Redis server. Installs what is missing where it may.
+# judges from npm, Chromium, and a Redis server. Installs what is missing where it may.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
