@@ -47,6 +47,12 @@ _HUB_PAGES = re.compile(
     r"|login|models|new|organizations|papers|posts|pricing|settings|spaces|tasks)\Z",
     re.IGNORECASE,
 )
+_HUB_KINDS = {
+    "collections": "a collection",
+    "datasets": "a dataset",
+    "papers": "a paper",
+    "spaces": "a Space",
+}
 _OLLAMA_PAGES = re.compile(
     r"(?:account|api|blog|cloud|connect|download|docs|models"
     r"|pricing|privacy|public|search|settings|signin|signup|terms|turbo)\Z",
@@ -138,6 +144,24 @@ def candidates(text: str) -> tuple[Ref, ...]:
         found += _tried(_hub_ref, text)
     found += _tried(_ollama_ref, text)
     return tuple(found)
+
+
+def link_problem(text: str) -> str:
+    """Why a pasted link leads to no model, in a sentence; empty for anything else."""
+    try:
+        text = _bare(_without_command(_bare(_checked(text))))
+    except RefError:
+        return ""
+    host = text.partition("/")[0].lower()
+    if "://" not in text and host not in (*HUB_HOSTS, *OLLAMA_HOSTS):
+        return ""
+    try:
+        _from_link(text)
+    except RefError as error:
+        return str(error)
+    except ValueError:
+        return "This link cannot be read."
+    return ""
 
 
 def _tried(read: Callable[[str], Ref], text: str) -> list[Ref]:
@@ -235,6 +259,8 @@ def _from_hub_page(parts: list[str], shown_file: str) -> HuggingFaceRef:
     """
     if parts[:2] == ["api", "models"]:
         parts = parts[2:]
+    if parts and parts[0].lower() in _HUB_KINDS:
+        raise RefError(f"This link is {_HUB_KINDS[parts[0].lower()]} on Hugging Face, not a model.")
     if len(parts) < 2 or _HUB_PAGES.match(parts[0]):
         raise RefError("This page of Hugging Face is no model's.")
     repo, page, rest = parts[1].removesuffix(".git"), parts[2:3], parts[3:]

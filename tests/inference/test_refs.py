@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.refs import MAX_LENGTH, HuggingFaceRef, OllamaRef, Ref, RefError, candidates, parse
+from inference.refs import (
+    MAX_LENGTH,
+    HuggingFaceRef,
+    OllamaRef,
+    Ref,
+    RefError,
+    candidates,
+    link_problem,
+    parse,
+)
 
 HUB = HuggingFaceRef("user", "repo")
 QUANT = HuggingFaceRef("user", "repo", "Q4_K_M")
@@ -164,6 +173,28 @@ def test_a_name_without_a_slash_is_ollamas() -> None:
 )
 def test_what_names_no_model_is_to_be_searched_for(text: str) -> None:
     assert candidates(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("https://huggingface.co/datasets/user/repo", "a dataset"),
+        ("hf.co/spaces/user/repo", "a Space"),
+        ("https://huggingface.co/collections/user/some-1a2b", "a collection"),
+        ("https://huggingface.co/", "no model's"),
+        ("https://ollama.com/search?q=llama", "no model's"),
+        ("https://example.org/user/repo", "neither Hugging Face nor"),
+        ("ftp://huggingface.co/user/repo", "Only https"),
+        ("http://[", "cannot be read"),
+    ],
+)
+def test_a_link_that_leads_to_no_model_says_what_it_is(text: str, said: str) -> None:
+    assert said in link_problem(text)
+
+
+@pytest.mark.parametrize("text", ["llama3.1:8b", "hf.co/user/repo", "small coding model", ""])
+def test_other_texts_are_no_bad_links(text: str) -> None:
+    assert link_problem(text) == ""
 
 
 WORD = string.ascii_letters + string.digits

@@ -18,7 +18,7 @@ from typing import Any
 from wizard.registry import catalogue_store as store
 from wizard.registry.catalogue_store import Record
 from wizard.registry.derivation import derive
-from wizard.registry.errors import CloudOnly, MlxOnly, ModelNotFound
+from wizard.registry.errors import CloudModel, CloudOnly, MlxOnly, ModelNotFound
 from wizard.registry.values import (
     Architecture,
     Model,
@@ -178,13 +178,15 @@ def _record(ref: ModelRef) -> Record | None:
 
 
 def _refuse_without_weights(ref: ModelRef, record: Record) -> None:
+    if "variants" not in record and ref.source is Source.OLLAMA and not record.get("mlx"):
+        raise CloudModel(f"{ref.repo} has no weights: it runs in Ollama's cloud only.")
     is_cloud = ref.source is Source.OLLAMA and ref.tag.lower().endswith("cloud")
     if is_cloud or ref.tag in record.get("cloud", ()):
         raise CloudOnly(f"{ref} has no weights: it runs in Ollama's cloud only.")
     if ref.tag in record.get("mlx", ()):
         raise MlxOnly(f"{ref} holds tensors for Apple's MLX, not GGUF.")
     if "variants" not in record and ref.source is Source.OLLAMA:
-        raise CloudOnly(f"{ref.repo} has no weights: it runs in Ollama's cloud only.")
+        raise MlxOnly(f"{ref.repo} has tags for Apple's MLX only, none of GGUF.")
 
 
 def _architecture_key(model: Model, variant: Variant) -> str:

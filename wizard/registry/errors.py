@@ -72,6 +72,16 @@ class CloudOnly(RegistryError):
     default_next_step = "Choose another tag of the same model: a cloud tag has no weights to run."
 
 
+class CloudModel(CloudOnly):
+    """No tag of the model has weights."""
+
+    title = "This model runs only in Ollama's cloud"
+    default_next_step = (
+        "Ollama has no weights of it. Search for its name: its makers may publish it on "
+        "Hugging Face, or choose another model."
+    )
+
+
 class MlxOnly(RegistryError):
     status = 422
     title = "This tag is for Apple's MLX"

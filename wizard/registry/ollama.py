@@ -17,7 +17,8 @@ from django.core.cache import cache
 from wizard.registry import catalogue, gguf_header, http, ollama_pages
 from wizard.registry import ollama_registry as registry
 from wizard.registry.errors import (
-    CloudOnly,
+    CloudModel,
+    MlxOnly,
     RegistryError,
     VariantNotFound,
 )
@@ -88,8 +89,10 @@ def find(ref: ModelRef) -> Model:
     if listed is None:
         return _unlisted(ref)
     variants = tuple(_of_tag(tag) for tag in listed.tags if _is_gguf(tag))
+    if not variants and all(registry.is_cloud(tag.name) for tag in listed.tags):
+        raise CloudModel(f"{ref.repo} has no weights: it runs in Ollama's cloud only.")
     if not variants:
-        raise CloudOnly(f"{ref.repo} has no weights: it runs in Ollama's cloud only.")
+        raise MlxOnly(f"{ref.repo} has tags for Apple's MLX only, none of GGUF.")
     if ref.tag or any(variant.name == LATEST for variant in variants):
         asked = _exact(ref, ref.tag or LATEST, listed)
         variants = _with(variants, asked)

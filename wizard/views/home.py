@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
+from inference.refs import link_problem
 from wizard import forms
 from wizard.hardware.prices import price_list
 from wizard.hardware.values import Offer, PriceList
@@ -70,13 +71,15 @@ def home(request: HttpRequest) -> HttpResponse:
         if named:
             return _both(request, query.text, named)
     prices = price_list()
-    page = _page(query)
+    bad_link = link_problem(query.text)
+    page = lookup.popular() if bad_link else _page(query)
     context = {
         "query": query,
+        "bad_link": bad_link,
         "page": page,
         "rows": rows(page.models, prices),
         "prices": prices,
-        "is_search": _is_search(query),
+        "is_search": _is_search(query) and not bad_link,
         "previous_link": _link(query, query.page - 1) if query.page > 1 else "",
         "next_link": _link(query, query.page + 1) if page.has_next else "",
         "sources": SOURCE_NAMES,

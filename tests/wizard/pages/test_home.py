@@ -103,3 +103,12 @@ def test_a_filter_that_does_not_exist_is_refused(site: Client, name: str, value:
 
 def test_posting_is_refused(site: Client) -> None:
     assert site.post("/").status_code == 405
+
+
+def test_a_link_to_something_else_is_named(site: Client) -> None:
+    answer = site.get("/", {"q": "https://huggingface.co/datasets/user/repo"})
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "This link is a dataset on Hugging Face, not a model." in page
+    assert "Nothing found" not in page
+    assert "Popular now" in page

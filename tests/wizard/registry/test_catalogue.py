@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wizard.registry import catalogue
 from wizard.registry import catalogue_store as store
 from wizard.registry.catalogue_store import CatalogueDamaged
-from wizard.registry.errors import CloudOnly, MlxOnly, ModelNotFound
+from wizard.registry.errors import CloudModel, CloudOnly, MlxOnly, ModelNotFound
 from wizard.registry.values import (
     Architecture,
     Format,
@@ -212,6 +212,13 @@ def test_an_unknown_name_is_not_found() -> None:
 def test_cloud_tags_are_refused(name: str, tag: str) -> None:
     with pytest.raises(CloudOnly):
         catalogue.find(_ollama(name, tag))
+
+
+def test_a_model_of_the_cloud_alone_sends_nobody_to_another_tag() -> None:
+    with pytest.raises(CloudModel) as raised:
+        catalogue.find(_ollama("kimi-k3", "cloud"))
+    assert "another tag" not in raised.value.next_step
+    assert "Search for its name" in raised.value.next_step
 
 
 def test_mlx_tags_are_refused() -> None:

@@ -6,10 +6,11 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.standins.ollama import MAINTENANCE, NONSENSE, TOO_OLD, OllamaStandIn
-from tests.standins.ollama_models import GB, Library, Tag, digest_of, tag
+from tests.standins.ollama_models import GB, Library, Tag, digest_of, mlx_tag, tag
 from tests.standins.server import Reply, Sparse, json, text
 from wizard.registry import ollama, ollama_pages
 from wizard.registry.errors import (
+    CloudModel,
     CloudOnly,
     MlxOnly,
     ModelNotFound,
@@ -193,6 +194,18 @@ def test_a_missing_tag_is_asked_for_once(library: OllamaStandIn) -> None:
 def test_cloud_tags_are_refused(library: OllamaStandIn, name: str, tag: str) -> None:
     with pytest.raises(CloudOnly, match="no weights"):
         _find(name, tag)
+
+
+def test_a_model_of_the_cloud_alone_sends_nobody_to_another_tag(library: OllamaStandIn) -> None:
+    with pytest.raises(CloudModel) as raised:
+        _find("deepseek-v4-pro", "")
+    assert "another tag" not in raised.value.next_step
+
+
+def test_a_model_for_mlx_alone_is_refused_as_such(library: OllamaStandIn) -> None:
+    library.add(Library("apple-only", (mlx_tag("8b-mlx"),)))
+    with pytest.raises(MlxOnly, match="none of GGUF"):
+        _find("apple-only")
 
 
 def test_mlx_tags_are_refused(library: OllamaStandIn) -> None:
