@@ -60,16 +60,24 @@ class Judge:
 
     def judge(self, text: str) -> Verdict:
         """The verdict on one YAML text."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps({"yaml": text}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        assert line, "The judge ended."
-        answer = json.loads(line)
+        answer = self._ask({"yaml": text})
         return Verdict(
             answer["valid"],
             answer["manifest_ok"],
             tuple(answer["errors"]),
             answer["document"],
         )
+
+    def derive(self, text: str) -> dict[str, Any]:
+        """What Akash's own SDK makes of a valid YAML text: group specs, manifest, hash."""
+        return self._ask({"yaml": text, "derive": True})
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, "The judge ended."
+        answer: dict[str, Any] = json.loads(line)
+        return answer

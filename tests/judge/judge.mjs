@@ -1,9 +1,15 @@
 // Akash's own validator, asked once a line: {"yaml": "…"} in, a verdict out.
 // One process judges hundreds of documents: Node and the SDK start only once.
+// {"yaml": "…", "derive": true} asks for what the SDK makes of it instead.
 
 import { createInterface } from "node:readline";
 
-import { generateManifest, validateSDL } from "@akashnetwork/chain-sdk";
+import {
+  generateManifest,
+  generateManifestVersion,
+  manifestToSortedJSON,
+  validateSDL,
+} from "@akashnetwork/chain-sdk";
 import yaml from "js-yaml";
 
 const NETWORK = "mainnet";
@@ -43,6 +49,21 @@ function judge(text) {
   };
 }
 
+function spoken(key, value) {
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
+}
+
+async function derive(text) {
+  const made = generateManifest(yaml.load(text), NETWORK).value;
+  return {
+    group_specs: JSON.parse(JSON.stringify(made.groupSpecs, spoken)),
+    manifest: manifestToSortedJSON(made.groups),
+    hash: Buffer.from(await generateManifestVersion(made.groups)).toString("base64"),
+  };
+}
+
 for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-  process.stdout.write(JSON.stringify(judge(JSON.parse(line).yaml)) + "\n");
+  const asked = JSON.parse(line);
+  const answer = asked.derive ? await derive(asked.yaml) : judge(asked.yaml);
+  process.stdout.write(JSON.stringify(answer) + "\n");
 }

@@ -1,0 +1,1 @@
+"""Akash Console's API: screening, deployment, bids, lease, status."""
