@@ -23,15 +23,24 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", params=endpoints.providers(), ids=lambda name: Path(name).name)
+def provider(request: pytest.FixtureRequest) -> str:
+    """Whose llama.cpp it is."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def endpoint(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+def endpoint(
+    models: Path, provider: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Endpoint]:
     """A runtime with both models on the real engine; ``gpt-tiny`` is an alias of the first."""
     flags = [
         *("--model", str(models / "tiny.gguf"), "--model", str(models / "thinker.gguf")),
         *("--projector", str(models / "projector.gguf"), "--model-aliases", "gpt-tiny"),
         *("--slots", "4", "--cors-origins", "https://pages.example"),
     ]
-    with endpoints.running(tmp_path_factory.mktemp("runtime"), *flags) as running:
+    environ = {"ENGINE_BINARY": str(endpoints.binary_of(provider) or "")}
+    with endpoints.running(tmp_path_factory.mktemp("runtime"), *flags, environ=environ) as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -20,6 +21,18 @@ ROOT = Path(__file__).parents[2]
 KEY = "a-key-for-tests"
 STANDIN = ROOT / "tests" / "standins" / "llama_server.py"
 STARTING = 60.0
+XLLAMACPP = "xllamacpp"
+
+
+def providers() -> tuple[str, ...]:
+    """The package, and a real ``llama-server`` where ``ENGINE_BINARY`` or the path has one."""
+    found = os.environ.get("ENGINE_BINARY") or shutil.which("llama-server")
+    return (XLLAMACPP, found) if found else (XLLAMACPP,)
+
+
+def binary_of(provider: str) -> Path | None:
+    """The program of a provider; None for the package."""
+    return None if provider == XLLAMACPP else Path(provider)
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ def running(
             cwd=ROOT,
             stdout=stream,
             stderr=stream,
-            env={**os.environ, **(environ or {})},
+            env={**os.environ, "ENGINE_BINARY": "", **(environ or {})},
         )
     endpoint = Endpoint(f"http://127.0.0.1:{port}", process, log)
     try:

@@ -102,10 +102,10 @@ def test_openai_is_told_errors(endpoint: Endpoint, openai_client: openai.OpenAI)
         stranger.models.list()
 
 
-@pytest.mark.parametrize("provider", ["ollama_chat", "ollama"])
-def test_litellm_speaks_ollama(endpoint: Endpoint, provider: str) -> None:
+@pytest.mark.parametrize("route", ["ollama_chat", "ollama"])
+def test_litellm_speaks_ollama(endpoint: Endpoint, route: str) -> None:
     found = litellm.completion(
-        model=f"{provider}/tiny",
+        model=f"{route}/tiny",
         messages=QUESTION,
         api_base=endpoint.url,
         api_key=endpoint.key,

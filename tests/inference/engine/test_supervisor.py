@@ -16,7 +16,7 @@ from inference.engine.client import EngineLost, EngineRefused
 from inference.engine.command import EngineConfig
 from inference.engine.supervisor import Engine, State
 from inference.errors import EngineError
-from tests.inference.endpoint import stand_in_engine
+from tests.inference.endpoint import binary_of, stand_in_engine
 
 ASKED = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
 
@@ -33,9 +33,9 @@ async def _started(model: Path, binary: Path | None = None) -> AsyncIterator[Eng
             await engine.stop()
 
 
-def test_it_works(models: Path) -> None:
+def test_it_works(models: Path, provider: str) -> None:
     async def talk() -> None:
-        async with _started(models / "tiny.gguf") as engine:
+        async with _started(models / "tiny.gguf", binary_of(provider)) as engine:
             assert engine.state is State.READY
             assert engine.load_seconds > 0
             found = await client.post(engine, "/v1/chat/completions", ASKED)
@@ -46,9 +46,9 @@ def test_it_works(models: Path) -> None:
     asyncio.run(talk())
 
 
-def test_a_crash_fails_the_running_request_and_is_restarted(models: Path) -> None:
+def test_a_crash_fails_the_running_request_and_is_restarted(models: Path, provider: str) -> None:
     async def crash() -> None:
-        async with _started(models / "tiny.gguf") as engine:
+        async with _started(models / "tiny.gguf", binary_of(provider)) as engine:
             endless = {**ASKED, "stream": True, "max_tokens": 16000, "ignore_eos": True}
             events = client.events(engine, "/v1/chat/completions", endless)
             assert await anext(events)
@@ -66,12 +66,12 @@ def test_a_crash_fails_the_running_request_and_is_restarted(models: Path) -> Non
     asyncio.run(crash())
 
 
-def test_a_file_that_does_not_load_is_told(tmp_path: Path) -> None:
+def test_a_file_that_does_not_load_is_told(tmp_path: Path, provider: str) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(200))
 
     async def load() -> None:
-        async with _started(broken):
+        async with _started(broken, binary_of(provider)):
             raise AssertionError("it cannot load")
 
     with pytest.raises(EngineError, match="could not load the model"):
@@ -101,9 +101,9 @@ def test_a_program_serves_as_well(models: Path, tmp_path: Path) -> None:
     asyncio.run(talk())
 
 
-def test_refusals_keep_their_status_and_kind(models: Path) -> None:
+def test_refusals_keep_their_status_and_kind(models: Path, provider: str) -> None:
     async def ask() -> None:
-        async with _started(models / "tiny.gguf") as engine:
+        async with _started(models / "tiny.gguf", binary_of(provider)) as engine:
             long = {"messages": [{"role": "user", "content": "a" * 20000}]}
             with pytest.raises(EngineRefused) as caught:
                 await client.post(engine, "/v1/chat/completions", long)
@@ -113,9 +113,9 @@ def test_refusals_keep_their_status_and_kind(models: Path) -> None:
     asyncio.run(ask())
 
 
-def test_others_on_the_machine_are_turned_away(models: Path) -> None:
+def test_others_on_the_machine_are_turned_away(models: Path, provider: str) -> None:
     async def ask() -> None:
-        async with _started(models / "tiny.gguf") as engine:
+        async with _started(models / "tiny.gguf", binary_of(provider)) as engine:
             url = f"{engine.url}/v1/chat/completions"
             async with engine.session.post(url, json=ASKED) as answer:
                 assert answer.status == 401
