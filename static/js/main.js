@@ -5,6 +5,7 @@ import { startSecrets } from "./secrets.js";
 import { startSlider } from "./slider.js";
 import { startTabs } from "./tabs.js";
 import { startTrouble } from "./trouble.js";
+import { startValidity } from "./validity.js";
 
 // What a person opened stays open, and which tab is chosen stays chosen, when a
 // part of the page is replaced: the server does not know of either.
@@ -17,3 +18,4 @@ startTabs();
 startCopying();
 startDownloads();
 startTrouble();
+startValidity();

@@ -70,6 +70,33 @@ def test_the_bar_follows_the_context(visit: Open) -> None:
     expect(slider).to_have_attribute("aria-valuetext", "40,960 tokens")
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong", "words", "right"),
+    [
+        ("#context", "999999", "Use a whole number from 256 to 40,960.", "8192"),
+        ("#context", "-5", "Use a whole number from 256 to 40,960.", "8192"),
+        ("#replicas", "99", "Use a whole number from 1 to 20.", "2"),
+        ("#region", "Üs!", "Write a region like us-west", "us-west"),
+    ],
+)
+def test_a_wrong_choice_is_told_beside_its_field(
+    visit: Open, field: str, wrong: str, words: str, right: str
+) -> None:
+    seen = visit()
+    seen.open(QWEN)
+    page = seen.page
+    page.evaluate("document.getElementById('advanced').open = true")
+    before = page.locator("#sdl").inner_text()
+    page.fill(field, wrong)
+    page.press(field, "Tab")
+    expect(page.get_by_role("alert")).to_contain_text(words)
+    expect(page.locator(field)).to_have_attribute("aria-invalid", "true")
+    assert page.locator("#sdl").inner_text() == before
+    page.fill(field, right)
+    expect(page.locator(".field-trouble")).to_have_count(0)
+    expect(page).to_have_url(re.compile(f"={right}"))
+
+
 def test_going_back_to_automatic_leaves_the_choice_out(visit: Open) -> None:
     seen = visit()
     seen.open(QWEN + "&slots=2")
