@@ -12,11 +12,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from wizard.registry import gguf_architecture
+from wizard.registry import gguf_architecture, gguf_tensors
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.quantisation import of_file_type
-from wizard.registry.values import Architecture
+from wizard.registry.values import Architecture, TensorSizes
 
 FIRST_READ = 64 << 10
 MAX_HEADER = 32 << 20
@@ -48,6 +49,7 @@ _START = struct.Struct("<4sIQQ")
 
 Scalar = int | float | bool | str
 Value = Scalar | tuple[Scalar, ...]
+_Read = TypeVar("_Read")
 
 
 class NeedMoreBytes(Exception):
@@ -63,14 +65,14 @@ class Header:
     """What a header says. ``keys`` has scalars and short arrays of numbers.
 
     ``array_lengths`` has the length of every array, kept or not. ``tensors``
-    is None while the reading stopped before the list of tensors.
+    has each tensor's bytes, and is None while the reading stopped before them.
     """
 
     version: int
     tensor_count: int
     keys: Mapping[str, Value]
     array_lengths: Mapping[str, int]
-    tensors: frozenset[str] | None = None
+    tensors: Mapping[str, int] | None = None
     complete: bool = False
 
     @property
@@ -95,6 +97,14 @@ class Header:
     def chat_template(self) -> str:
         """The chat template's text, or an empty string."""
         return str(self.keys.get("tokenizer.chat_template", ""))
+
+    def tensor_sizes(self) -> TensorSizes | None:
+        """Bytes of the tensors by place; None where they are not known."""
+        if not self.tensors or not all(self.tensors.values()):
+            return None
+        count = self.keys.get(f"{self.architecture_name}.block_count", 0)
+        blocks = count if isinstance(count, int) else 0
+        return gguf_tensors.places(self.tensors, min(max(blocks, 0), gguf_architecture.MAX_LAYERS))
 
     def architecture(self) -> Architecture:
         """The hyper-parameters that decide memory.
@@ -195,13 +205,16 @@ class _Reader:
         if count * item_bytes > MAX_HEADER:
             raise UnreadableHeader(f"This file claims an array of {count} items.")
 
-    def tensor(self) -> str:
+    def tensor(self) -> tuple[str, int]:
+        """A tensor's name and bytes; 0 bytes where its type is not known."""
         name = self.text(MAX_KEY_LENGTH)
         dimensions = self.u32()
         if dimensions > MAX_DIMENSIONS:
             raise UnreadableHeader(f"This file has a tensor of {dimensions} dimensions.")
-        self.need(8 * dimensions + 12)
-        return name
+        shape = [self.u64() for _ in range(dimensions)]
+        kind = self.u32()
+        self.u64()
+        return name, gguf_tensors.tensor_bytes(kind, shape) or 0
 
 
 @dataclass
@@ -212,7 +225,7 @@ class _Progress:
     version: int = 0
     tensor_count: int = 0
     keys_left: int = 0
-    tensors: set[str] = field(default_factory=set)
+    tensors: dict[str, int] = field(default_factory=dict)
     begun: bool = False
 
     def go_on(self, data: bytes) -> Header:
@@ -234,11 +247,11 @@ class _Progress:
             tensor_count=self.tensor_count,
             keys=self.reader.keys,
             array_lengths=self.reader.array_lengths,
-            tensors=frozenset(self.tensors) if complete else None,
+            tensors=self.tensors if complete else None,
             complete=complete,
         )
 
-    def _step(self, read: Callable[[], object]) -> object:
+    def _step(self, read: Callable[[], _Read]) -> _Read:
         start = self.reader.position
         try:
             return read()
@@ -247,10 +260,10 @@ class _Progress:
             raise
 
     def _tensor(self) -> None:
-        name = str(self._step(self.reader.tensor))
+        name, size = self._step(self.reader.tensor)
         if name in self.tensors:
             raise UnreadableHeader(f"This file names the tensor {name[:80]!r} twice.")
-        self.tensors.add(name)
+        self.tensors[name] = size
 
     def _begin(self) -> None:
         if not b"GGUF".startswith(self.reader.data[:4]):
@@ -283,13 +296,14 @@ def parse(data: bytes) -> Header:
     return _Progress().go_on(data)
 
 
-def read(fetch: Callable[[int, int], bytes], size: int) -> Header:
+def read(fetch: Callable[[int, int], bytes], size: int, *, whole: bool = False) -> Header:
     """Read a header with as few bytes as will do.
 
     ``fetch(start, stop)`` gives the file's bytes from ``start`` up to, not
     with, ``stop``; ``size`` is the file's bytes. The first 64 KiB come in one
     call; more only while keys that :meth:`Header.architecture` needs are
-    missing, 32 MiB at most. Raises UnreadableHeader.
+    missing, or up to the end of the list of tensors with ``whole``; 32 MiB at
+    most. Raises UnreadableHeader.
     """
     progress = _Progress()
     data = b""
@@ -300,26 +314,8 @@ def read(fetch: Callable[[int, int], bytes], size: int) -> Header:
         try:
             return progress.go_on(data)
         except NeedMoreBytes as more:
-            if _is_enough(progress.so_far()):
+            if not whole and _is_enough(progress.so_far()):
                 return progress.so_far()
-            if len(data) < stop or stop >= min(size, MAX_HEADER):
-                raise UnreadableHeader(
-                    "This file ends, or goes on too long, in its header."
-                ) from None
-            wanted = max(more.minimum, len(data) * 4)
-
-
-def read_whole(fetch: Callable[[int, int], bytes], size: int) -> Header:
-    """Read a header with its list of tensors, 32 MiB at most. Raises UnreadableHeader."""
-    progress = _Progress()
-    data = b""
-    wanted = FIRST_READ
-    while True:
-        stop = min(wanted, size, MAX_HEADER)
-        data += fetch(len(data), stop)[: stop - len(data)]
-        try:
-            return progress.go_on(data)
-        except NeedMoreBytes as more:
             if len(data) < stop or stop >= min(size, MAX_HEADER):
                 raise UnreadableHeader(
                     "This file ends, or goes on too long, in its header."

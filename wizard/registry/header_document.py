@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wizard.registry import gguf_header
+from wizard.registry import gguf_header, gguf_tensors
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.gguf_header import Header, Value
 
 MAX_DOCUMENT = 64 << 20
 MAX_FILE = 1 << 50
 _MAGIC = b"GGUF"
+_BYTES = ("bytes", "size", "nbytes", "size_bytes", "n_bytes")
+_SHAPE = ("shape", "dims", "dimensions", "ne")
+_TYPE = ("type", "dtype", "ggml_type", "kind", "quantization")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def _gguf(path: Path) -> HeaderFile:
             file.seek(start)
             return file.read(stop - start)
 
-        return HeaderFile(gguf_header.read_whole(fetch, size), size)
+        return HeaderFile(gguf_header.read(fetch, size, whole=True), size)
 
 
 def document(found: Mapping[str, Any]) -> HeaderFile:
@@ -75,7 +78,8 @@ def document(found: Mapping[str, Any]) -> HeaderFile:
     size = found.get("file_bytes")
     if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= MAX_FILE:
         raise UnreadableHeader("The document's “file_bytes” is to be a positive whole number.")
-    lengths = {name: len(value) for name, value in keys.items() if isinstance(value, list)}
+    found_lengths = {name: _length(value) for name, value in keys.items()}
+    lengths = {name: length for name, length in found_lengths.items() if length is not None}
     plain = {name: _value(name, value) for name, value in keys.items()}
     header = Header(
         version=3,
@@ -88,6 +92,14 @@ def document(found: Mapping[str, Any]) -> HeaderFile:
     return HeaderFile(header, size)
 
 
+def _length(value: Any) -> int | None:
+    """How long an array is; a document may tell ``{"length": N}`` instead of its items."""
+    if isinstance(value, list):
+        return len(value)
+    told = value.get("length") if isinstance(value, dict) else None
+    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else None
+
+
 def _value(name: str, value: Any) -> Value | None:
     if isinstance(value, list):
         short = len(value) <= gguf_header.MAX_KEPT_ARRAY
@@ -95,26 +107,62 @@ def _value(name: str, value: Any) -> Value | None:
         return tuple(value) if short and scalars else None
     if isinstance(value, str | int | float | bool):
         return value
-    if value is None:
+    if value is None or _length(value) is not None:
         return None
     raise UnreadableHeader(f"The key {name[:80]!r} is neither a number, a text nor a list.")
 
 
-def _tensors(found: Any) -> frozenset[str] | None:
+def _tensors(found: Any) -> dict[str, int] | None:
+    """Names and bytes; 0 bytes where a document only names them.
+
+    Understood are ``{name: …}`` and ``[{"name": name, …}, …]``, where the rest
+    is a number of bytes, or has ``bytes``, or ``type`` and ``shape``.
+    """
     if found is None:
         return None
-    names = found if isinstance(found, dict) else [_name(item) for item in _items(found)]
-    return frozenset(names)
+    pairs = found.items() if isinstance(found, dict) else [_named(item) for item in _items(found)]
+    return {name: _tensor_bytes(name, item) for name, item in pairs}
 
 
 def _items(found: Any) -> list[Any]:
-    if not isinstance(found, list):
+    if not isinstance(found, list) or len(found) > gguf_header.MAX_TENSORS:
         raise UnreadableHeader("The document's “tensors” is to be an object or a list.")
     return found
 
 
-def _name(item: Any) -> str:
+def _named(item: Any) -> tuple[str, Any]:
     name = item.get("name") if isinstance(item, dict) else item
     if not isinstance(name, str):
         raise UnreadableHeader("A tensor of the document has no name.")
-    return name
+    return name, item
+
+
+def _tensor_bytes(name: str, item: Any) -> int:
+    if isinstance(item, dict):
+        told = next((item[key] for key in _BYTES if key in item), None)
+        item = _shaped(name, item) if told is None else told
+    if isinstance(item, list):
+        item = None
+    if item is None or isinstance(item, str):
+        return 0
+    return _whole(name, item)
+
+
+def _shaped(name: str, item: dict[str, Any]) -> int | None:
+    """Bytes by type and shape; None where either is missing or unknown."""
+    shape = next((item[key] for key in _SHAPE if key in item), None)
+    kind = next((item[key] for key in _TYPE if key in item), None)
+    if not isinstance(shape, list) or kind is None:
+        return None
+    number = gguf_tensors.TYPES.get(str(kind).upper(), kind)
+    if isinstance(number, bool) or not isinstance(number, int):
+        return None
+    if len(shape) > gguf_header.MAX_DIMENSIONS:
+        raise UnreadableHeader(f"The tensor {name[:80]!r} has {len(shape)} dimensions.")
+    return gguf_tensors.tensor_bytes(number, [_whole(name, length) for length in shape])
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_FILE:
+        raise UnreadableHeader(f"The tensor {name[:80]!r} has no sane size.")
+    return value

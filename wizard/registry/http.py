@@ -2,8 +2,8 @@
 
 :func:`client` gives an httpx2 client whose transport reads each body whole,
 within limits, and raises the errors of :mod:`wizard.registry.errors`. A
-registry that was out of reach is not asked again for ``DOWN_SECONDS``, and one
-that asked us to wait is left alone for as long as it said: everyone on the
+registry that was out of reach rests for a while (``REST_SECONDS``), and one that
+asked us to wait is left alone for as long as it said: everyone on the
 site shares one address and its quota.
 """
 
@@ -13,6 +13,7 @@ import atexit
 import hashlib
 import json
 import logging
+import math
 import re
 import time
 import zlib
@@ -32,7 +33,9 @@ from wizard.registry.errors import (
     UnreadableHeader,
 )
 
-DOWN_SECONDS = 45
+# How long a registry rests after one failure, after two in a row, and after more.
+REST_SECONDS = (5, 15, 45)
+FAILURES_KEPT_SECONDS = 300
 MAX_WAIT_SECONDS = 300
 MAX_BODY = 24 << 20
 MAX_REDIRECTS = 5
@@ -64,15 +67,15 @@ class GuardedTransport(httpx2.BaseTransport):
         try:
             response = self._patiently(request, deadline)
         except httpx2.TimeoutException as error:
-            self._remember_down(place, error)
+            rest = self._remember_down(place, error)
             raise RegistryTimeout(
-                f"{self._name} did not answer within {settings.REGISTRY_TIMEOUT:g} seconds."
+                f"{self._name} did not answer within {settings.REGISTRY_TIMEOUT:g} seconds.",
+                retry_after=rest,
             ) from error
         except httpx2.TransportError as error:
-            self._remember_down(place, error)
-            raise RegistryDown(
-                f"{self._name} is out of reach.", retry_after=DOWN_SECONDS
-            ) from error
+            rest = self._remember_down(place, error)
+            raise RegistryDown(f"{self._name} is out of reach.", retry_after=rest) from error
+        cache.delete(f"registry-failures:{_host(place)}")
         self._heed_quota(place, response)
         return response
 
@@ -82,12 +85,9 @@ class GuardedTransport(httpx2.BaseTransport):
     def _refuse_early(self, place: str) -> None:
         if settings.OFFLINE:
             raise RegistryDown(f"This site is set to work offline, without {self._name}.")
-        if cache.get(f"registry-down:{_host(place)}"):
-            raise RegistryDown(
-                f"{self._name} was out of reach a moment ago.", retry_after=DOWN_SECONDS
-            )
-        until = cache.get(f"registry-wait:{place}")
-        if until and (left := int(until - time.time()) + 1) > 0:
+        if left := _seconds_until(cache.get(f"registry-down:{_host(place)}")):
+            raise RegistryDown(f"{self._name} was out of reach a moment ago.", retry_after=left)
+        if left := _seconds_until(cache.get(f"registry-wait:{place}")):
             raise self._rate_limited(left)
 
     def _rate_limited(self, seconds: int) -> RateLimited:
@@ -95,9 +95,17 @@ class GuardedTransport(httpx2.BaseTransport):
             f"{self._name} asks us to wait for {seconds} seconds.", retry_after=seconds
         )
 
-    def _remember_down(self, place: str, error: Exception) -> None:
+    def _remember_down(self, place: str, error: Exception) -> int:
+        """Let the registry rest, the longer the more often it failed; seconds of it."""
         _log.warning("%s is out of reach: %s", self._name, type(error).__name__)
-        cache.set(f"registry-down:{_host(place)}", True, DOWN_SECONDS)
+        host = _host(place)
+        if left := _seconds_until(cache.get(f"registry-down:{host}")):
+            return left
+        failures: int = cache.get(f"registry-failures:{host}", 0)
+        rest = REST_SECONDS[min(failures, len(REST_SECONDS) - 1)]
+        cache.set(f"registry-failures:{host}", failures + 1, FAILURES_KEPT_SECONDS)
+        cache.set(f"registry-down:{host}", time.time() + rest, rest)
+        return rest
 
     def _patiently(self, request: httpx2.Request, deadline: float) -> httpx2.Response:
         """Send, again after a pause where that may help, until the deadline."""
@@ -156,7 +164,11 @@ class GuardedTransport(httpx2.BaseTransport):
         if wait:
             cache.set(f"registry-wait:{place}", time.time() + wait, wait)
         if response.status_code == 429:
-            raise self._rate_limited(wait or DOWN_SECONDS)
+            raise self._rate_limited(wait or REST_SECONDS[-1])
+
+
+def _seconds_until(moment: float | None) -> int:
+    return max(0, math.ceil(moment - time.time())) if moment else 0
 
 
 def client(name: str) -> httpx2.Client:
@@ -256,7 +268,8 @@ def _wait_seconds(response: httpx2.Response) -> int:
     if response.status_code != 429:
         return 0
     asked = response.headers.get("retry-after", "")
-    return min(int(asked), MAX_WAIT_SECONDS) if re.fullmatch(r"\d{1,9}", asked) else DOWN_SECONDS
+    is_number = re.fullmatch(r"\d{1,9}", asked)
+    return min(int(asked), MAX_WAIT_SECONDS) if is_number else REST_SECONDS[-1]
 
 
 def _place(url: httpx2.URL) -> str:

@@ -87,6 +87,14 @@ class Architecture:
     missing and had to be derived; pages then mark the estimate as rough.
     Names follow GGUF's keys (``{arch}.attention.head_count_kv`` and so on),
     which is also what a ``config.json`` is translated to.
+
+    ``dense_layers`` come before those with experts. Under MLA ``rope_dimension``
+    is what is cached beside ``kv_lora_rank``, ``latent_*_length`` the sizes of a
+    head once unpacked. ``indexer_length`` is one key of a sparse attention's
+    indexer, ``compress_ratios`` DeepSeek-V4's tokens a cell in each layer.
+    ``extra_state`` are elements of further recurrent state in the whole model.
+    ``bidirectional_cache`` tells that llama.cpp keeps a cache although nothing
+    is generated.
     """
 
     name: str
@@ -111,9 +119,25 @@ class Architecture:
     ssm_inner_size: int = 0
     ssm_state_size: int = 0
     ssm_group_count: int = 0
+    ssm_time_step_rank: int = 0
+    conv_kinds: int = 1
+    extra_state: int = 0
     nextn_layers: int = 0
     experts: int = 0
     experts_used: int = 0
+    expert_feed_forward_length: int = 0
+    shared_feed_forward_length: int = 0
+    dense_layers: int = 0
+    latent_key_length: int = 0
+    latent_value_length: int = 0
+    query_rank: int = 0
+    indexer_length: int = 0
+    indexer_value_length: int = 0
+    indexer_layers: tuple[bool, ...] = ()
+    compress_ratios: tuple[int, ...] = ()
+    per_layer_embedding: int = 0
+    deepstack_layers: int = 0
+    bidirectional_cache: bool = False
     tied_embeddings: bool = False
     causal: bool = True
     dtype: str = ""
@@ -121,6 +145,24 @@ class Architecture:
     hf_architectures: tuple[str, ...] = ()
     custom_code: bool = False
     exact: bool = True
+
+
+@dataclass(frozen=True)
+class TensorSizes:
+    """Bytes of a GGUF's tensors by the place that llama.cpp loads them to.
+
+    ``inputs`` are the embeddings, which stay in RAM; of them ``tied`` also
+    serve as the output. ``output`` is what comes after the last block,
+    ``blocks`` what each block takes, ``experts`` the part of it that is experts,
+    ``largest_expert`` the largest tensor of those.
+    """
+
+    inputs: int
+    tied: int
+    output: int
+    blocks: tuple[int, ...]
+    experts: tuple[int, ...] = ()
+    largest_expert: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,6 +185,8 @@ class Variant:
     size_is_exact: bool = True
     requires: str = ""
     architecture_name: str = ""
+    tensors: TensorSizes | None = None
+    tokenizer: str = ""
 
     @property
     def weight_bytes(self) -> int:

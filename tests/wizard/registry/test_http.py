@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
 from tests.standins import server
@@ -78,7 +80,32 @@ def test_a_registry_out_of_reach_is_left_alone(client: httpx2.Client, settings: 
         client.get(f"{url}/fine")
     with pytest.raises(RegistryDown, match="a moment ago") as second:
         client.get(f"{url}/fine")
-    assert first.value.retry_after == second.value.retry_after == http.DOWN_SECONDS
+    assert first.value.retry_after == http.REST_SECONDS[0]
+    assert 0 < (second.value.retry_after or 0) <= http.REST_SECONDS[0]
+
+
+def test_a_registry_rests_longer_the_more_often_it_failed(
+    client: httpx2.Client, settings: Settings
+) -> None:
+    settings.OFFLINE = False
+    with StandIn() as registry:
+        url, host = registry.url, urlsplit(registry.url).netloc
+        registry.route("GET", "/fine", server.text("fine"))
+        client.get(f"{url}/fine")
+    rests = []
+    for _ in range(4):
+        with pytest.raises(RegistryDown, match="out of reach") as raised:
+            client.get(f"{url}/fine")
+        rests.append(raised.value.retry_after)
+        cache.delete(f"registry-down:{host}")
+    assert rests == [5, 15, 45, 45]
+
+
+def test_an_answer_forgives_earlier_failures(registry: StandIn, client: httpx2.Client) -> None:
+    host = urlsplit(registry.url).netloc
+    cache.set(f"registry-failures:{host}", 2, 60)
+    assert client.get(f"{registry.url}/fine").text == "fine"
+    assert cache.get(f"registry-failures:{host}") is None
 
 
 def test_a_silent_registry_times_out_once(
@@ -126,7 +153,7 @@ def test_a_rate_limit_without_a_figure(
     registry.fail("/fine", Reply(429, b"", headers))
     with pytest.raises(RateLimited) as raised:
         client.get(f"{registry.url}/fine")
-    assert raised.value.retry_after == http.DOWN_SECONDS
+    assert raised.value.retry_after == http.REST_SECONDS[-1]
 
 
 def test_an_endless_wait_is_cut(registry: StandIn, client: httpx2.Client) -> None:
