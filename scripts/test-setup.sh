@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beyond Python, on a bare Debian or Ubuntu: Node with the
-# judges from npm, Chromium, and a Redis server. Installs what is missing where it may.
+# judges from npm, Chromium, and the servers that tests start for themselves:
+# Redis, nginx and an OCI registry. Installs what is missing where it may.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,6 +24,8 @@ missing=()
 command -v npm >/dev/null || missing+=(nodejs npm)
 has_chromium >/dev/null || missing+=(chromium)
 command -v redis-server >/dev/null || missing+=(redis-server)
+PATH=$PATH:/usr/sbin command -v nginx >/dev/null || missing+=(nginx-light)
+command -v docker-registry >/dev/null || missing+=(docker-registry)
 [ ${#missing[@]} = 0 ] || install "${missing[@]}"
 
 if [ tests/judge/package-lock.json -nt tests/judge/node_modules/.package-lock.json ]; then

@@ -36,18 +36,30 @@ WITH_THINKING = (
     "{% else %}<think>\n{% endif %}{% endif %}"
 )
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+FILLS_IN = {"pre": "<|fim_prefix|>", "suf": "<|fim_suffix|>", "mid": "<|fim_middle|>"}
+WIDTH, HIDDEN, LAYERS = 32, 64, 2
 _ALIGNMENT = 32
 _TYPES = {int: 4, float: 6, bool: 7, str: 8, list: 9}
 _INT32 = 5
 
 
 def write_model(
-    path: Path, *, template: str = CHATML, seed: int = 0, name: str = "tiny", context: int = 2048
+    path: Path,
+    *,
+    template: str = CHATML,
+    seed: int = 0,
+    name: str = "tiny",
+    context: int = 2048,
+    fills_in: bool = False,
 ) -> Path:
-    """Write a model of two layers; answers ``path``."""
-    width, hidden, heads, kv_heads, layers = 32, 64, 4, 2, 2
-    vocabulary = [*_byte_tokens(), *SPECIALS]
-    base = len(vocabulary) - len(SPECIALS)
+    """Write a model of two layers; answers ``path``.
+
+    ``fills_in`` gives it the tokens for text between a prompt and a suffix.
+    """
+    width, hidden, heads, kv_heads, layers = WIDTH, HIDDEN, 4, 2, LAYERS
+    specials = (*SPECIALS, *(FILLS_IN.values() if fills_in else ()))
+    vocabulary = [*_byte_tokens(), *specials]
+    base = len(vocabulary) - len(specials)
     draw = random.Random(seed)  # noqa: S311  (weights, no secret)
     fields: dict[str, Any] = {
         "general.architecture": "llama",
@@ -66,7 +78,7 @@ def write_model(
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "gpt-2",
         "tokenizer.ggml.tokens": vocabulary,
-        "tokenizer.ggml.token_type": [1] * base + [3] * len(SPECIALS),
+        "tokenizer.ggml.token_type": [1] * base + [3] * len(specials),
         "tokenizer.ggml.merges": ["t h"],
         "tokenizer.ggml.bos_token_id": base,
         "tokenizer.ggml.eos_token_id": base + 2,
@@ -74,6 +86,9 @@ def write_model(
         "tokenizer.ggml.add_bos_token": False,
         "tokenizer.chat_template": template,
     }
+    if fills_in:
+        for token, key in enumerate(FILLS_IN, start=base + len(SPECIALS)):
+            fields[f"tokenizer.ggml.fim_{key}_token_id"] = token
     dead = {i for i in range(256) if not 32 <= i < 127 and i != 10}
     tensors: dict[str, tuple[tuple[int, ...], array[float]]] = {}
 
@@ -101,6 +116,27 @@ def write_model(
         add(block + "ffn_down.weight", width, hidden)
     add("output_norm.weight", width)
     add("output.weight", len(vocabulary), width, scale=0.3, zero=frozenset(dead))
+    _write(path, fields, tensors)
+    return path
+
+
+def write_adapter(path: Path, *, seed: int = 2) -> Path:
+    """Write a LoRA adapter of rank 4 for the models of :func:`write_model`."""
+    draw = random.Random(seed)  # noqa: S311  (weights, no secret)
+    fields: dict[str, Any] = {
+        "general.type": "adapter",
+        "general.architecture": "llama",
+        "adapter.type": "lora",
+        "adapter.lora.alpha": 8.0,
+    }
+    tensors: dict[str, tuple[tuple[int, ...], array[float]]] = {}
+
+    def add(key: str, *shape: int) -> None:
+        tensors[key] = (shape, array("f", [draw.gauss(0, 1) for _ in range(shape[0] * shape[1])]))
+
+    for i in range(LAYERS):
+        add(f"blk.{i}.ffn_down.weight.lora_a", 4, HIDDEN)
+        add(f"blk.{i}.ffn_down.weight.lora_b", WIDTH, 4)
     _write(path, fields, tensors)
     return path
 
