@@ -24,7 +24,7 @@ _HTTP_DEFAULTS: Json = {
     "next_timeout": 0,
     "next_cases": ["error", "timeout"],
 }
-_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def manifest(document: Document) -> str:
@@ -35,7 +35,7 @@ def manifest(document: Document) -> str:
         separators=(",", ":"),
         ensure_ascii=False,
     )
-    return text.translate(str.maketrans(_ESCAPES))
+    return text.translate(_ESCAPES)
 
 
 def manifest_hash(document: Document) -> str:

@@ -1,0 +1,85 @@
+"""Bids with what is known of who bids, and which of them to take."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+
+from django.core.cache import cache
+
+from wizard.console.client import Console
+from wizard.console.errors import ConsoleError
+from wizard.console.values import Bid, BidState, LeaseId, Provider
+
+logger = logging.getLogger(__name__)
+
+# The first bids come within seconds; the cheapest is seldom the very first.
+SETTLING_SECONDS = 15
+FACTS_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An open bid as a person compares it; unknown facts are None or empty."""
+
+    id: LeaseId
+    usd_per_hour: float | None
+    host: str
+    name: str
+    region: str
+    audited: bool | None
+    uptime: float | None
+
+
+def offered(console: Console, bids: tuple[Bid, ...]) -> tuple[Offered, ...]:
+    """Open bids, cheapest first; facts that cannot be had are left out."""
+    openly = [bid for bid in bids if bid.state is BidState.OPEN]
+    known = _facts(console, frozenset(bid.id.provider for bid in openly))
+    rows = [_row(bid, known.get(bid.id.provider)) for bid in openly]
+    return tuple(sorted(rows, key=lambda row: (_price(row), row.id.provider)))
+
+
+def best(rows: tuple[Offered, ...]) -> Offered | None:
+    """The cheapest of the audited. Nobody else is taken without being asked."""
+    return next((row for row in rows if row.audited), None)
+
+
+def _price(row: Offered) -> float:
+    return float("inf") if row.usd_per_hour is None else row.usd_per_hour
+
+
+def _row(bid: Bid, provider: Provider | None) -> Offered:
+    return Offered(
+        id=bid.id,
+        usd_per_hour=bid.price.usd_per_hour,
+        host=provider.host if provider else "",
+        name=provider.name if provider else "",
+        region=provider.region if provider else "",
+        audited=provider.audited if provider else None,
+        uptime=provider.uptime if provider else None,
+    )
+
+
+def _facts(console: Console, addresses: frozenset[str]) -> dict[str, Provider]:
+    """Facts by address. They are public, so the site keeps them for everyone."""
+    known = {address: cache.get(_key(address)) for address in addresses}
+    missing = frozenset(address for address, found in known.items() if found is None)
+    if missing:
+        known |= _asked(console, missing)
+    return {address: found for address, found in known.items() if isinstance(found, Provider)}
+
+
+def _asked(console: Console, addresses: frozenset[str]) -> dict[str, Provider]:
+    try:
+        found = {provider.address: provider for provider in console.providers(addresses)}
+    except ConsoleError as error:
+        logger.info("console: facts of %s providers: %s", len(addresses), error)
+        return {}
+    for address in addresses & found.keys():
+        cache.set(_key(address), found[address], FACTS_SECONDS)
+    return found
+
+
+def _key(address: str) -> str:
+    return f"console-provider:{hashlib.sha256(address.encode()).hexdigest()}"

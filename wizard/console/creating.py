@@ -1,0 +1,95 @@
+"""Making a deployment once, however often it is asked for.
+
+The Console's ``POST /v1/deployments`` makes a new one each time, so that a
+double click, a reload or a retry after a time-out would pay twice. What tells
+two presses of the same button from two deployments is the manifest's hash: the
+file holds the endpoint's own key (or its SHA-256), which is made anew for each
+deployment. Before anything is created, the account's deployments are looked
+through for that hash; and while a request that may still be carried out is
+under way, no second one is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.cache import cache
+
+from wizard.console import errors
+from wizard.console.client import Console
+from wizard.console.manifest import manifest, manifest_hash
+from wizard.console.values import Created, Deployment
+
+# A transaction is in a block within seconds or is dropped; this long after a
+# request without an answer, what is not in the list will not come.
+IN_FLIGHT_SECONDS = 180
+_UNCERTAIN = (errors.ConsoleSlow, errors.UnexpectedAnswer)
+_lock = threading.Lock()
+
+
+def create(console: Console, document: Mapping[str, Any], sdl: str, deposit: float) -> Created:
+    """The account's deployment of this file: the one that exists, else a new one.
+
+    ``document`` is the SDL read, ``deposit`` USD. Raises StillCreating while
+    another request is making it, and ConsoleError.
+    """
+    mark = _mark(document)
+    if known := _existing(console, document, mark):
+        return Created(known.dseq, manifest(document), was_there=True)
+    _begin(mark)
+    # The other request may have ended between the first look and the mark.
+    if known := _looked_again(console, document, mark):
+        return Created(known.dseq, manifest(document), was_there=True)
+    return _created(console, sdl, deposit, mark)
+
+
+def _existing(console: Console, document: Mapping[str, Any], mark: str) -> Deployment | None:
+    """The account's active deployment of this file, which its list may tell a little late."""
+    wanted = manifest_hash(document)
+    for found in console.deployments():
+        if found.hash == wanted:
+            return found
+    just_made = cache.get(mark)
+    if not isinstance(just_made, str):
+        return None
+    found = console.deployment(just_made)
+    if found.is_active:
+        return found
+    cache.delete(mark)
+    return None
+
+
+def _looked_again(console: Console, document: Mapping[str, Any], mark: str) -> Deployment | None:
+    try:
+        return _existing(console, document, mark)
+    except errors.ConsoleError:
+        cache.delete(mark)
+        raise
+
+
+def _created(console: Console, sdl: str, deposit: float, mark: str) -> Created:
+    try:
+        made = console.create(sdl, deposit)
+    except _UNCERTAIN:
+        # Perhaps it was carried out: the mark stays until that is known.
+        raise
+    except errors.ConsoleError:
+        cache.delete(mark)
+        raise
+    cache.set(mark, made.dseq, IN_FLIGHT_SECONDS)
+    return made
+
+
+def _begin(mark: str) -> None:
+    # The file cache's own `add` looks and writes in two steps.
+    with _lock:
+        is_first = cache.add(mark, True, IN_FLIGHT_SECONDS)
+    if not is_first:
+        raise errors.StillCreating("A request for this very file has not ended yet.")
+
+
+def _mark(document: Mapping[str, Any]) -> str:
+    return f"console-creating:{hashlib.sha256(manifest(document).encode()).hexdigest()}"

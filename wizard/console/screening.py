@@ -1,0 +1,122 @@
+"""Who could host a file now, asked before anything is paid; and what would let more."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+from django.core.cache import cache
+
+from wizard.console.client import Console
+from wizard.console.errors import ConsoleError
+from wizard.console.groups import Document, group_specs
+from wizard.console.values import Screened
+from wizard.hardware.values import Fit
+from wizard.sdl.values import Choices, Plan, StorageClass
+
+FRESH_SECONDS = 120
+DOWN_SECONDS = 30
+# The Console refuses a longer body.
+MAX_BODY_BYTES = 64 * 1024
+MOST_CARDS = 12
+_DOWN = "console-screening:down"
+
+
+@dataclass(frozen=True)
+class Screening:
+    """Providers that could host it now; None where the Console could not be asked."""
+
+    providers: tuple[Screened, ...] | None
+
+    @property
+    def count(self) -> int:
+        return len(self.providers or ())
+
+    @property
+    def audited(self) -> int:
+        return sum(provider.audited for provider in self.providers or ())
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """A choice to give up, as a sentence's end: “without the persistent volume”."""
+
+    words: str
+    loses: str
+    choices: Choices
+
+
+def screen(document: Document) -> Screening:
+    """Who could host this document now. Never raises: an outage is told as None."""
+    if settings.OFFLINE or cache.get(_DOWN):
+        return Screening(None)
+    # A deployment is of one placement in every file of ours.
+    group = group_specs(document)[0]
+    body = {"requirements": group["requirements"], "resources": group["resources"]}
+    text = json.dumps(body, sort_keys=True)
+    digest = hashlib.sha256((settings.CONSOLE_API_URL + text).encode()).hexdigest()
+    key = f"console-screening:{digest}"
+    known = cache.get(key)
+    if isinstance(known, Screening):
+        return known
+    if len(text) > MAX_BODY_BYTES:
+        return Screening(None)
+    try:
+        found = Screening(Console().screen(body))
+    except ConsoleError:
+        cache.set(_DOWN, True, DOWN_SECONDS)
+        return Screening(None)
+    cache.set(key, found, FRESH_SECONDS)
+    return found
+
+
+def relaxations(plan: Plan, choices: Choices) -> Iterator[Relaxation]:
+    """What could be given up so that more providers can bid, the least harmful first."""
+    if plan.storage_class is not StorageClass.EPHEMERAL:
+        yield Relaxation(
+            "without the persistent volume",
+            "A restart downloads the weights again.",
+            replace(choices, storage_class=StorageClass.EPHEMERAL, storage_gib=None),
+        )
+    if cards := _other_cards(plan):
+        yield Relaxation(
+            "with other cards that fit",
+            "They may be dearer.",
+            replace(choices, gpus=cards, count=plan.count, nodes=choices.nodes),
+        )
+    if plan.region:
+        yield Relaxation(
+            f"outside {plan.region}",
+            "It may run on another continent.",
+            replace(choices, region=""),
+        )
+    if plan.audited:
+        yield Relaxation(
+            "without the auditor",
+            "Nobody has checked these providers.",
+            replace(choices, audited=None),
+        )
+    yield Relaxation(
+        f"with a ceiling of ${plan.price_ceiling * 2:,.2f} an hour",
+        "You pay the bid that you accept, not the ceiling.",
+        replace(choices, price_ceiling=round(plan.price_ceiling * 2, 2)),
+    )
+
+
+def _other_cards(plan: Plan) -> tuple[str, ...]:
+    """Every card that fits at the plan's count and nodes, where the file names fewer."""
+    if not plan.chosen:
+        return ()
+    shape = (plan.chosen[0].count, plan.chosen[0].nodes)
+    fitting = [
+        offer.gpu.model
+        for offer in plan.offers
+        if offer.gpu and offer.fit is not Fit.NO and (offer.count, offer.nodes) == shape
+    ]
+    named = {offer.gpu.model for offer in plan.chosen if offer.gpu}
+    cards = tuple(dict.fromkeys(fitting))
+    others = [card for card in cards if card not in named]
+    return (*[c for c in cards if c in named], *others)[:MOST_CARDS] if others else ()

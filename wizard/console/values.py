@@ -1,0 +1,169 @@
+"""What the Console tells, typed. Money is USD, moments are aware datetimes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from wizard.sdl.pricing import UACT_PER_USD, usd_per_hour
+
+# Since 2025 the Console numbers deployments by the millisecond; before, by the block.
+_FIRST_MILLISECOND = 10**12
+
+
+@dataclass(frozen=True)
+class Coin:
+    """An amount in the chain's smallest unit: a millionth of an ACT, which is one USD."""
+
+    denom: str
+    amount: float
+
+    @property
+    def usd(self) -> float | None:
+        """USD, or None for a coin that is not tied to it."""
+        return self.amount / UACT_PER_USD if self.denom == "uact" else None
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """USD an hour of an amount a block."""
+        return usd_per_hour(self.amount) if self.denom == "uact" else None
+
+
+@dataclass(frozen=True)
+class LeaseId:
+    """Which lease or bid: the order within a deployment, and the provider's address."""
+
+    dseq: str
+    gseq: int
+    oseq: int
+    provider: str
+
+
+class BidState(StrEnum):
+    """A bid can be accepted while it is open."""
+
+    OPEN = "open"
+    ACTIVE = "active"
+    LOST = "lost"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Bid:
+    """A provider's offer to run the deployment."""
+
+    id: LeaseId
+    state: BidState
+    price: Coin
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service at the provider: replicas wanted and running, and its addresses."""
+
+    name: str
+    total: int
+    ready: int
+    uris: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lease:
+    """An agreement with a provider.
+
+    ``services`` is None while the provider does not tell: before the manifest
+    has arrived, or when it cannot be reached. ``reason`` is why it ended.
+    """
+
+    id: LeaseId
+    state: str
+    price: Coin
+    services: tuple[ServiceStatus, ...] | None
+    reason: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == "active"
+
+    @property
+    def uri(self) -> str:
+        """The first public address, ``https://…``, or empty."""
+        for service in self.services or ():
+            if service.uris:
+                return f"https://{service.uris[0]}"
+        return ""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment with its leases; ``spent`` and ``funds`` are its escrow account's."""
+
+    dseq: str
+    state: str
+    hash: str
+    leases: tuple[Lease, ...]
+    spent: tuple[Coin, ...]
+    funds: tuple[Coin, ...]
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == "active"
+
+    @property
+    def created(self) -> datetime | None:
+        """When it was made; None for one numbered by its block."""
+        if int(self.dseq) < _FIRST_MILLISECOND:
+            return None
+        return datetime.fromtimestamp(int(self.dseq) / 1000, UTC)
+
+    @property
+    def lease(self) -> Lease | None:
+        """The running lease, else the last one."""
+        active = (lease for lease in self.leases if lease.is_active)
+        return next(active, self.leases[-1] if self.leases else None)
+
+    @property
+    def spent_usd(self) -> float | None:
+        return _usd(self.spent)
+
+    @property
+    def left_usd(self) -> float | None:
+        return _usd(self.funds)
+
+
+@dataclass(frozen=True)
+class Created:
+    """A deployment that was made, or found to exist. ``manifest`` is what a lease needs."""
+
+    dseq: str
+    manifest: str
+    was_there: bool = False
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who bids. ``uptime`` is the share of the last seven days, None where unknown."""
+
+    address: str
+    host: str
+    name: str
+    region: str
+    audited: bool
+    uptime: float | None
+
+
+@dataclass(frozen=True)
+class Screened:
+    """A provider that could host a file now."""
+
+    address: str
+    host: str
+    audited: bool
+    region: str
+
+
+def _usd(coins: tuple[Coin, ...]) -> float | None:
+    known = [coin.usd for coin in coins if coin.usd is not None]
+    return sum(known) if known or not coins else None
