@@ -1,9 +1,13 @@
 """How gunicorn serves the site: its own ASGI worker, which streams and cancels properly."""
 
+import asyncio
 import os
+import subprocess
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
+
+from wizard.demo import embedded
 
 _port = os.environ.get("PORT", "8000")
 _workers = os.environ.get("WORKERS", "1")
@@ -12,7 +16,8 @@ if not (_port.isdigit() and 0 < int(_port) < 65536):
 if not (_workers.isdigit() and 0 < int(_workers) <= 64):
     sys.exit(f"WORKERS is {_workers!r}, which makes no sense: use a number between 1 and 64.")
 try:
-    import oneclick_site.settings  # noqa: F401  (a setting that makes no sense ends the start here)
+    # A setting that makes no sense ends the start here.
+    from oneclick_site import settings
 except ImproperlyConfigured as error:
     sys.exit(str(error))
 
@@ -20,11 +25,33 @@ wsgi_app = "oneclick_site.asgi:application"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{_port}"
 workers = int(_workers)
 worker_class = "asgi"
-asgi_lifespan = "off"
+asgi_lifespan = "on"
 control_socket_disable = True
 graceful_timeout = 30
 keepalive = 15
 loglevel = "warning"
+_ending: list[asyncio.Future[None]] = []
+_keeper: subprocess.Popen[bytes] | None = None
+
+
+def on_starting(server: object) -> None:
+    """Start the demo's own model where no other is named: once, for all workers."""
+    global _keeper  # noqa: PLW0603  (gunicorn's hooks share nothing else)
+    if settings.DEMO_EMBEDDED:
+        _keeper = embedded.start(os.environ)
+
+
+def on_exit(server: object) -> None:
+    """End what was started beside the site."""
+    if _keeper:
+        embedded.stop(_keeper)
+
+
+def worker_int(worker: object) -> None:
+    """Let a worker end its answers at Ctrl-C: gunicorn then skips the application's own end."""
+    from oneclick_site.asgi import application  # noqa: PLC0415  (the worker's, not the master's)
+
+    _ending.append(asyncio.ensure_future(application.close()))
 
 
 def when_ready(server: object) -> None:

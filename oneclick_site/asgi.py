@@ -12,5 +12,14 @@ django_application = get_asgi_application()
 from django.conf import settings  # noqa: E402  (settings are ready only after Django is set up)
 
 from oneclick_site.body_limit import limit_body  # noqa: E402
+from wizard.demo import embedded  # noqa: E402
+from wizard.demo.application import DemoApi  # noqa: E402
+from wizard.demo.service import Service  # noqa: E402
+from wizard.demo.values import Limits  # noqa: E402
 
-application = limit_body(django_application, settings.MAX_BODY_BYTES)
+
+def _service() -> Service:
+    return Service(embedded.upstreams(os.environ), Limits())
+
+
+application = DemoApi(limit_body(django_application, settings.MAX_BODY_BYTES), _service)

@@ -79,6 +79,12 @@ TABLE = (
         "`host=https://base,…`: ask a container registry elsewhere.",
     ),
     Setting("SDL_DENOM", str, "uact", "The denomination that an SDL's prices are in."),
+    Setting(
+        "DEMO_EMBEDDED",
+        env.boolean,
+        "1",
+        "Start the tiny demo model beside the site where no upstream is named.",
+    ),
 )
 
 _values = {setting.name: env.read(setting, os.environ) for setting in TABLE}
@@ -106,6 +112,7 @@ GATEWAY_IMAGE: str = _values["GATEWAY_IMAGE"]
 CHECK_IMAGES: bool = _values["CHECK_IMAGES"]
 IMAGE_REGISTRY_URLS: dict[str, str] = _values["IMAGE_REGISTRY_URLS"]
 SDL_DENOM: str = _values["SDL_DENOM"]
+DEMO_EMBEDDED: bool = _values["DEMO_EMBEDDED"]
 
 if SDL_DENOM not in ("uact", "uakt"):
     raise ImproperlyConfigured(f"SDL_DENOM is {SDL_DENOM!r}, which makes no sense: use uact.")

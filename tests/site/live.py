@@ -30,6 +30,7 @@ class LiveSite:
             "CACHE_DIR": self._cache.name,
             "STATIC_DIR": f"{self._cache.name}/static",
             "OFFLINE": "1",
+            "DEMO_EMBEDDED": "0",
             **environ,
         }
         self.log = Path(self._cache.name).with_suffix(".log")

@@ -1,0 +1,1 @@
+"""The free demo: the public API, where its answers come from, and the playground's page."""

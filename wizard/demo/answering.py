@@ -1,0 +1,126 @@
+"""Requests that generate: from the checked question to the last byte of its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from wizard.demo import client, ollama_fields, openai_fields
+from wizard.demo.asking import Question, question
+from wizard.demo.client import Reply
+from wizard.demo.errors import TimedOut, UpstreamFailed
+from wizard.demo.exchange import Exchange
+from wizard.demo.service import Service
+from wizard.demo.values import Dialect, Limits, Upstream, Work
+
+NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
+PROGRESS_HEADER = "x-oneclick-progress"
+Reader = Callable[[Mapping[str, Any], Limits], Work]
+
+
+async def generate(service: Service, exchange: Exchange) -> None:
+    """``POST /api/generate``"""
+    await _answer(service, exchange, ollama_fields.generate)
+
+
+async def chat(service: Service, exchange: Exchange) -> None:
+    """``POST /api/chat``"""
+    await _answer(service, exchange, ollama_fields.chat)
+
+
+async def chat_completions(service: Service, exchange: Exchange) -> None:
+    """``POST /v1/chat/completions``"""
+    await _answer(service, exchange, openai_fields.chat)
+
+
+async def completions(service: Service, exchange: Exchange) -> None:
+    """``POST /v1/completions``"""
+    await _answer(service, exchange, openai_fields.completion)
+
+
+async def _answer(service: Service, exchange: Exchange, read: Reader) -> None:
+    document = await exchange.json(service.limits.body_bytes)
+    work = read(document, service.limits)
+    service.dispatcher.having(work.model)
+    await exchange.held(_in_time(_Run(service, exchange, work)))
+
+
+async def _in_time(run: _Run) -> None:
+    deadline = run.service.limits.deadline
+    try:
+        async with asyncio.timeout(deadline):
+            await run.on_any()
+    except TimeoutError:
+        raise TimedOut(f"the answer took longer than the {deadline:g} s of this demo") from None
+
+
+class _Run:
+    """One request on its way through the queue and the upstreams."""
+
+    def __init__(self, service: Service, exchange: Exchange, work: Work) -> None:
+        self.service = service
+        self._exchange = exchange
+        self._work = work
+        self._is_answered = False
+        self._tells_places = (
+            work.dialect is Dialect.OLLAMA and work.stream and PROGRESS_HEADER in exchange.headers
+        )
+
+    async def on_any(self) -> None:
+        """Ask one upstream after the other until one answers. Never twice once it has begun."""
+        dispatcher, work = self.service.dispatcher, self._work
+        failed: frozenset[str] = frozenset()
+        while True:
+            async with dispatcher.place(work.model, work.dialect, failed, self._told) as upstream:
+                try:
+                    await self._ask(upstream)
+                    return
+                except UpstreamFailed as error:
+                    dispatcher.health.failed(upstream, str(error))
+                    if self._is_answered:
+                        raise
+            failed |= {upstream.name}
+
+    async def _told(self, place: int) -> None:
+        """Say where in the queue the request is; 0 when its turn has come."""
+        if place and not self._exchange.begun:
+            self._exchange.extra["X-Queue-Place"] = str(place)
+        if self._tells_places:
+            await self._send(orjson.dumps({"queue": {"place": place}}) + b"\n")
+
+    async def _ask(self, upstream: Upstream) -> None:
+        asked = question(self._work, upstream)
+        async with client.opened(
+            self.service.session, upstream, "POST", asked.path, asked.body
+        ) as reply:
+            if self._work.stream:
+                await self._stream(reply, asked)
+            else:
+                await self._whole(reply, asked)
+        self.service.dispatcher.health.answered(upstream)
+
+    async def _stream(self, reply: Reply, asked: Question) -> None:
+        stream, chunks = asked.stream(), 0
+        try:
+            async for chunk in reply.chunks():
+                chunks += 1
+                if data := stream.feed(chunk):
+                    self._is_answered = True
+                    await self._send(data)
+            await self._exchange.end(stream.close())
+        finally:
+            # A stream that was left early never says its tokens: each chunk is about one.
+            self.service.spent(self._exchange, self._work, stream.tokens or chunks)
+
+    async def _whole(self, reply: Reply, asked: Question) -> None:
+        document, tokens = asked.whole(await reply.whole())
+        self.service.spent(self._exchange, self._work, tokens)
+        await self._exchange.answer(document)
+
+    async def _send(self, data: bytes) -> None:
+        if not self._exchange.begun:
+            await self._exchange.begin(NDJSON if self._work.dialect is Dialect.OLLAMA else EVENTS)
+        await self._exchange.write(data)
