@@ -34,7 +34,7 @@ def plan_for(ref: ModelRef, query: QueryDict) -> Situation:
     """The plan for these choices. Raises RegistryError and ChoiceError."""
     check_names(query)
     choices = read_choices(query)
-    return Situation(_plan(found_model(ref), choices), choices)
+    return Situation(plan_with(found_model(ref), choices), choices)
 
 
 def forgiving_plan_for(ref: ModelRef, query: QueryDict) -> Situation:
@@ -45,15 +45,16 @@ def forgiving_plan_for(ref: ModelRef, query: QueryDict) -> Situation:
     while True:
         try:
             choices = read_choices(kept)
-            return Situation(_plan(model, choices), choices, first)
+            return Situation(plan_with(model, choices), choices, first)
         except ChoiceError as error:
             first = first or error
             if error.field not in kept:
-                return Situation(_plan(model, Choices()), Choices(), first)
+                return Situation(plan_with(model, Choices()), Choices(), first)
             del kept[error.field]
 
 
-def _plan(model: Model, choices: Choices) -> Plan:
+def plan_with(model: Model, choices: Choices) -> Plan:
+    """The plan for a model that was found. Raises RegistryError and ChoiceError."""
     variant = lookup.variant_for(model, model.ref, choices.variant)
     architecture = lookup.architecture(model, variant)
     return make_plan(model.ref, model, variant, architecture, choices, price_list())
