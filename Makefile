@@ -12,6 +12,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.run ## Serve the site on http://localhost:8000 (PORT=… changes it)
+	@scripts/run-setup.sh
 	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from inference import application, logs
 from inference.api import facts
 from inference.engine.client import new_session
+from inference.engine.command import require_engine
 from inference.engine.pool import Pool
 from inference.errors import InferenceError, RegistryAnswer, RegistryUnreachable
 from inference.library import Library, Puller
@@ -28,8 +29,10 @@ def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT. Answers the process's exit code.
 
     A start that fails in a way that a new one may cure ends at once with the
-    failure's code; another stays and tells it on the status page.
+    failure's code; another stays and tells it on the status page. Raises
+    EngineError where the engine cannot start on this machine at all.
     """
+    require_engine(settings.engine_binary)
     logs.configure(settings.log_level)
     return asyncio.run(run(settings))
 

@@ -5,10 +5,14 @@ Flags: llama.cpp ``tools/server/README.md``.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.errors import EngineError
+
+OPENMP = "libgomp.so.1"
 LOOPBACK = "127.0.0.1"
 KEY_VARIABLE = "LLAMA_API_KEY"
 SPECULATION = {"ngram": "ngram-mod", "mtp": "draft-mtp"}
@@ -80,3 +84,20 @@ def command(config: EngineConfig, port: int, binary: Path | None) -> list[str]:
     )
     launcher = [sys.executable, "-m", "inference.engine.launcher"]
     return [*launcher, *program, *arguments(config, port)]
+
+
+def require_engine(binary: Path | None) -> None:
+    """Raise EngineError where no child could start for want of a library.
+
+    The xllamacpp wheel for Linux is linked against GNU OpenMP and does not
+    bring it.
+    """
+    if binary or sys.platform != "linux":
+        return
+    try:
+        ctypes.CDLL(OPENMP)
+    except OSError:
+        raise EngineError(
+            f"The engine needs the library {OPENMP}, which this machine lacks.",
+            next_step="Install it (Debian and Ubuntu: apt-get install libgomp1).",
+        ) from None
