@@ -8,17 +8,15 @@ from wizard.sizing.values import EngineFamily, KvType, Workload
 
 Capability = tuple[int, int]
 
-# vLLM's images hold kernels from Volta on; llama.cpp's from Maxwell on.
+# vLLM's images are built with CUDA 13, which has nothing older than Turing
+# (https://github.com/vllm-project/vllm/pull/39878); llama.cpp's, with CUDA 12,
+# hold kernels from Maxwell on.
 _LEAST: dict[EngineFamily, Capability] = {
-    EngineFamily.VLLM: (7, 0),
+    EngineFamily.VLLM: (7, 5),
     EngineFamily.LLAMA_CPP: (5, 0),
 }
-# vLLM ``get_min_capability`` of each quantisation method.
+# vLLM ``get_min_capability`` of each quantisation method that wants more.
 _METHODS: dict[str, Capability] = {
-    "compressed-tensors": (7, 0),
-    "gptq": (7, 0),
-    "awq": (7, 5),
-    "fp8": (7, 5),
     "gptq_marlin": (8, 0),
     "awq_marlin": (8, 0),
     "fbgemm_fp8": (8, 0),
