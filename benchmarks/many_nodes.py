@@ -305,7 +305,7 @@ def measure(nodes: int, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--ray", type=Path, default=Path("var/ray"))
     options = parser.parse_args()
     if os.geteuid() != 0:
