@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +46,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     _require(call, document, images=bool(prompt.images), suffix=bool(prompt.suffix))
     prompt.think = _think(call, prompt.think)
     if not prompt.text and not prompt.images:
-        return await _load(call, {"response": ""})
+        return await whole(request, call.runtime, _load(call, {"response": ""}))
 
     async def pieces() -> AsyncGenerator[Piece]:
         async with call.runtime.engine(call.model, call.keep_alive) as lease:
@@ -82,7 +82,8 @@ async def chat(request: web.Request) -> web.StreamResponse:
     )
     truncate = fields.typed(document, "truncate", bool, True)
     if not converted:
-        return await _load(call, {"message": {"role": "assistant", "content": ""}})
+        empty = {"message": {"role": "assistant", "content": ""}}
+        return await whole(request, call.runtime, _load(call, empty))
 
     async def pieces() -> AsyncGenerator[Piece]:
         async with call.runtime.engine(call.model, call.keep_alive) as lease:
@@ -147,7 +148,7 @@ def _with_system(model: LocalModel, converted: list[dict[str, Any]]) -> list[dic
     return converted
 
 
-async def _load(call: Call, empty: dict[str, Any]) -> web.Response:
+async def _load(call: Call, empty: dict[str, Any]) -> dict[str, Any]:
     """Load a model, or unload it where it is to be kept for no time."""
     reason = "load"
     if call.keep_alive == 0:
@@ -157,7 +158,21 @@ async def _load(call: Call, empty: dict[str, Any]) -> web.Response:
         async with call.runtime.deadline(), call.runtime.engine(call.model, call.keep_alive):
             pass
     told = {"model": call.name, "created_at": facts.stamp(), **empty}
-    return _json({**told, "done": True, "done_reason": reason})
+    return {**told, "done": True, "done_reason": reason}
+
+
+async def whole(
+    request: web.Request, runtime: Runtime, made: Awaitable[Mapping[str, Any]]
+) -> web.StreamResponse:
+    """One JSON that may take its time."""
+    interval = runtime.settings.heartbeat
+    async with Answer(request, content_type=JSON, interval=interval) as answer:
+        try:
+            return await answer.finish(orjson.dumps(await made))
+        except ConnectionError:
+            raise
+        except Exception as error:
+            return await failed(answer, runtime, error)
 
 
 async def _answer(
@@ -269,9 +284,3 @@ def _load_duration(call: Call, load_seconds: float) -> int:
 
 def _dumps(document: Mapping[str, Any]) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _json(document: Mapping[str, Any]) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(document), content_type="application/json", charset="utf-8"
-    )

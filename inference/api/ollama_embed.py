@@ -6,19 +6,16 @@ import math
 import time
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from inference import runtime as runtimes
-from inference.api import fields
+from inference.api import fields, ollama
 from inference.api.errors import ApiError
 from inference.engine import client
 from inference.engine.client import EngineRefused
 from inference.engine.supervisor import Engine
-from inference.heartbeat import Answer
 from inference.models import LocalModel
 
-JSON = "application/json; charset=utf-8"
 MOST_INPUTS = 2048
 _TOO_LONG = ("exceed_context_size_error", "too large to process")
 
@@ -34,19 +31,20 @@ async def embed(request: web.Request) -> web.StreamResponse:
     if not texts:
         return web.json_response({"model": name, "embeddings": []})
     runtime = runtimes.of(request)
-    kind, interval = JSON, runtime.settings.heartbeat
-    async with Answer(request, content_type=kind, interval=interval) as answer:
+
+    async def told() -> dict[str, Any]:
         async with runtime.deadline(), runtime.engine(model, keep_alive) as lease:
             loaded = lease.load_seconds or time.monotonic() - began
             vectors, tokens = await _embed(lease.engine, texts, truncate=truncate)
-        told = {
+        return {
             "model": name,
             "embeddings": [shortened(vector, dimensions) for vector in vectors],
             "total_duration": int((time.monotonic() - began) * 1e9),
             "load_duration": max(1, int(loaded * 1e9)),
             "prompt_eval_count": tokens,
         }
-        return await answer.finish(orjson.dumps(told))
+
+    return await ollama.whole(request, runtime, told())
 
 
 async def embeddings(request: web.Request) -> web.StreamResponse:
@@ -57,9 +55,13 @@ async def embeddings(request: web.Request) -> web.StreamResponse:
     if not text:
         return web.json_response({"embedding": []})
     runtime = runtimes.of(request)
-    async with runtime.deadline(), runtime.engine(model, keep_alive) as lease:
-        vectors, _ = await _embed(lease.engine, [text], truncate=True)
-    return web.json_response({"embedding": vectors[0]})
+
+    async def told() -> dict[str, Any]:
+        async with runtime.deadline(), runtime.engine(model, keep_alive) as lease:
+            vectors, _ = await _embed(lease.engine, [text], truncate=True)
+        return {"embedding": vectors[0]}
+
+    return await ollama.whole(request, runtime, told())
 
 
 def shortened(vector: list[float], dimensions: int) -> list[float]:

@@ -15,7 +15,7 @@ from aiohttp import web
 from inference import runtime as runtimes
 from inference.api import facts, fields
 from inference.api.errors import ApiError
-from inference.api.ollama import NDJSON, failed
+from inference.api.ollama import NDJSON, failed, whole
 from inference.engine.pool import Loaded
 from inference.heartbeat import Answer
 from inference.library import public_name
@@ -73,8 +73,7 @@ async def pull(request: web.Request) -> web.StreamResponse:
     name = fields.model_name(document)
     stream = fields.typed(document, "stream", bool, True)
     if not stream:
-        await runtime.library.pull(name, lambda _progress: None)
-        return _json({"status": "success"})
+        return await whole(request, runtime, _pulled(runtime, name))
     interval = runtime.settings.heartbeat
     async with Answer(request, content_type=NDJSON, interval=interval) as answer:
         try:
@@ -101,6 +100,11 @@ async def delete(request: web.Request) -> web.Response:
 async def refused(request: web.Request) -> web.Response:
     """Routes that make or publish models: this server only serves them."""
     raise ApiError(501, f"{request.path} is not offered by this server: it serves models only")
+
+
+async def _pulled(runtime: Runtime, name: str) -> dict[str, Any]:
+    await runtime.library.pull(name, lambda _progress: None)
+    return {"status": "success"}
 
 
 async def _progress(runtime: Runtime, name: str) -> AsyncGenerator[dict[str, Any]]:

@@ -94,11 +94,11 @@ def running(
 
 @contextmanager
 def running_on_stand_in(
-    folder: Path, models: Path, *arguments: str, wait: bool = True, refuses: bool = False
+    folder: Path, models: Path, *arguments: str, wait: bool = True, start: str = ""
 ) -> Iterator[Endpoint]:
-    """A runtime on the stand-in engine; ``refuses`` lets the engine fail to load."""
+    """A runtime on the stand-in engine, whose start may be ``slow``, or ``refuse``."""
     flags = ["--model", str(models / "tiny.gguf"), "--engine-binary", str(stand_in_engine(folder))]
-    environ = {"STANDIN_ENGINE": "refuse"} if refuses else {}
+    environ = {"STANDIN_ENGINE": start}
     with running(folder, *flags, *arguments, wait=wait, environ=environ) as endpoint:
         yield endpoint
 

@@ -222,7 +222,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_a_model_that_does_not_load_is_told_loudly(models: Path, tmp_path: Path) -> None:
-    with endpoints.running_on_stand_in(tmp_path, models, wait=False, refuses=True) as endpoint:
+    with endpoints.running_on_stand_in(tmp_path, models, wait=False, start="refuse") as endpoint:
         endpoints.wait_ready(endpoint, "/status")
         with endpoint.client() as http:
             _eventually(lambda: http.get("/status").json()["phase"] == "failed")
@@ -237,7 +237,7 @@ def test_the_port_opens_only_when_ready_where_that_is_asked(models: Path, tmp_pa
     flag = "--listen-when-ready"
     with endpoints.running_on_stand_in(tmp_path, models, flag) as endpoint:
         assert httpx.get(f"{endpoint.url}/readyz").status_code == 200
-    failing = endpoints.running_on_stand_in(tmp_path, models, flag, wait=False, refuses=True)
+    failing = endpoints.running_on_stand_in(tmp_path, models, flag, wait=False, start="refuse")
     with failing as endpoint:
         assert endpoint.process.wait(SOON) != 0
 

@@ -7,8 +7,10 @@
     fail          an error of the engine in mid-stream
     call          two calls of tools, in pieces as llama-server streams them
 
-It takes llama-server's flags and minds only ``--port``. How many answers were
-cancelled by their reader is told by ``GET /cancelled``.
+A text to embed is such a prompt too; `` fail`` at its end makes it an error.
+It takes llama-server's flags and minds only ``--port``. STANDIN_ENGINE in the
+environment makes its start ``slow`` (a second), or lets it ``refuse`` to start.
+How many answers were cancelled by their reader is told by ``GET /cancelled``.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -63,6 +66,8 @@ class Server:
 
     def __init__(self) -> None:
         self.cancelled = 0
+        slow = os.environ.get("STANDIN_ENGINE") == "slow"
+        self.healthy_from = time.monotonic() + (1.0 if slow else 0.0)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         document = await request.json()
@@ -91,8 +96,18 @@ class Server:
         await answer.write(_event({}, "stop") + b"data: [DONE]\n\n")
         return answer
 
+    async def embeddings(self, request: web.Request) -> web.Response:
+        text = str((await request.json())["input"][0])
+        async for _ in _words(text.removesuffix(" fail")):
+            pass
+        if text.endswith(" fail"):
+            return web.json_response({"error": FAILURE}, status=500)
+        usage = {"prompt_tokens": 2}
+        return web.json_response({"data": [{"index": 0, "embedding": [1.0, 0.0]}], "usage": usage})
+
     async def health(self, _request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        is_healthy = time.monotonic() >= self.healthy_from
+        return web.json_response({}, status=200 if is_healthy else 503)
 
     async def props(self, _request: web.Request) -> web.Response:
         return web.json_response({"media_marker": "<m>"})
@@ -108,7 +123,7 @@ class Server:
 
 
 def main(argv: list[str]) -> None:
-    """Serve on ``--port``; ``REFUSE`` in the environment's STANDIN_ENGINE fails the start."""
+    """Serve on ``--port``."""
     if os.environ.get("STANDIN_ENGINE") == "refuse":
         sys.exit("error: this model is not to my taste")
     server, app = Server(), web.Application()
@@ -116,6 +131,7 @@ def main(argv: list[str]) -> None:
     app.router.add_get("/props", server.props)
     app.router.add_get("/cancelled", server.told)
     app.router.add_post("/v1/chat/completions", server.chat)
+    app.router.add_post("/v1/embeddings", server.embeddings)
     app.router.add_post("/apply-template", server.apply_template)
     app.router.add_post("/tokenize", server.tokenize)
     port = int(argv[argv.index("--port") + 1])
