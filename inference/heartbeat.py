@@ -34,6 +34,7 @@ class Answer:
         self._sign = sign
         self._stream: web.StreamResponse | None = None
         self._lock = asyncio.Lock()
+        self._time = asyncio.get_running_loop().time
         self._due = 0.0
         self._beating: asyncio.Task[None] | None = None
         self.between_lines = True
@@ -88,15 +89,14 @@ class Answer:
         await self._stream.write(data)
 
     def _put_off(self) -> None:
-        self._due = asyncio.get_running_loop().time() + self._interval
+        self._due = self._time() + self._interval
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
             while True:
-                await asyncio.sleep(max(self._due - loop.time(), 0.0))
+                await asyncio.sleep(max(self._due - self._time(), 0.0))
                 async with self._lock:
-                    if loop.time() < self._due:
+                    if self._time() < self._due:
                         continue
                     if self.between_lines:
                         await self._write(self._sign)

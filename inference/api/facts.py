@@ -80,8 +80,8 @@ def modified_at(model: LocalModel) -> str:
 
 def stamp(moment: datetime | None = None) -> str:
     """A moment, or now, in RFC 3339 and UTC with microseconds."""
-    moment = (moment or datetime.now(UTC)).astimezone(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    moment = moment.astimezone(UTC) if moment else datetime.now(UTC)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def show(name: str, model: LocalModel, *, verbose: bool) -> dict[str, Any]:
