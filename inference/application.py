@@ -39,6 +39,7 @@ def build(runtime: Runtime) -> web.Application:
     add.add_get("/status", status.status)
     add.add_get("/healthz", status.alive)
     add.add_get("/health", status.ready)
+    add.add_get("/v1/health", status.ready)
     add.add_get("/readyz", status.ready)
     add.add_get("/metrics", status.prometheus)
     add.add_get("/api/version", ollama_models.version)
@@ -55,6 +56,8 @@ def build(runtime: Runtime) -> web.Application:
         add.add_post(path, ollama_models.refused)
     add.add_route("*", "/api/blobs/{digest}", ollama_models.refused)
     add.add_get("/v1/models", openai.models)
+    add.add_get("/models", openai.models)
+    add.add_get("/props", openai.props)
     add.add_get("/v1/models/{model:.+}", openai.model)
     for path in openai.ROUTES:
         add.add_post(path, openai.passed)

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Collection, Mapping
 
-OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz", "/status"})
+OPEN_PATHS = frozenset({"/", "/health", "/v1/health", "/healthz", "/readyz", "/status"})
 OPEN_FOLDER = "/static/"
 LONGEST_KEY = 4096
 

@@ -22,6 +22,7 @@ class Dialect(StrEnum):
     OLLAMA = "ollama"
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
+    LLAMA_CPP = "llama.cpp"
 
 
 @dataclass
@@ -61,8 +62,30 @@ _ANTHROPIC_TYPES = {
 }
 
 
+# llama-server's own routes that answer a request and change nothing that others see.
+LLAMA_CPP_ROUTES = (
+    "/completion",
+    "/completions",
+    "/chat/completions",
+    "/chat/completions/input_tokens",
+    "/responses",
+    "/infill",
+    "/embedding",
+    "/embeddings",
+    "/rerank",
+    "/reranking",
+    "/v1/rerank",
+    "/v1/reranking",
+    "/tokenize",
+    "/detokenize",
+    "/apply-template",
+)
+
+
 def dialect_of(path: str) -> Dialect:
     """Whose route a path is."""
+    if path in LLAMA_CPP_ROUTES:
+        return Dialect.LLAMA_CPP
     if path.startswith("/v1/messages"):
         return Dialect.ANTHROPIC
     return Dialect.OPENAI if path.startswith("/v1") else Dialect.OLLAMA
@@ -94,6 +117,9 @@ def document(error: ApiError, dialect: Dialect) -> dict[str, Any]:
         return {"type": "error", "error": {"type": kind, "message": error.message}}
     default = "server_error" if error.status >= 500 else "invalid_request_error"
     kind = error.type or _OPENAI_TYPES.get(error.status, default)
+    if dialect is Dialect.LLAMA_CPP:
+        told = {"code": error.status, "message": error.message, "type": kind}
+        return {"error": {**told, **error.extra}}
     told = {"message": error.message, "type": kind, "param": error.param, "code": error.code}
     return {"error": {**told, **error.extra}}
 

@@ -1,4 +1,4 @@
-"""OpenAI's and Anthropic's routes: llama-server's own, passed through.
+"""OpenAI's, Anthropic's and llama.cpp's routes: llama-server's own, passed through.
 
 Mended is what clients stumble over: the model's name, unknown models, the
 shape of errors. What llama-server would fetch from elsewhere is refused.
@@ -28,11 +28,14 @@ EVENTS = "text/event-stream"
 JSON = "application/json; charset=utf-8"
 ROUTES = (
     "/v1/chat/completions",
+    "/v1/chat/completions/input_tokens",
     "/v1/completions",
     "/v1/embeddings",
     "/v1/responses",
+    "/v1/responses/input_tokens",
     "/v1/messages",
     "/v1/messages/count_tokens",
+    *errors.LLAMA_CPP_ROUTES,
 )
 _SAMPLED = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
 _DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
@@ -41,15 +44,25 @@ DEEPEST = 16
 
 
 async def models(request: web.Request) -> web.Response:
-    """``GET /v1/models``"""
+    """``GET /v1/models``, with ``models`` as llama.cpp's clients look for it."""
     names = runtimes.of(request).library.names()
-    return web.json_response({"object": "list", "data": [_model(*pair) for pair in names]})
+    told = {"object": "list", "data": [_model(*pair) for pair in names]}
+    return web.json_response({**told, "models": [_capable(*pair) for pair in names]})
 
 
 async def model(request: web.Request) -> web.Response:
     """``GET /v1/models/{model}``"""
     name = request.match_info["model"]
     return web.json_response(_model(name, _find(runtimes.of(request), name)))
+
+
+async def props(request: web.Request) -> web.Response:
+    """``GET /props``: what llama.cpp's clients want to know of a model, the default one unless
+    ``?model=`` names another."""
+    runtime = runtimes.of(request)
+    wanted = _find(runtime, request.query.get("model", ""))
+    async with runtime.deadline(), runtime.engine(wanted) as lease:
+        return web.json_response({**lease.engine.props, "model_path": public_name(wanted.name)})
 
 
 async def passed(request: web.Request) -> web.StreamResponse:
@@ -148,6 +161,12 @@ def _model(name: str, found: LocalModel) -> dict[str, Any]:
         "created": int(changed),
         "owned_by": known.architecture or "library",
     }
+
+
+def _capable(name: str, found: LocalModel) -> dict[str, Any]:
+    sees = "vision" in facts.capabilities(found)
+    can = ["completion", "multimodal"] if sees else ["completion"]
+    return {"name": name, "model": name, "type": "model", "capabilities": can}
 
 
 def _refuse_remote_media(document: Mapping[str, Any]) -> None:

@@ -52,7 +52,7 @@ def test_each_api_tells_it_its_way(stranger: httpx.Client) -> None:
     assert stranger.post("/v1/messages", json={}).json()["error"]["type"] == "authentication_error"
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/healthz", "/readyz", "/status"])
+@pytest.mark.parametrize("path", ["/", "/health", "/v1/health", "/healthz", "/readyz", "/status"])
 def test_health_is_open(stranger: httpx.Client, path: str) -> None:
     assert stranger.get(path).status_code == 200
 
