@@ -15,11 +15,15 @@ from oneclick_site.body_limit import limit_body  # noqa: E402
 from wizard.demo import embedded  # noqa: E402
 from wizard.demo.application import DemoApi  # noqa: E402
 from wizard.demo.service import Service  # noqa: E402
-from wizard.demo.values import Limits  # noqa: E402
 
 
 def _service() -> Service:
-    return Service(embedded.upstreams(os.environ), Limits())
+    return Service(
+        settings.DEMO_UPSTREAMS or embedded.upstreams(os.environ),
+        settings.DEMO_LIMITS,
+        redis_url=settings.CACHE_URL,
+        trusted_proxies=settings.TRUSTED_PROXIES,
+    )
 
 
 application = DemoApi(limit_body(django_application, settings.MAX_BODY_BYTES), _service)

@@ -80,6 +80,11 @@ def count(text: str) -> int:
     return _between(int, text, 0, 1000, "a whole number")
 
 
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers within bounds."""
+    return lambda text: _between(int, text, least, most, "a whole number")
+
+
 def size(text: str) -> int:
     return _between(int, text, 1024, 1 << 30, "a number of bytes")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +12,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
+
+from oneclick_site.logs import hashed
 
 logger = logging.getLogger("oneclick.access")
 
@@ -29,10 +29,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-
-# Addresses are logged as a hash whose salt lives as long as the process, so a
-# log tells callers apart for a while and never who they are.
-_salt = secrets.token_bytes(16)
 
 # Django gives either kind and asks for the same kind back.
 GetResponse = Callable[[HttpRequest], Any]
@@ -90,12 +86,11 @@ def _add_headers(response: HttpResponseBase) -> None:
 
 
 def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-    caller = hashlib.sha256(_salt + client_address(request).encode()).hexdigest()[:12]
     fields = {
         "method": request.method,
         "path": request.path,
         "status": response.status_code,
         "ms": round(seconds * 1000, 1),
-        "caller": caller,
+        "caller": hashed(client_address(request)),
     }
     logger.info("request", extra={"fields": fields})

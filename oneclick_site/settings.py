@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from oneclick_site import environment as env
 from oneclick_site.environment import Setting
+from wizard.demo import configuration
+from wizard.demo.values import Limits, Upstream
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -80,11 +82,58 @@ TABLE = (
     ),
     Setting("SDL_DENOM", str, "uact", "The denomination that an SDL's prices are in."),
     Setting(
+        "DEMO_UPSTREAMS",
+        configuration.upstreams,
+        "",
+        "What answers the demo: YAML or JSON, see docs/demo.md.",
+        True,
+    ),
+    Setting(
         "DEMO_EMBEDDED",
         env.boolean,
         "1",
         "Start the tiny demo model beside the site where no upstream is named.",
     ),
+    Setting(
+        "DEMO_RATE",
+        configuration.rates,
+        "30/minute;1000/day",
+        "Requests to the demo from one address (IPv6: from one /64).",
+    ),
+    Setting(
+        "DEMO_GLOBAL_RATE", configuration.rates, "600/minute", "Requests to the demo from all."
+    ),
+    Setting(
+        "DEMO_STREAMS_PER_ADDRESS",
+        env.whole(1, 1000),
+        "2",
+        "Answers of the demo to one address at the same time, in each worker.",
+    ),
+    Setting(
+        "DEMO_STREAMS",
+        env.whole(1, 10_000),
+        "16",
+        "Answers of the demo at the same time, in each worker.",
+    ),
+    Setting("DEMO_QUEUE", env.whole(0, 10_000), "32", "Requests that may wait, in each worker."),
+    Setting(
+        "DEMO_DEADLINE",
+        env.whole(1, 3600),
+        "120",
+        "Seconds that an answer of the demo may take, its wait included.",
+    ),
+    Setting(
+        "DEMO_TOKENS_PER_DAY",
+        env.whole(1, 10**12),
+        "2000000",
+        "Tokens, read and written, that the demo spends in a day.",
+    ),
+    Setting("DEMO_MAX_TOKENS", env.whole(1, 10**6), "1024", "Longest answer, in tokens."),
+    Setting(
+        "DEMO_MAX_PROMPT", env.whole(100, 10**7), "32000", "Longest prompt or chat, in characters."
+    ),
+    Setting("DEMO_MAX_IMAGES", env.whole(0, 64), "4", "Images in a request to the demo."),
+    Setting("DEMO_MAX_IMAGE_BYTES", env.size, "2097152", "Largest image, in bytes."),
 )
 
 _values = {setting.name: env.read(setting, os.environ) for setting in TABLE}
@@ -112,7 +161,21 @@ GATEWAY_IMAGE: str = _values["GATEWAY_IMAGE"]
 CHECK_IMAGES: bool = _values["CHECK_IMAGES"]
 IMAGE_REGISTRY_URLS: dict[str, str] = _values["IMAGE_REGISTRY_URLS"]
 SDL_DENOM: str = _values["SDL_DENOM"]
-DEMO_EMBEDDED: bool = _values["DEMO_EMBEDDED"]
+DEMO_UPSTREAMS: tuple[Upstream, ...] = _values["DEMO_UPSTREAMS"]
+DEMO_EMBEDDED: bool = _values["DEMO_EMBEDDED"] and not DEMO_UPSTREAMS
+DEMO_LIMITS = Limits(
+    rates=_values["DEMO_RATE"],
+    global_rates=_values["DEMO_GLOBAL_RATE"],
+    streams_per_address=_values["DEMO_STREAMS_PER_ADDRESS"],
+    streams=_values["DEMO_STREAMS"],
+    queue=_values["DEMO_QUEUE"],
+    deadline=_values["DEMO_DEADLINE"],
+    tokens_per_day=_values["DEMO_TOKENS_PER_DAY"],
+    max_tokens=_values["DEMO_MAX_TOKENS"],
+    prompt_characters=_values["DEMO_MAX_PROMPT"],
+    images=_values["DEMO_MAX_IMAGES"],
+    image_bytes=_values["DEMO_MAX_IMAGE_BYTES"],
+)
 
 if SDL_DENOM not in ("uact", "uakt"):
     raise ImproperlyConfigured(f"SDL_DENOM is {SDL_DENOM!r}, which makes no sense: use uact.")
@@ -143,7 +206,7 @@ APPEND_SLASH = True
 
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+        {"BACKEND": "oneclick_site.shared_cache.SharedCache", "LOCATION": CACHE_URL}
         if CACHE_URL
         else {
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",

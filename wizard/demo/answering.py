@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from wizard.demo import client, ollama_fields, openai_fields
-from wizard.demo.asking import Question, question
+from wizard.demo import client, ollama_fields, openai_fields, to_openai
+from wizard.demo.asked import Question
+from wizard.demo.asking import question
 from wizard.demo.client import Reply
 from wizard.demo.errors import TimedOut, UpstreamFailed
 from wizard.demo.exchange import Exchange
@@ -42,10 +43,13 @@ async def completions(service: Service, exchange: Exchange) -> None:
 
 
 async def _answer(service: Service, exchange: Exchange, read: Reader) -> None:
-    document = await exchange.json(service.limits.body_bytes)
-    work = read(document, service.limits)
-    service.dispatcher.having(work.model)
-    await exchange.held(_in_time(_Run(service, exchange, work)))
+    address = service.caller(exchange)
+    with service.limiter.stream(address):
+        exchange.extra |= (await service.limiter.admit(address)).headers
+        document = await exchange.json(service.limits.body_bytes)
+        work = read(document, service.limits)
+        service.dispatcher.having(work.model)
+        await exchange.held(_in_time(_Run(service, exchange, work)))
 
 
 async def _in_time(run: _Run) -> None:
@@ -92,6 +96,9 @@ class _Run:
             await self._send(orjson.dumps({"queue": {"place": place}}) + b"\n")
 
     async def _ask(self, upstream: Upstream) -> None:
+        if self._work.is_load and not upstream.speaks(Dialect.OLLAMA):
+            await self._exchange.answer(to_openai.loaded(self._work, self._work.model))
+            return
         asked = question(self._work, upstream)
         async with client.opened(
             self.service.session, upstream, "POST", asked.path, asked.body

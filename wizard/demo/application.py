@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -140,7 +141,7 @@ async def tell(exchange: Exchange, error: DemoError) -> None:
         return
     headers = dict(error.headers)
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     await exchange.answer(errors.document(error, dialect), errors.status_of(error), headers)
 
 

@@ -106,7 +106,10 @@ class Catalogue:
     def _entry(self, offer: Offer, listed: Mapping[str, Any]) -> dict[str, Any]:
         known = listed.get(offer.model) or listed.get(f"{offer.model}:latest")
         if known is None:
-            return {**self._minimal(offer), "capabilities": list(offer.capabilities)}
+            return {
+                **self._minimal(offer),
+                "capabilities": list(offer.capabilities or ("completion",)),
+            }
         kept = ("modified_at", "size", "digest", "details", "capabilities")
         facts = {key: known[key] for key in kept if key in known}
         return {**self._minimal(offer), **facts}
@@ -129,7 +132,7 @@ class Catalogue:
             "template": "",
             "details": _details(),
             "model_info": {},
-            "capabilities": list(offer.capabilities),
+            "capabilities": list(offer.capabilities or ("completion",)),
             "modified_at": self._stamp(),
         }
 

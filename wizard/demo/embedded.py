@@ -44,7 +44,7 @@ def upstreams(environ: Mapping[str, str]) -> tuple[Upstream, ...]:
     """The embedded runtime, where one was started for this process."""
     if URL not in environ:
         return ()
-    offer = Offer(NAME, NAME, ("completion", "tools"))
+    offer = Offer(NAME, NAME)
     return (
         Upstream(
             name="embedded",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -42,10 +42,7 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.peer: str = (scope.get("client") or ("",))[0]
-        self.headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
+        self.headers = _headers(scope["headers"])
         self.extra: dict[str, str] = {}
         self.facts: dict[str, object] = {}
         self.status = 0
@@ -161,3 +158,12 @@ class Exchange:
         told = {**_NO_STORE, **self.extra, **headers}
         pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in told.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})
+
+
+def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name; what was sent several times is one list."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found

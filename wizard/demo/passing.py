@@ -6,6 +6,7 @@ its alias. A whole line is looked at only where it may be the last one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -50,7 +51,7 @@ class Renamer:
         return lines
 
 
-class _Lines:
+class Lines:
     """Whole lines out of chunks; what is not whole yet waits."""
 
     def __init__(self) -> None:
@@ -72,7 +73,7 @@ class Ndjson:
     def __init__(self, rename: Renamer) -> None:
         self.tokens = 0
         self._rename = rename
-        self._lines = _Lines()
+        self._lines = Lines()
         self._is_done = False
 
     def feed(self, data: bytes) -> bytes:
@@ -103,7 +104,7 @@ class Events:
         self.tokens = 0
         self._rename = rename
         self._tells_usage = tells_usage
-        self._lines = _Lines()
+        self._lines = Lines()
         self._is_done = False
 
     def feed(self, data: bytes) -> bytes:
@@ -140,7 +141,7 @@ def parsed(line: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def count(document: dict[str, Any], key: str) -> int:
+def count(document: Mapping[str, Any], key: str) -> int:
     """A number of tokens; 0 where it is missing or no number."""
     value = document.get(key)
     return value if type(value) is int and value >= 0 else 0

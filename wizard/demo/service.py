@@ -5,24 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from oneclick_site.logs import hashed
 from wizard.demo import client
+from wizard.demo.callers import caller
 from wizard.demo.catalogue import Catalogue
 from wizard.demo.dispatch import Dispatcher
 from wizard.demo.exchange import Exchange
+from wizard.demo.limiting import Limiter
 from wizard.demo.values import Limits, Upstream, Work
 
-_log = logging.getLogger("oneclick.demo")
+_log = logging.getLogger("oneclick.access")
 
 
 class Service:
     """Made in the worker's running loop, and closed there."""
 
-    def __init__(self, upstreams: tuple[Upstream, ...], limits: Limits) -> None:
-        self.upstreams = upstreams
+    def __init__(
+        self,
+        upstreams: tuple[Upstream, ...],
+        limits: Limits,
+        *,
+        redis_url: str = "",
+        trusted_proxies: int = 0,
+    ) -> None:
         self.limits = limits
+        self.limiter = Limiter(limits, redis_url)
+        self._trusted_proxies = trusted_proxies
         self.session = client.new_session()
         self.catalogue = Catalogue(upstreams, self.session)
         self.dispatcher = Dispatcher(upstreams, limits)
+        self._spending: set[asyncio.Task[None]] = set()
         self._watching = asyncio.create_task(self.dispatcher.health.watch(self.session))
 
     async def close(self) -> None:
@@ -31,9 +43,17 @@ class Service:
         await asyncio.wait((self._watching,))
         await self.session.close()
 
+    def caller(self, exchange: Exchange) -> str:
+        """The address that an exchange is counted for."""
+        forwarded = exchange.headers.get("x-forwarded-for", "")
+        return caller(exchange.peer, forwarded, self._trusted_proxies)
+
     def spent(self, exchange: Exchange, work: Work, tokens: int) -> None:
         """Count an answer's tokens, also those of one that was left early."""
         exchange.facts |= {"model": work.model, "tokens": tokens}
+        spending = asyncio.create_task(self.limiter.spend(tokens))
+        self._spending.add(spending)
+        spending.add_done_callback(self._spending.discard)
 
     def log(self, exchange: Exchange, seconds: float) -> None:
         """One line a request. Neither prompts nor answers are in it."""
@@ -42,6 +62,7 @@ class Service:
             "path": exchange.path,
             "status": exchange.status or 499,
             "ms": round(seconds * 1000, 1),
+            "caller": hashed(self.caller(exchange)),
             **exchange.facts,
         }
         _log.info("request", extra={"fields": fields})

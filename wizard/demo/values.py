@@ -38,13 +38,13 @@ class Kind(StrEnum):
 class Offer:
     """A model as visitors name it (``alias``) and as its upstream names it (``model``).
 
-    ``capabilities`` are told to visitors where the upstream has no way to say
-    them, in Ollama's words.
+    ``capabilities``, in Ollama's words, are what an operator says of a model
+    whose upstream has no way to say it; none are not known.
     """
 
     alias: str
     model: str
-    capabilities: tuple[str, ...] = ("completion",)
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Limits:
     of the ``limits`` library. The deadline covers the wait in the queue too.
     """
 
-    rates: str = "20/minute;500/day"
+    rates: str = "30/minute;1000/day"
     global_rates: str = "600/minute"
     streams_per_address: int = 2
     streams: int = 16
@@ -100,7 +100,11 @@ class Limits:
     prompt_characters: int = 32_000
     images: int = 4
     image_bytes: int = 2 << 20
-    body_bytes: int = 12 << 20
+
+    @property
+    def body_bytes(self) -> int:
+        """The largest request: its images in base64, its texts, and JSON around them."""
+        return self.images * self.image_bytes * 4 // 3 + self.prompt_characters * 6 + (256 << 10)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,167 @@
+"""How much each address, and all together, may ask.
+
+The counters are in Redis where there is one, so that they hold across workers.
+While it is out of reach every worker counts on its own, and says so once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from limits import RateLimitItem, RateLimitItemPerDay, parse_many
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from wizard.demo.errors import Busy, TooManyRequests
+from wizard.demo.values import Limits
+
+REDIS_SECONDS = 0.5
+TRY_REDIS_AGAIN_SECONDS = 10.0
+KEY_PREFIX = "oneclick:demo"
+_EVERYBODY = "everybody"
+_log = logging.getLogger("oneclick.demo")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an address stands with the limit that it will meet first. ``reset`` is seconds."""
+
+    limit: int
+    remaining: int
+    reset: float
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(math.ceil(self.reset)),
+        }
+
+
+class _Counters:
+    """The two ways of counting over one storage."""
+
+    def __init__(self, storage: MemoryStorage | RedisStorage) -> None:
+        self.rate = SlidingWindowCounterRateLimiter(storage)
+        self.budget = FixedWindowRateLimiter(storage)
+
+
+class Limiter:
+    """The limits of one worker, or of all of them where there is a Redis."""
+
+    def __init__(self, limits: Limits, redis_url: str = "") -> None:
+        self._limits = limits
+        self._rates = parse_many(limits.rates)
+        self._global_rates = parse_many(limits.global_rates)
+        self._budget = RateLimitItemPerDay(limits.tokens_per_day)
+        self._own = _Counters(MemoryStorage())
+        self._shared = _Counters(_redis(redis_url)) if redis_url else None
+        self._is_shared_away = False
+        self._shared_again = 0.0
+        self._streams: Counter[str] = Counter()
+
+    async def admit(self, address: str) -> Standing:
+        """Count one request. Raises TooManyRequests for an address, Busy for all together."""
+        standing = await self._counted(lambda counters: self._admit(counters, address))
+        if isinstance(standing, Standing):
+            return standing
+        raise standing
+
+    async def spend(self, tokens: int) -> None:
+        """Take tokens from the day's budget, after they were used."""
+
+        async def take(counters: _Counters) -> bool:
+            return await counters.budget.hit(self._budget, _EVERYBODY, cost=tokens)
+
+        if tokens > 0:
+            await self._counted(take)
+
+    @contextmanager
+    def stream(self, address: str) -> Generator[None]:
+        """Hold one of an address's places in this worker. Raises TooManyRequests."""
+        most = self._limits.streams_per_address
+        if self._streams[address] >= most:
+            raise TooManyRequests(
+                f"this demo answers {most} requests of an address at the same time", retry_after=2
+            )
+        self._streams[address] += 1
+        try:
+            yield
+        finally:
+            self._streams[address] -= 1
+            if not self._streams[address]:
+                del self._streams[address]
+
+    async def _counted(self, count: Callable[[_Counters], Awaitable[T]]) -> T:
+        """Count in Redis, or here while that is out of reach."""
+        if self._shared is None or (self._is_shared_away and time.monotonic() < self._shared_again):
+            return await count(self._own)
+        try:
+            async with asyncio.timeout(REDIS_SECONDS * 2):
+                counted = await count(self._shared)
+        except (RedisError, OSError) as error:
+            self._note_away(error)
+            return await count(self._own)
+        if self._is_shared_away:
+            self._is_shared_away = False
+            _log.warning("Redis is back: limits hold across workers again")
+        return counted
+
+    def _note_away(self, error: Exception) -> None:
+        self._shared_again = time.monotonic() + TRY_REDIS_AGAIN_SECONDS
+        if not self._is_shared_away:
+            self._is_shared_away = True
+            message = "Redis is out of reach: each worker limits on its own until it is back"
+            _log.error(message, extra={"fields": {"reason": type(error).__name__}})
+
+    async def _admit(self, counters: _Counters, address: str) -> Standing | TooManyRequests | Busy:
+        if not await counters.budget.test(self._budget, _EVERYBODY):
+            reset, _ = await counters.budget.get_window_stats(self._budget, _EVERYBODY)
+            return Busy("the demo's budget of today is used up", retry_after=reset - time.time())
+        standings = []
+        for item in self._rates:
+            is_within = await counters.rate.hit(item, "address", address)
+            standing = await _standing(counters, item, "address", address)
+            if not is_within:
+                return TooManyRequests(
+                    f"too many requests from your address: {item} is what this demo gives",
+                    retry_after=standing.reset,
+                    headers=Standing(standing.limit, 0, standing.reset).headers,
+                )
+            standings.append(standing)
+        for item in self._global_rates:
+            if not await counters.rate.hit(item, _EVERYBODY):
+                standing = await _standing(counters, item, _EVERYBODY)
+                return Busy("too many people use this demo just now", retry_after=standing.reset)
+        return min(standings, key=lambda standing: standing.remaining / standing.limit)
+
+
+async def _standing(counters: _Counters, item: RateLimitItem, *who: str) -> Standing:
+    reset, remaining = await counters.rate.get_window_stats(item, *who)
+    # A sliding window gives its first place back a share of itself after the reset.
+    wait = max(reset - time.time(), 0) + item.get_expiry() / item.amount
+    return Standing(item.amount, remaining, wait)
+
+
+def _redis(url: str) -> RedisStorage:
+    return RedisStorage(
+        f"async+{url}",
+        implementation="redispy",
+        key_prefix=KEY_PREFIX,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]  # limits hands any option on
+    )

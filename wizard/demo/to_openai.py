@@ -1,0 +1,291 @@
+"""Ollama's requests for upstreams that speak OpenAI's API, and the way back.
+
+The words are those of ``docs/api.md`` of Ollama on one side and of OpenAI's
+reference on the other; vLLM's further sampling fields are used where it is one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from wizard.demo import fields, memory
+from wizard.demo.asked import Question, stamp
+from wizard.demo.errors import BadRequest, UpstreamFailed
+from wizard.demo.passing import DIED, Lines, count, parsed
+from wizard.demo.values import Kind, Upstream, Work
+
+CHAT_PATH, COMPLETIONS_PATH = "/v1/chat/completions", "/v1/completions"
+_SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop")
+_VLLM = {"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"}
+_OLLAMA_DEFAULTS = {"temperature": 0.8, "top_p": 0.9}
+NANOSECONDS = 1e9
+
+
+def question(work: Work, upstream: Upstream, model: str, name: str) -> Question:
+    """The question for an upstream that speaks OpenAI's API. Raises BadRequest."""
+    body: dict[str, Any] = {"model": model, "stream": work.stream}
+    body |= _options(work.body["options"], upstream.kind)
+    if work.stream:
+        body["stream_options"] = {"include_usage": True}
+    if work.path == "/api/chat":
+        messages = _messages(work.body["messages"])
+        body |= _chat(work, messages, upstream.kind)
+        return _question(CHAT_PATH, body, _Shape(name, "message", []))
+    if work.body.get("suffix") or work.body.get("template"):
+        raise BadRequest(f'"{work.model}" does not support insert or a template of your own')
+    if work.body.get("raw"):
+        body["prompt"] = work.body.get("prompt", "")
+        return _question(COMPLETIONS_PATH, body, _Shape(name, "response", []))
+    messages = _prompted(work.body)
+    body |= _chat(work, messages, upstream.kind)
+    return _question(CHAT_PATH, body, _Shape(name, "response", messages))
+
+
+def loaded(work: Work, name: str) -> dict[str, Any]:
+    """The answer to a request that only loads the model: an upstream like this has it always."""
+    empty: dict[str, Any] = {"response": ""}
+    if work.path == "/api/chat":
+        empty = {"message": {"role": "assistant", "content": ""}}
+    told = {"model": name, "created_at": stamp(), **empty}
+    return {**told, "done": True, "done_reason": "load"}
+
+
+def _question(path: str, body: dict[str, Any], shape: _Shape) -> Question:
+    return Question(path, body, lambda: _Lines(shape), shape.whole)
+
+
+def _options(options: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    given = {**_OLLAMA_DEFAULTS, **options}
+    found = {key: given[key] for key in _SAME if given.get(key) not in (None, [])}
+    found["max_tokens"] = given["num_predict"]
+    if given.get("seed", -1) >= 0:
+        found["seed"] = given["seed"]
+    if kind is Kind.VLLM:
+        found |= {told: given[key] for key, told in _VLLM.items() if key in given}
+    return found
+
+
+def _chat(work: Work, messages: list[dict[str, Any]], kind: Kind) -> dict[str, Any]:
+    found: dict[str, Any] = {"messages": messages}
+    if "tools" in work.body:
+        found["tools"] = work.body["tools"]
+    if wanted := work.body.get("format"):
+        found["response_format"] = _format(wanted)
+    think = work.body.get("think")
+    if isinstance(think, str):
+        found["reasoning_effort"] = think
+    elif think is not None and kind is Kind.VLLM:
+        found["chat_template_kwargs"] = {"enable_thinking": think}
+    if work.body.get("logprobs"):
+        found |= {"logprobs": True, "top_logprobs": work.body.get("top_logprobs", 0)}
+    return found
+
+
+def _format(wanted: Any) -> dict[str, Any]:
+    if wanted == "json":
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted}}
+
+
+def _prompted(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A prompt as a chat: what is remembered, the system's text, and the prompt."""
+    messages: list[dict[str, Any]] = [*memory.remembered(body.get("context", []))]
+    if system := body.get("system"):
+        messages = [item for item in messages if item["role"] != "system"]
+        messages.insert(0, {"role": "system", "content": system})
+    content = _content(body.get("prompt", ""), body.get("images", []))
+    return [*messages, {"role": "user", "content": content}]
+
+
+def _messages(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    calls: list[tuple[str, str]] = []
+    return [_message(item, calls) for item in given]
+
+
+def _message(item: Mapping[str, Any], calls: list[tuple[str, str]]) -> dict[str, Any]:
+    content = _content(item["content"], item.get("images", []))
+    message: dict[str, Any] = {"role": item["role"], "content": content}
+    if "tool_calls" in item:
+        message["tool_calls"] = [_call(call, calls) for call in item["tool_calls"]]
+    if item["role"] == "tool":
+        name = item.get("tool_name", "")
+        made = next((key for key, called in reversed(calls) if name in ("", called)), "call_0")
+        message["tool_call_id"] = item.get("tool_call_id") or made
+    return message
+
+
+def _call(call: Mapping[str, Any], calls: list[tuple[str, str]]) -> dict[str, Any]:
+    function = call["function"]
+    identifier = call.get("id") or f"call_{len(calls)}"
+    calls.append((identifier, function["name"]))
+    arguments = orjson.dumps(function["arguments"]).decode()
+    told = {"name": function["name"], "arguments": arguments}
+    return {"id": identifier, "type": "function", "function": told}
+
+
+def _content(text: str, images: list[str]) -> Any:
+    if not images:
+        return text
+    urls = (f"data:{fields.media_type(image)};base64,{image}" for image in images)
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [*parts, {"type": "text", "text": text}]
+
+
+class _Shape:
+    """Ollama's form of an answer: ``message`` or ``response``, its figures and its context."""
+
+    def __init__(self, name: str, key: str, remembers: list[dict[str, Any]]) -> None:
+        self._name = name
+        self._key = key
+        self._remembers = remembers
+        self._began = time.monotonic()
+
+    def part(self, text: str, thinking: str = "", **more: Any) -> dict[str, Any]:
+        """A line of a stream without ``done``."""
+        extra = {**({"thinking": thinking} if thinking else {}), **more}
+        if self._key == "message":
+            told: dict[str, Any] = {"message": {"role": "assistant", "content": text, **extra}}
+        else:
+            told = {"response": text, **extra}
+        return {"model": self._name, "created_at": stamp(), **told}
+
+    def end(self, finish: str, usage: Mapping[str, Any], text: str, first: float) -> dict[str, Any]:
+        """The last line's further fields; ``first`` is when the first token came."""
+        now = time.monotonic()
+        figures: dict[str, Any] = {
+            "done": True,
+            "done_reason": "length" if finish == "length" else "stop",
+        }
+        if self._remembers:
+            figures["context"] = memory.encoded(self._remembers, text)
+        first = first or now
+        return {
+            **figures,
+            "total_duration": _nanoseconds(now - self._began),
+            "load_duration": 1,
+            "prompt_eval_count": count(usage, "prompt_tokens"),
+            "prompt_eval_duration": _nanoseconds(first - self._began),
+            "eval_count": count(usage, "completion_tokens"),
+            "eval_duration": _nanoseconds(now - first),
+        }
+
+    def whole(self, document: Any) -> tuple[dict[str, Any], int]:
+        """A single answer in Ollama's form, and its tokens."""
+        choice = _choice(document)
+        message = choice.get("message") or {"content": choice.get("text")}
+        usage = document.get("usage") or {}
+        text = message.get("content") or ""
+        calls = [_ollama_call(call) for call in message.get("tool_calls") or ()]
+        more = {"tool_calls": calls} if calls else {}
+        told = self.part(text, _thinking(message), **more)
+        told |= self.end(choice.get("finish_reason") or "stop", usage, text, 0.0)
+        if found := _logprobs(choice):
+            told["logprobs"] = found
+        return told, count(usage, "prompt_tokens") + count(usage, "completion_tokens")
+
+
+class _Lines:
+    """An event stream of OpenAI's as Ollama's lines."""
+
+    def __init__(self, shape: _Shape) -> None:
+        self.tokens = 0
+        self._shape = shape
+        self._lines = Lines()
+        self._text: list[str] = []
+        self._calls: dict[int, dict[str, str]] = {}
+        self._usage: dict[str, Any] = {}
+        self._finish = ""
+        self._first = 0.0
+        self._is_done = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Lines for the events in these bytes. Raises UpstreamFailed for an error event."""
+        found = []
+        for line in self._lines.feed(data).split(b"\n"):
+            if line.startswith(b"data:"):
+                found += self._event(line[5:].strip())
+        return b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in found)
+
+    def close(self) -> bytes:
+        """The last line. Raises UpstreamFailed where the upstream did not finish."""
+        if not self._is_done and not self._finish:
+            raise UpstreamFailed(DIED)
+        end = self._shape.end(self._finish, self._usage, "".join(self._text), self._first)
+        last = {**self._shape.part(""), **end}
+        return orjson.dumps(last, option=orjson.OPT_APPEND_NEWLINE)
+
+    def _event(self, data: bytes) -> list[dict[str, Any]]:
+        if data == b"[DONE]":
+            self._is_done = True
+            return self._whole_calls()
+        event = parsed(data)
+        if "error" in event:
+            raise UpstreamFailed("the model's server failed in the middle of its answer")
+        if isinstance(event.get("usage"), dict):
+            self._usage = event["usage"]
+            self.tokens = count(self._usage, "prompt_tokens") + count(
+                self._usage, "completion_tokens"
+            )
+        return [line for choice in event.get("choices") or () for line in self._delta(choice)]
+
+    def _delta(self, choice: Mapping[str, Any]) -> list[dict[str, Any]]:
+        self._finish = choice.get("finish_reason") or self._finish
+        delta = choice.get("delta") or {"content": choice.get("text")}
+        for call in delta.get("tool_calls") or ():
+            self._add_call(call)
+        text, thinking = delta.get("content") or "", _thinking(delta)
+        if not text and not thinking:
+            return []
+        self._first = self._first or time.monotonic()
+        self._text.append(text)
+        line = {**self._shape.part(text, thinking), "done": False}
+        found = _logprobs(choice)
+        return [{**line, "logprobs": found} if found else line]
+
+    def _add_call(self, part: Mapping[str, Any]) -> None:
+        empty = {"id": "", "name": "", "arguments": ""}
+        call = self._calls.setdefault(int(part.get("index") or 0), empty)
+        function = part.get("function") or {}
+        call["id"] += part.get("id") or ""
+        call["name"] += function.get("name") or ""
+        call["arguments"] += function.get("arguments") or ""
+
+    def _whole_calls(self) -> list[dict[str, Any]]:
+        calls = [
+            _ollama_call({"id": call["id"], "function": call})
+            for _, call in sorted(self._calls.items())
+        ]
+        return [{**self._shape.part("", tool_calls=calls), "done": False}] if calls else []
+
+
+def _choice(document: Any) -> dict[str, Any]:
+    choices = document.get("choices") if isinstance(document, dict) else None
+    if not choices or not isinstance(choices[0], dict):
+        raise UpstreamFailed("the model's server answered something that is no answer")
+    return dict(choices[0])
+
+
+def _ollama_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = call.get("function") or {}
+    arguments = parsed((function.get("arguments") or "{}").encode())
+    told = {"name": function.get("name") or "", "arguments": arguments}
+    return {"function": told, **({"id": call["id"]} if call.get("id") else {})}
+
+
+def _thinking(message: Mapping[str, Any]) -> str:
+    """vLLM says ``reasoning``, and said ``reasoning_content`` before, as llama.cpp does."""
+    return str(message.get("reasoning_content") or message.get("reasoning") or "")
+
+
+def _logprobs(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = choice.get("logprobs")
+    content = found.get("content") if isinstance(found, dict) else None
+    return list(content or ())
+
+
+def _nanoseconds(seconds: float) -> int:
+    return max(1, int(seconds * NANOSECONDS))
