@@ -16,7 +16,7 @@ def test_a_cache_out_of_reach_is_told_and_takes_nothing_down(
 ) -> None:
     settings.CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "oneclick_site.shared_cache.SharedCache",
             "LOCATION": "redis://127.0.0.1:1/0",
         }
     }
