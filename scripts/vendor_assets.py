@@ -25,6 +25,8 @@ ICONS = (
     *("search", "copy", "check", "download", "external-link", "circle-alert", "triangle-alert"),
     *("info", "key-round", "eye", "eye-off", "chevron-down", "chevron-right", "arrow-right"),
     *("lock", "heart", "refresh-cw", "file-check", "x", "cpu", "rotate-ccw"),
+    *("square", "arrow-up", "arrow-down", "pencil", "image", "sliders-horizontal", "plus"),
+    *("message-square", "trash-2", "code", "columns-2", "chevron-left", "plug"),
 )
 
 
@@ -48,6 +50,21 @@ PACKAGES = (
             ("files/inter-latin-wght-normal.woff2", "inter-latin.woff2"),
             ("LICENSE", "inter-LICENSE.txt"),
         ),
+    ),
+    Package(
+        "markdown-it",
+        "15.0.3",
+        "MIT",
+        (
+            ("dist/browser/markdown-it.umd.min.js", "markdown-it.min.js"),
+            ("LICENSE", "markdown-it-LICENSE.txt"),
+        ),
+    ),
+    Package(
+        "dompurify",
+        "3.4.18",
+        "MPL-2.0 OR Apache-2.0",
+        (("dist/purify.min.js", "purify.min.js"), ("LICENSE", "purify-LICENSE.txt")),
     ),
     Package("lucide-static", "1.62.0", "ISC", (("LICENSE", "lucide-LICENSE.txt"),)),
 )
@@ -90,6 +107,13 @@ def _members(data: bytes, wanted: set[str]) -> dict[str, bytes]:
     return found
 
 
+def _without_map(name: str, data: bytes) -> bytes:
+    """A script without the address of its source map, which is not kept here."""
+    if not name.endswith(".js"):
+        return data
+    return re.sub(rb"\n//# sourceMappingURL=\S+\s*\Z", b"\n", data)
+
+
 def _symbol(name: str, svg: str) -> str:
     inside = re.sub(r"<!--.*?-->|</?svg[^>]*>", "", svg, flags=re.DOTALL)
     return f'<symbol id="{name}" viewBox="0 0 24 24">{" ".join(inside.split())}</symbol>'
@@ -116,7 +140,7 @@ def _vendor(package: Package, folder: Path) -> dict[str, object]:
     is_icons = package.name == "lucide-static"
     icons = {f"icons/{name}.svg" for name in ICONS} if is_icons else set()
     members = _members(data, {source for source, _ in package.files} | icons)
-    files = {target: members[source] for source, target in package.files}
+    files = {target: _without_map(target, members[source]) for source, target in package.files}
     if is_icons:
         files["icons.svg"] = _sprite(members)
     for name, content in files.items():
