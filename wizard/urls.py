@@ -7,7 +7,17 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from wizard.views import check, configure, files, help, home, model  # noqa: A004 - the page's name
+from wizard.views import (
+    check,
+    configure,
+    deploy,
+    deployments,
+    files,
+    help,  # noqa: A004 - the page's name
+    home,
+    model,
+    screening,
+)
 
 View = Callable[..., Any]
 
@@ -27,10 +37,22 @@ urlpatterns: list[URLPattern] = [
     path("badge.svg", help.badge, name="badge"),
     path("api/check", check.check_api, name="check-api"),
     path("api/openapi.json", help.openapi_json, name="openapi"),
+    path("deployments/", deploy.deployments, name="deployments"),
+    path("deployments/list", deployments.listed),
+    path("deployments/create", deployments.create),
+    path("deployments/<int:dseq>/", deploy.deployment, name="deployment"),
+    path("deployments/<int:dseq>/progress", deployments.followed),
+    path("deployments/<int:dseq>/lease", deployments.lease),
+    path("deployments/<int:dseq>/close", deployments.close),
+    path("deployments/<int:dseq>/deposit", deployments.deposit),
+    path("deployments/<int:dseq>/update", deployments.update),
+    path("deployments/<int:dseq>/logs", deployments.provider_logs),
     *_model_paths("deploy.yaml", files.hub_deploy_yaml, files.ollama_deploy_yaml),
     *_model_paths("docker-compose.yaml", files.hub_compose_yaml, files.ollama_compose_yaml),
     *_model_paths("plan.json", files.hub_plan_json, files.ollama_plan_json),
     # Before the model's own page: “configure” would read as a model in a namespace.
+    *_model_paths("deploy/", deploy.hub_deploy, deploy.ollama_deploy),
+    *_model_paths("screening", screening.hub_screening, screening.ollama_screening),
     *_model_paths("configure/", configure.hub_configure, configure.ollama_configure),
     *_model_paths("", model.hub_model, model.ollama_model),
 ]

@@ -12,9 +12,17 @@ const originals = new WeakMap();
 
 let key = "";
 let hash = "";
+let loading = null;
 
 export const secrets = {
   get hash() { return hash; },
+  get key() { return key; },
+  // Show and fill in another key, that of an endpoint which runs already.
+  async use(made) {
+    if (made === key || !globalThis.crypto?.subtle) return;
+    await take(made);
+    show();
+  },
   // A file with placeholders, as it is to be kept.
   fill(text) {
     const token = tokenTyped();
@@ -37,8 +45,13 @@ export function startSecrets() {
 
 async function prepare() {
   if (!document.getElementById("api-key")) return;
-  if (!key) await loadKey();
+  await keyReady();
   show();
+}
+
+// Resolves when the key is made, or cannot be.
+export async function keyReady() {
+  if (!key) await (loading ??= loadKey());
 }
 
 async function loadKey() {

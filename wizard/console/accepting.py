@@ -28,5 +28,3 @@ def _check_open(console: Console, wanted: LeaseId) -> None:
     bids = console.bids(wanted.dseq)
     if not any(bid.id == wanted and bid.state is BidState.OPEN for bid in bids):
         raise errors.BidGone("The provider has taken it back, or it has expired.")
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -30,6 +31,11 @@ class Offered:
     region: str
     audited: bool | None
     uptime: float | None
+
+    @property
+    def uptime_percent(self) -> str:
+        """``99.8 %``; never rounded up to a hundred."""
+        return "" if self.uptime is None else f"{math.floor(self.uptime * 1000) / 10:g} %"
 
 
 def offered(console: Console, bids: tuple[Bid, ...]) -> tuple[Offered, ...]:

@@ -31,6 +31,7 @@ _LONGEST = 2048
 _DSEQ = re.compile(r"\d{1,20}\Z", re.ASCII)
 _DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?\Z", re.ASCII)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?::\d{1,5})?\Z", re.IGNORECASE)
+_URI = re.compile(r"https://[a-z0-9][a-z0-9.-]{0,250}(?::\d{1,5})?/?\Z", re.IGNORECASE)
 _ADDRESS = re.compile(r"akash1[a-z0-9]{10,80}\Z")
 
 Value = TypeVar("Value")
@@ -155,7 +156,7 @@ def _provider(data: dict[str, Any]) -> Provider:
     uptime = data.get("uptime7d")
     return Provider(
         address=_address(data, "owner"),
-        host=_host_of(_text(data, "hostUri")),
+        uri=_uri(_text(data, "hostUri")),
         name=_maybe(data, "organization") or _maybe(data, "name"),
         region=_maybe(data, "locationRegion") or _maybe(data, "ipRegion"),
         audited=_field(data, "isAudited", bool),
@@ -166,7 +167,7 @@ def _provider(data: dict[str, Any]) -> Provider:
 def _screened(data: dict[str, Any]) -> Screened:
     return Screened(
         address=_address(data, "owner"),
-        host=_host_of(_text(data, "hostUri")),
+        host=urlsplit(_uri(_text(data, "hostUri"))).hostname or "",
         audited=_field(data, "isAudited", bool),
         region=_maybe(data, "location"),
     )
@@ -186,11 +187,9 @@ def _address(data: dict[str, Any], name: str) -> str:
     return text
 
 
-def _host_of(uri: str) -> str:
-    try:
-        return urlsplit(uri).hostname or ""
-    except ValueError:
-        return ""
+def _uri(text: str) -> str:
+    """A provider's own word for where it is; empty where that is no https address."""
+    return text if _URI.match(text) else ""
 
 
 def _each(body: Any, name: str, read: Callable[[dict[str, Any]], Value]) -> tuple[Value, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from wizard.sdl.pricing import UACT_PER_USD, usd_per_hour
 
@@ -144,14 +145,21 @@ class Created:
 
 @dataclass(frozen=True)
 class Provider:
-    """Who bids. ``uptime`` is the share of the last seven days, None where unknown."""
+    """Who bids. ``uptime`` is the share of the last seven days, None where unknown.
+
+    ``uri`` is where its gateway answers, ``https://provider.example.com:8443``.
+    """
 
     address: str
-    host: str
+    uri: str
     name: str
     region: str
     audited: bool
     uptime: float | None
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.uri).hostname or ""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -61,6 +63,7 @@ def _configure(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     query = to_query(situation.choices)
     context = _facts(situation) | _choices(situation) | _offers(situation)
     context |= _file(situation.plan) | _links(request, ref, query, situation.plan.variant.name)
+    context |= _screening(ref, query, bool(context["sdl"]))
     is_partial = bool(getattr(request, "htmx", False))
     name = "wizard/_configuration.html" if is_partial else "wizard/configure.html"
     # htmx swaps what it is told to; a page without it has to say that a choice was refused.
@@ -208,6 +211,16 @@ def _file(plan: Plan) -> dict[str, Any]:
         return {"sdl": "", "broken": (str(error),)}
 
 
+def _screening(ref: ModelRef, query: str, has_file: bool) -> dict[str, Any]:
+    """The line that asks who can host it now. Each plan has its own, so that a swap asks anew."""
+    if settings.OFFLINE or not has_file:
+        return {}
+    return {
+        "screening_link": model_address(ref, "screening") + (f"?{query}" if query else ""),
+        "screening_id": f"screening-{zlib.crc32(query.encode()):08x}",
+    }
+
+
 def _links(request: HttpRequest, ref: ModelRef, query: str, variant: str) -> dict[str, Any]:
     tail = f"?{query}" if query else ""
     configure = model_address(ref, "configure/")
@@ -221,6 +234,7 @@ def _links(request: HttpRequest, ref: ModelRef, query: str, variant: str) -> dic
         "query": query,
         "model_link": model_address(ref),
         "configure": configure,
+        "deploy_link": model_address(ref, "deploy/") + tail,
         "yaml_link": model_address(ref, "deploy.yaml") + tail,
         "compose_link": model_address(ref, "docker-compose.yaml") + tail,
         "json_link": model_address(ref, "plan.json") + tail,

@@ -1,0 +1,309 @@
+// Deploys a plan and follows it. What is on the chain is asked for each time,
+// so that a reload, a lost connection or another tab goes on where it stands.
+import { change, part, showTrouble } from "./deploy_api.js";
+import { duration, stop as stopWatching, watch } from "./deploy_endpoint.js";
+import { memory } from "./deploy_memory.js";
+import { startManaging } from "./deploy_manage.js";
+import { keyReady, secrets } from "./secrets.js";
+
+const EVERY = 3000;
+const EVERY_WHEN_READY = 15_000;
+// A transaction that has not come in this time will not.
+const LONGEST_CREATING = 360_000;
+// A lease without a status for this long: the file is sent to the provider again.
+const RESEND_AFTER = 30_000;
+const WAITING_STAGES = ["bidding", "choosing"];
+const ENDED = ["closed"];
+
+const root = document.getElementById("deploy");
+const form = document.getElementById("deploy-form") ?? document.getElementById("key-form");
+const keyInput = document.getElementById("console-key");
+const state = { dseq: root.dataset.dseq, busy: false, firstBid: 0, sent: 0, automatic: true, wasRunning: false, restarts: 0, ready: false };
+
+keyInput.value = memory.key;
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  memory.key = keyInput.value.trim();
+  if (state.dseq) begin();
+  else deploy();
+});
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-accept]");
+  if (button) accept(button.dataset.accept, button.dataset);
+  if (event.target.closest("#choose-myself")) chooseMyself();
+});
+document.getElementById("logs").addEventListener("toggle", readLogs);
+startManaging(state, follow);
+start();
+
+function start() {
+  if (state.dseq && memory.key) begin();
+  else if (state.dseq) askForKey();
+  else if (memory.pending?.here === root.dataset.here && memory.key) deploy();
+}
+
+function askForKey() {
+  form.hidden = false;
+  root.classList.add("known");
+  const button = form.querySelector("[type=submit]");
+  button.textContent = "Show it";
+}
+
+function say(words) {
+  const place = document.getElementById("deploy-state");
+  if (place && place.textContent !== words) place.textContent = words;
+}
+
+// Creating: the same file as often as it takes; the site finds what exists.
+async function deploy() {
+  if (state.busy) return;
+  setBusy(true);
+  showTrouble(null);
+  try {
+    const pending = await pendingFile();
+    if (pending) await create(pending);
+  } finally {
+    setBusy(false);
+  }
+}
+
+function setBusy(is) {
+  state.busy = is;
+  for (const field of form.querySelectorAll("button, input")) field.disabled = is;
+  const newKey = document.getElementById("new-key");
+  if (newKey) newKey.disabled = is;
+}
+
+async function pendingFile() {
+  const known = memory.pending;
+  if (known?.here === root.dataset.here) return known;
+  say("Writing the file…");
+  await keyReady();
+  if (!secrets.hash) {
+    say("This connection is not secure (https), so the browser cannot make a key. Download the file instead.");
+    return null;
+  }
+  const sdl = await writtenFile();
+  if (!sdl) {
+    say("The site did not answer with the file. Try again.");
+    return null;
+  }
+  const pending = {
+    here: root.dataset.here,
+    sdl,
+    key: secrets.key,
+    deposit: Number(document.getElementById("deposit").value),
+    automatic: document.getElementById("automatic").checked,
+  };
+  // A token that was typed is in the file: it is not kept longer than this takes.
+  memory.pending = pending;
+  return pending;
+}
+
+async function writtenFile() {
+  const address = new URL(root.dataset.yaml, location.href);
+  address.searchParams.set("api_key_sha256", secrets.hash);
+  const isTold = address.searchParams.getAll("env").some((line) => line.includes("CORS_ORIGINS="));
+  // So that this page may watch it start, and the playground may talk to it.
+  if (root.dataset.runtime && !isTold) address.searchParams.append("env", `CORS_ORIGINS=${location.origin}`);
+  try {
+    const answer = await fetch(address);
+    return answer.ok ? secrets.fill(await answer.text()) : "";
+  } catch {
+    return "";
+  }
+}
+
+async function create(pending) {
+  const began = Date.now();
+  say("Putting the deployment on the chain…");
+  for (;;) {
+    const result = await change("/deployments/create", { sdl: pending.sdl, deposit: pending.deposit });
+    showTrouble(result);
+    if (result.ok) return created(pending, result.json);
+    if (!result.passing || Date.now() - began > LONGEST_CREATING) {
+      memory.pending = null;
+      say("");
+      return;
+    }
+    say("Looking whether it was made…");
+    await new Promise((done) => setTimeout(done, EVERY));
+  }
+}
+
+function created(pending, told) {
+  memory.keep(told.dseq, { sdl: pending.sdl, manifest: told.manifest, key: pending.key, automatic: pending.automatic });
+  memory.pending = null;
+  say("");
+  const address = new URL(location.href);
+  address.searchParams.set("dseq", told.dseq);
+  history.replaceState(history.state, "", address);
+  state.dseq = told.dseq;
+  begin();
+}
+
+// Following: what the Console says now decides what is shown and done.
+async function begin() {
+  const known = memory.record(state.dseq);
+  state.automatic = known.automatic ?? false;
+  form.hidden = true;
+  document.getElementById("journey").hidden = false;
+  const happens = document.getElementById("what-happens");
+  if (happens) happens.hidden = true;
+  if (known.key) secrets.use(known.key);
+  follow();
+}
+
+// One loop only: a newer turn ends an older one.
+async function follow() {
+  const turn = state.turn = (state.turn ?? 0) + 1;
+  clearTimeout(state.timer);
+  const result = await part(`/deployments/${state.dseq}/progress`, "#progress");
+  if (turn !== state.turn) return;
+  if (result.ok) await act(stands());
+  else if (!result.passing) return askForKey();
+  if (turn === state.turn && !state.ended) followLater();
+}
+
+function followLater() {
+  clearTimeout(state.timer);
+  state.timer = setTimeout(follow, state.ready ? EVERY_WHEN_READY : EVERY);
+}
+
+// Where it stands, as the server has just written it into the page.
+function stands() {
+  const told = document.getElementById("progress-state").dataset;
+  tellTimes(told);
+  return told;
+}
+
+function tellTimes(told) {
+  const began = told.waited ? Date.now() - Number(told.waited) * 1000 : Date.now();
+  const times = { began, ...memory.record(state.dseq).times };
+  let before = times.began;
+  for (const step of document.querySelectorAll("#progress .journey > li")) {
+    const name = step.id.slice("step-".length);
+    if (step.dataset.state === "done" && name !== "created") {
+      times[name] ??= Date.now();
+      const passed = times[name] - before;
+      if (passed >= 1000) step.querySelector(".took").textContent = duration(passed);
+      before = times[name];
+    }
+  }
+  memory.keep(state.dseq, { times });
+  const waited = told.waited ? Number(told.waited) * 1000 : Date.now() - times.began;
+  document.getElementById("elapsed").textContent = told.stage === "closed" || state.ready ? "" : `${duration(waited)} so far`;
+}
+
+async function act(told) {
+  document.getElementById("manage").hidden = ENDED.includes(told.stage);
+  document.getElementById("update-form").hidden = !["starting", "running"].includes(told.stage) || !memory.record(state.dseq).sdl;
+  document.getElementById("deposit-form").hidden = told.stage === "lost";
+  document.getElementById("logs").hidden = !["leased", "starting", "running"].includes(told.stage);
+  countRestarts(told.stage);
+  if (WAITING_STAGES.includes(told.stage)) await choose(told);
+  else document.getElementById("auto-choice").hidden = true;
+  if (told.stage === "leased") await resend(told);
+  if (["starting", "running"].includes(told.stage) && told.uri) {
+    watch(told.uri, memory.record(state.dseq).key ?? "", (seen) => changed(told.uri, seen));
+  } else if (["lost", "closed"].includes(told.stage)) end(told.stage);
+}
+
+function end(stage) {
+  stopWatching();
+  state.ready = false;
+  document.getElementById("answer").hidden = true;
+  document.getElementById("endpoint-steps").hidden = true;
+  document.getElementById("endpoint-trouble").replaceChildren();
+  state.ended = ENDED.includes(stage);
+}
+
+function countRestarts(stage) {
+  if (stage === "running") state.wasRunning = true;
+  if (stage === "starting" && state.wasRunning) {
+    state.wasRunning = false;
+    state.restarts += 1;
+    document.getElementById("logs").open = true;
+    readLogs();
+  }
+  if (!state.restarts) return;
+  const times = state.restarts > 1 ? `${state.restarts} times` : "once";
+  const place = document.querySelector("#step-container .sentence") ?? document.querySelector("#step-container .title");
+  const words = ` The container has started anew ${times}.`;
+  if (place && !place.textContent.includes(words)) place.append(words);
+}
+
+async function choose(told) {
+  const box = document.getElementById("auto-choice");
+  const count = Number(told.bids);
+  box.hidden = !state.automatic || !count;
+  if (box.hidden) return;
+  state.firstBid ||= Date.now();
+  const left = Number(root.dataset.settling) - (Date.now() - state.firstBid) / 1000;
+  const words = document.getElementById("auto-words");
+  if (!told.best) {
+    words.textContent = "None of these providers is audited: choose one yourself, or wait for another bid.";
+  } else if (left > 0) {
+    words.textContent = `Takes ${told.bestName || "the cheapest audited one"} in ${Math.ceil(left)} s, unless a cheaper audited one bids.`;
+  } else {
+    words.textContent = `Taking ${told.bestName || "the cheapest audited one"}…`;
+    await accept(told.best, told);
+  }
+}
+
+function chooseMyself() {
+  state.automatic = false;
+  memory.keep(state.dseq, { automatic: false });
+  document.getElementById("auto-choice").hidden = true;
+  document.querySelector("#progress [data-accept]")?.focus();
+}
+
+async function accept(provider, bid) {
+  if (state.accepting) return;
+  state.accepting = true;
+  for (const button of document.querySelectorAll("[data-accept]")) button.disabled = true;
+  const result = await lease(provider, bid.gseq, bid.oseq);
+  state.accepting = false;
+  if (result.ok) return void follow();
+  // What was refused is said, and the bids are looked at anew.
+  showTrouble(result);
+  state.automatic = state.automatic && result.passing;
+  followLater();
+}
+
+function lease(provider, gseq, oseq) {
+  state.sent = Date.now();
+  const manifest = memory.record(state.dseq).manifest ?? "";
+  return change(`/deployments/${state.dseq}/lease`, { provider, gseq: Number(gseq), oseq: Number(oseq), manifest });
+}
+
+async function resend(told) {
+  if (!memory.record(state.dseq).manifest) return;
+  state.sent ||= Date.now();
+  if (Date.now() - state.sent < RESEND_AFTER) return;
+  await lease(told.leased, told.leaseGseq, told.leaseOseq);
+}
+
+function changed(uri, seen) {
+  state.ready = seen.phase === "ready";
+  const answer = document.getElementById("answer");
+  answer.hidden = !state.ready;
+  if (!state.ready) return;
+  document.getElementById("endpoint-url").textContent = uri;
+  const endpoint = document.getElementById("endpoint");
+  if (endpoint) {
+    endpoint.value = uri;
+    endpoint.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  document.getElementById("open-playground").href = `/playground/#endpoint=${encodeURIComponent(uri)}`;
+  const times = memory.record(state.dseq).times ?? {};
+  memory.keep(state.dseq, { times: { ...times, ready: times.ready ?? Date.now() } });
+}
+
+async function readLogs() {
+  const details = document.getElementById("logs");
+  if (!details.open || state.reading) return;
+  state.reading = true;
+  await part(`/deployments/${state.dseq}/logs`, "#logs-place");
+  state.reading = false;
+}
