@@ -112,9 +112,9 @@ def _checked(name: str, settings: Settings, memory: auto.Memory) -> dict[str, An
         return {"name": name, "is_here": False}
     try:
         headers = [gguf.check(file.path) for file in model.files]
+        config = auto.configure(model, headers[0], settings, memory)
     except InferenceError as error:
         return {"name": name, "is_here": True, "problem": error.sentence}
-    config = auto.configure(model, headers[0], settings, memory)
     return {
         "name": name,
         "is_here": True,

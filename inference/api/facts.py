@@ -34,11 +34,16 @@ def capabilities(model: LocalModel) -> list[str]:
         found.append("vision")
     if "tools" in templates or ".Tools" in templates:
         found.append("tools")
-    if ".Suffix" in model.template or any(key in facts.metadata for key in _INSERT_KEYS):
+    if ".Suffix" in model.template or fills_in(model):
         found.append("insert")
     if any(mark in templates for mark in _THINKING_MARKS) or ".Thinking" in templates:
         found.append("thinking")
     return found
+
+
+def fills_in(model: LocalModel) -> bool:
+    """Whether the file has the tokens for what stands between a prompt and a suffix."""
+    return any(key in header(model.path).metadata for key in _INSERT_KEYS)
 
 
 def details(model: LocalModel) -> dict[str, Any]:

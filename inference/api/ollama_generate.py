@@ -2,7 +2,7 @@
 
 A plain prompt is a chat of one message, so that llama.cpp takes thoughts and
 images apart. A raw, templated or continued one is ``/completion``; a suffix is
-``/infill``.
+``/infill``, or the model's own template where its file lacks the tokens for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.api import fields, go_template, ollama_chat
+from inference.api import facts, fields, go_template, ollama_chat
 from inference.api.errors import ApiError
 from inference.api.ollama_chat import Piece
 from inference.api.thinking import OPEN, Splitter
@@ -85,7 +85,7 @@ async def pieces(
     body |= _format(prompt.output_format)
     if prompt.logprobs is not None:
         body |= {"n_probs": max(1, prompt.logprobs)}
-    if prompt.suffix:
+    if prompt.suffix and facts.fills_in(model):
         path, body = "/infill", {**body, "input_prefix": text, "input_suffix": prompt.suffix}
     else:
         path, body = "/completion", {**body, "prompt": _with_images(engine, text, prompt)}
@@ -186,11 +186,12 @@ async def _text(
     engine: Engine, model: LocalModel, prompt: Prompt, chat: list[dict[str, Any]]
 ) -> str:
     """The text that the model is to go on with."""
-    if prompt.raw or prompt.suffix:
+    if prompt.raw or (prompt.suffix and facts.fills_in(model)):
         return prompt.text
-    if prompt.template:
-        values = {"System": prompt.system or model.system, "Prompt": prompt.text}
-        return go_template.render(prompt.template, values)
+    if prompt.template or prompt.suffix:
+        system = prompt.system or model.system
+        values = {"System": system, "Prompt": prompt.text, "Suffix": prompt.suffix}
+        return go_template.render(prompt.template or model.template, values)
     return await _templated(engine, _without_images(chat, prompt), prompt.think)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.engine.command import EngineConfig
+from inference.errors import Unsupported
 from inference.gguf import Header
 from inference.library import public_name
 from inference.models import LocalModel
@@ -65,7 +66,15 @@ def at_hand() -> Memory:
 def configure(
     model: LocalModel, header: Header, settings: Settings, memory: Memory
 ) -> EngineConfig:
-    """What a child is to be told, everything that was left to ``auto`` chosen."""
+    """What a child is to be told, everything that was left to ``auto`` chosen.
+
+    Raises Unsupported where the model lacks what the settings want of it.
+    """
+    if settings.speculative == "mtp" and not header.fact("nextn_predict_layers"):
+        raise Unsupported(
+            f"SPECULATIVE is mtp, and {public_name(model.name)} has no layers for it.",
+            next_step="Set SPECULATIVE to ngram or off.",
+        )
     embeds = pools_itself(header)
     context, slots = choose(header, model.size, settings, memory)
     embeddings = settings.embeddings != "off"

@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -32,6 +33,7 @@ LONGEST_BACK_OFF = 30.0
 STABLE_AFTER = 60.0
 MOST_FAILED_RESTARTS = 5
 STOP_GRACE = 5.0
+_FAILURE = re.compile(r"error|failed|unable|out of memory", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
 
@@ -148,7 +150,7 @@ class Engine:
             await asyncio.wait({reader}, timeout=pause)
             pause = min(pause * 1.5, 0.5)
         await reader
-        raise EngineError(self._last_words("could not load the model"))
+        raise EngineError(self._words("could not load the model", self._lines))
 
     async def _is_healthy(self) -> bool:
         try:
@@ -162,8 +164,9 @@ class Engine:
             found = await answer.json()
             return found if isinstance(found, dict) else {}
 
-    def _last_words(self, what: str) -> str:
-        words = next((line for line in reversed(self._lines) if "error" in line.lower()), "")
+    def _words(self, what: str, lines: Iterable[str]) -> str:
+        """What happened, with the first of the lines that tells of a failure."""
+        words = next(filter(_FAILURE.search, lines), "")
         words = words or (self._lines[-1] if self._lines else "it said nothing")
         code = self._process.returncode if self._process else None
         end = f"ended by signal {-code}" if code and code < 0 else f"exit code {code}"
@@ -194,7 +197,7 @@ class Engine:
                 back_off, failures = FIRST_BACK_OFF, 0
             self._set(State.RESTARTING)
             self.restarts += 1
-            _log.error("%s", self._last_words("ended and is started again"))
+            _log.error("%s", self._words("ended and is started again", reversed(self._lines)))
             await asyncio.sleep(back_off)
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
             failures += 1
