@@ -1,0 +1,70 @@
+"""What callers ask: short and long questions, a shared beginning, chats of several turns.
+
+Every text is made of words without a meaning, drawn from a seed, so that two
+servers get questions of one length, and none finds another's in its cache.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+from benchmarks.load import Chat
+
+SHORT, LONG, PREFIX, TURN = 12, 350, 250, 60
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A kind of load: how many streams it is tried with, and the tokens of each answer."""
+
+    meaning: str
+    streams: tuple[int, ...]
+    tokens: int
+    chats: Callable[[random.Random, int], tuple[Chat, ...]]
+
+    def draw(self, seed: str, streams: int) -> tuple[Chat, ...]:
+        """The chats of one run; the same seed gives the same ones."""
+        return self.chats(random.Random(seed), streams)  # noqa: S311  (filler, no secret)
+
+
+def _words(draw: random.Random, count: int) -> str:
+    return " ".join("".join(draw.choices(ascii_lowercase, k=4)) for _ in range(count))
+
+
+def _short(draw: random.Random, streams: int) -> tuple[Chat, ...]:
+    return tuple(Chat((_words(draw, SHORT),), seed=number) for number in range(streams))
+
+
+def _long(draw: random.Random, streams: int) -> tuple[Chat, ...]:
+    return tuple(Chat((_words(draw, LONG),), seed=number) for number in range(streams))
+
+
+def _shared(draw: random.Random, streams: int) -> tuple[Chat, ...]:
+    """A first caller with the shared system prompt, then the others with it too."""
+    system = _words(draw, PREFIX)
+    return tuple(
+        Chat((_words(draw, SHORT), _words(draw, SHORT)), system, seed) for seed in range(streams)
+    )
+
+
+def _turns(draw: random.Random, streams: int) -> tuple[Chat, ...]:
+    return tuple(
+        Chat(tuple(_words(draw, TURN) for _ in range(4)), _words(draw, TURN), seed)
+        for seed in range(streams)
+    )
+
+
+SCENARIOS = {
+    "short": Scenario("short questions, 64 tokens each answer", (1, 4, 8, 16, 32), 64, _short),
+    "long": Scenario("questions of about 900 tokens, answers of 32", (1, 4), 32, _long),
+    "shared": Scenario(
+        "a system prompt of about 650 tokens that all share, two short turns each",
+        (4, 8),
+        32,
+        _shared,
+    ),
+    "turns": Scenario("chats of four turns, each of about 200 tokens", (1, 4), 32, _turns),
+}
