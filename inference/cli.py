@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from inference import errors, reports, setting_types
+from inference import __version__, errors, reports, setting_types
 from inference.errors import InferenceError, SettingsError
 from inference.progress_bar import Bar, JsonLines
 from inference.pull import find, installed, pull, remove
@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"oneclickllm {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, run, names, meaning in (
         ("pull", _pull, "*", "download models and verify them"),

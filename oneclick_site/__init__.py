@@ -1,3 +1,3 @@
 """The site: settings, health, middleware. What it serves is in `wizard`."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from inference import __version__
 from inference.cli import EXIT_CODES, main
 from inference.errors import InferenceError
 from inference.progress_bar import duration_text
@@ -44,6 +45,13 @@ def test_it_works(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -
     out, err = capsys.readouterr()
     assert out.startswith(f"{NAME} is ready: {environ['MODELS_DIR']}")
     assert f"{NAME}: downloading" in err or f"{NAME}: 0 bytes of" in err
+
+
+def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"], {})
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"oneclickllm {__version__}\n"
 
 
 def test_pull_tells_its_progress_in_json_lines(

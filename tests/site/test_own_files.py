@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+import inference
+import oneclick_site
 from oneclick_site import settings
 from tests.judge.client import Judge
 from tests.site.live import ROOT
@@ -43,7 +46,10 @@ def test_compose_names_upstreams_that_the_site_understands() -> None:
 def test_our_own_images_are_of_one_version() -> None:
     images = [service["image"] for service in _read(COMPOSE)["services"].values()]
     images += [service["image"] for service in _read(AKASH)["services"].values()]
-    version = settings.RUNTIME_IMAGE.rpartition(":")[2]
+    version = inference.__version__
+    assert settings.RUNTIME_IMAGE.endswith(f":{version}")
+    assert oneclick_site.__version__ == version
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == version
     ours = {image for image in images if "/oneclickllm/" in image}
     assert ours == {
         f"ghcr.io/oneclickllm/site:{version}",
