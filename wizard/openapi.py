@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from enum import StrEnum
 from itertools import chain
 from typing import Any
 
 from wizard.planning.engines import KV_TYPES
 from wizard.sdl.values import Engine, StorageClass
+from wizard.sizing.buffers import Buffers
 
 Schema = dict[str, Any]
 
@@ -222,6 +224,7 @@ def _schemas() -> Schema:
                 host_bytes=whole,
                 disk_bytes=whole,
                 is_exact=flag,
+                buffers=_object(**{field.name: whole for field in fields(Buffers)}),
                 parts=_list_of(_object(name=text, bytes=whole, formula=text)),
             ),
             offers=_list_of(_offer()),
@@ -254,5 +257,6 @@ def _offer() -> Schema:
         usd_per_hour=_or_null("number"),
         largest_context=_or_null("integer"),
         tokens_per_second=_or_null("number"),
+        usd_per_million_tokens=_or_null("number"),
         reason=text,
     )

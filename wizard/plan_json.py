@@ -7,6 +7,7 @@ from typing import Any
 
 from wizard.hardware.values import Offer
 from wizard.sdl.values import Plan
+from wizard.sizing.buffers import buffers
 
 
 def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
@@ -78,6 +79,7 @@ def _memory(plan: Plan) -> dict[str, Any]:
         "host_bytes": estimate.host,
         "disk_bytes": estimate.disk,
         "is_exact": estimate.exact,
+        "buffers": buffers(estimate, on_gpu=plan.count > 0).document(),
         "parts": [
             {"name": part.name, "bytes": part.size, "formula": part.formula}
             for part in estimate.parts
@@ -104,5 +106,6 @@ def _offer(offer: Offer, is_chosen: bool) -> dict[str, Any]:
         "usd_per_hour": offer.usd_per_hour,
         "largest_context": offer.largest_context,
         "tokens_per_second": offer.tokens_per_second,
+        "usd_per_million_tokens": offer.usd_per_million_tokens,
         "reason": offer.reason,
     }

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from wizard.sizing.speed import usd_per_million_tokens
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -67,6 +69,13 @@ class Offer:
     reason: str
     largest_context: int | None = None
     tokens_per_second: float | None = None
+
+    @property
+    def usd_per_million_tokens(self) -> float | None:
+        """USD for a million tokens of one request at a time, an estimate; None where unknown."""
+        if not self.gpu or not self.tokens_per_second:
+            return None
+        return usd_per_million_tokens(self.tokens_per_second, self.usd_per_hour)
 
     @property
     def title(self) -> str:

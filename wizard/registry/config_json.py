@@ -102,6 +102,13 @@ class _Config:
             ssm_inner_size=pattern.state.inner_size,
             ssm_state_size=pattern.state.state_size,
             ssm_group_count=pattern.state.groups,
+            indexer_length=self.whole("index_head_dim") if self.whole("kv_lora_rank") else 0,
+            latent_key_length=key_length if self.whole("kv_lora_rank") else 0,
+            latent_value_length=value_length if self.whole("kv_lora_rank") else 0,
+            query_rank=self.whole("q_lora_rank"),
+            expert_feed_forward_length=self.whole("moe_intermediate_size"),
+            shared_feed_forward_length=self.shared_experts(),
+            dense_layers=min(layers, self.whole("first_k_dense_replace")),
             nextn_layers=min(layers, self.number("nextn")),
             experts=self.number("experts"),
             experts_used=self.number("experts_used"),
@@ -162,10 +169,9 @@ class _Config:
         return global_size or plain, self.whole("v_head_dim") or global_size or plain
 
     def rope_dimension(self, key_length: int) -> int:
-        """Rotated dimensions; under MLA with the sparse indexer's key, cached beside them."""
+        """Rotated dimensions of a head; under MLA of the one cached row."""
         if rope := self.whole("qk_rope_head_dim"):
-            indexer = self.whole("index_head_dim") if self.whole("kv_lora_rank") else 0
-            return rope + indexer
+            return rope
         factor = self.text.get("partial_rotary_factor")
         if isinstance(factor, int | float) and 0 < factor < 1:
             return int(key_length * factor)
@@ -185,6 +191,12 @@ class _Config:
             (swa or told if slides else wide or told) if attends else 0
             for attends, slides in zip(pattern.attends, sliding, strict=True)
         )
+
+    def shared_experts(self) -> int:
+        """Width of the shared experts together."""
+        told = self.whole("shared_expert_intermediate_size")
+        count = self.whole("n_shared_experts") or self.whole("num_shared_experts")
+        return told or count * self.whole("moe_intermediate_size")
 
     def tied(self) -> bool:
         """Tied is transformers' own default where neither level says otherwise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wizard.registry import architectures, vocabularies
 from wizard.registry import layer_patterns as patterns
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.values import Architecture
@@ -31,7 +32,7 @@ def missing(keys: Mapping[str, Value]) -> tuple[str, ...]:
 def architecture(
     keys: Mapping[str, Value],
     array_lengths: Mapping[str, int],
-    tensors: frozenset[str] | None = None,
+    tensors: Mapping[str, int] | None = None,
 ) -> Architecture:
     """Read the keys. ``layers`` is without the MTP blocks that ``block_count`` has.
 
@@ -57,7 +58,7 @@ class _Keys:
     keys: Mapping[str, Value]
     array_lengths: Mapping[str, int]
 
-    def architecture(self, tensors: frozenset[str] | None) -> Architecture:
+    def architecture(self, tensors: Mapping[str, int] | None) -> Architecture:
         nextn = self.number("nextn_predict_layers")
         layers = self.layers(nextn)
         embedding, heads = self.number("embedding_length"), self.heads(layers)
@@ -65,13 +66,13 @@ class _Keys:
             raise self.nonsense("embedding_length")
         head_size = embedding // heads if heads else 0
         key_length = self.number("attention.key_length", head_size)
-        value_length = self.number("attention.value_length", head_size)
         kv_heads = self.kv_heads(layers, heads)
-        window, sliding, sure = self.sliding(layers)
+        window, sliding = self.sliding(layers, kv_heads)
         vocab = self.vocab_size()
         is_mla = self.number("attention.key_length_mla") > 0
         recurrent = self.recurrent(layers, kv_heads)
-        conv, inner, state, group = self.state_sizes(embedding, heads)
+        indexer = self.indexer_layers(layers, recurrent)
+        conv, inner, state, group = self.state_sizes(embedding, heads, key_length)
         return Architecture(
             name=self.name,
             layers=layers,
@@ -79,9 +80,9 @@ class _Keys:
             heads=heads,
             kv_heads=kv_heads,
             key_length=key_length,
-            value_length=value_length,
+            value_length=self.number("attention.value_length", head_size),
             context_length=self.number("context_length"),
-            vocab_size=vocab,
+            vocab_size=vocab or vocabularies.size(self.keys, self.name),
             feed_forward_length=max(self.per_layer("feed_forward_length", layers, 0), default=0),
             key_length_swa=self.number("attention.key_length_swa"),
             value_length_swa=self.number("attention.value_length_swa"),
@@ -89,18 +90,33 @@ class _Keys:
             sliding_layers=sliding,
             shared_kv_layers=self.shared_kv_layers(layers),
             kv_lora_rank=self.number("attention.kv_lora_rank") if is_mla else 0,
-            rope_dimension=self.rope_dimension(is_mla=is_mla),
+            rope_dimension=self.rope_dimension(key_length, kv_heads, is_mla=is_mla),
             recurrent_layers=recurrent if any(recurrent) else (),
             ssm_conv_kernel=conv,
             ssm_inner_size=inner,
             ssm_state_size=state,
             ssm_group_count=group,
+            ssm_time_step_rank=self.number("ssm.time_step_rank"),
+            extra_state=self.extra_state(embedding),
             nextn_layers=nextn,
             experts=self.number("expert_count"),
             experts_used=self.number("expert_used_count"),
+            expert_feed_forward_length=self.number("expert_feed_forward_length"),
+            shared_feed_forward_length=self.shared_feed_forward(),
+            dense_layers=min(layers, self.number("leading_dense_block_count")),
+            latent_key_length=self.number("attention.key_length_mla"),
+            latent_value_length=self.number("attention.value_length_mla"),
+            query_rank=self.number("attention.q_lora_rank"),
+            indexer_length=self.indexer_length() if any(indexer) else 0,
+            indexer_value_length=self.indexer_values(head_size),
+            indexer_layers=indexer,
+            compress_ratios=self.compress_ratios(layers),
+            per_layer_embedding=self.number("embedding_length_per_layer_input"),
+            deepstack_layers=self.number("n_deepstack_layers"),
+            bidirectional_cache=self.name not in patterns.NO_CACHE and not self.is_causal(),
             tied_embeddings=self.is_tied(tensors, embedding, vocab),
             causal=self.is_causal(),
-            exact=sure and vocab > 0 and self.name not in patterns.ROUGH,
+            exact=vocab > 0 and self.name in architectures.LLAMA_CPP - patterns.ROUGH,
         )
 
     def nonsense(self, key: str) -> UnreadableHeader:
@@ -126,17 +142,35 @@ class _Keys:
             raise self.nonsense(key)
         return tuple(self.whole(key, item) for item in value[:layers])
 
+    def flags(self, key: str, layers: int) -> tuple[bool, ...] | None:
+        """A flag for each layer, repeated where the array is shorter; None where absent."""
+        value = self.keys.get(f"{self.name}.{key}")
+        if value is None:
+            return None
+        items = value if isinstance(value, tuple) else (value,)
+        if not items:
+            raise self.nonsense(key)
+        return tuple(bool(items[layer % len(items)]) for layer in range(layers))
+
     def layers(self, nextn: int) -> int:
+        """Layers that run; Nanbeige's and the router layer of Granite Switch counted."""
         layers = self.number("block_count") - nextn
+        if self.name == "nanbeige":
+            layers *= max(1, self.number("num_loops", 1))
         if not 0 < layers <= MAX_LAYERS:
             raise self.nonsense("block_count")
         return layers
 
     def heads(self, layers: int) -> int:
-        heads = max(self.per_layer("attention.head_count", layers, 0), default=0)
+        found = self.keys.get(f"{self.name}.attention.head_count", 0)
+        heads = max(self.per_layer("attention.head_count", self.told(found, layers), 0), default=0)
         if not heads and self.name not in patterns.RECURRENT_ONLY:
             raise self.nonsense("attention.head_count")
         return heads
+
+    def told(self, value: Value, layers: int) -> int:
+        """Layers that an array tells of: fewer than run where a model loops over them."""
+        return min(layers, len(value)) if isinstance(value, tuple) and value else layers
 
     def kv_heads(self, layers: int, heads: int) -> tuple[int, ...]:
         if self.name in patterns.RECURRENT_ONLY:
@@ -147,39 +181,43 @@ class _Keys:
             return tuple(
                 0 if out else count for out, count in zip(recurrent, kv_heads, strict=True)
             )
+        if self.name in patterns.RECURRENT_WITHOUT_KV_OR_FFN:
+            forward = self.per_layer("feed_forward_length", layers, 0)
+            return tuple(0 if ffn else kv for kv, ffn in zip(kv_heads, forward, strict=True))
         return kv_heads
 
-    def rope_dimension(self, *, is_mla: bool) -> int:
-        """Rotated dimensions; under MLA with the sparse indexer's key, cached beside them.
-
-        ``llama_kv_cache_dsa``: one key of ``indexer.key_length`` a layer and token.
-        """
-        rope = self.number("rope.dimension_count")
-        return rope + self.number("attention.indexer.key_length") if is_mla else rope
+    def rope_dimension(self, key_length: int, kv_heads: tuple[int, ...], *, is_mla: bool) -> int:
+        """Rotated dimensions; under MLA what a cached row has beside the compressed part."""
+        if not is_mla:
+            return self.number("rope.dimension_count")
+        row = key_length * max(kv_heads, default=1)
+        return max(0, row - self.number("attention.kv_lora_rank"))
 
     def vocab_size(self) -> int:
         tokens = self.array_lengths.get("tokenizer.ggml.tokens", 0)
         return min(self.number("vocab_size") or tokens, MAX_VALUE)
 
-    def sliding(self, layers: int) -> tuple[int, tuple[bool, ...], bool]:
-        """Window, sliding layers, and whether that is sure."""
-        window = self.number("attention.sliding_window")
-        pattern = self.keys.get(f"{self.name}.attention.sliding_window_pattern")
-        if pattern is None or not window:
-            found, which = patterns.sliding(self.name, layers, window)
-            known = bool(which) or not window
-            return (
-                found,
-                which,
-                known or self.name in patterns.FULL_ATTENTION | patterns.SLIDING.keys(),
-            )
-        if not isinstance(pattern, tuple):
-            dense_first = self.name in patterns.SLIDING and patterns.SLIDING[self.name].dense_first
-            period = self.whole("attention.sliding_window_pattern", pattern)
-            return window, patterns.every(period, layers, dense_first=dense_first), True
-        if not pattern:
-            raise self.nonsense("attention.sliding_window_pattern")
-        return window, tuple(bool(pattern[i % len(pattern)]) for i in range(layers)), True
+    def shared_feed_forward(self) -> int:
+        """Width of the shared experts together (``n_ff_shexp``, else by their count)."""
+        told = self.number("expert_shared_feed_forward_length")
+        each = self.number("expert_feed_forward_length")
+        return told or each * self.number("expert_shared_count")
+
+    def sliding(self, layers: int, kv_heads: tuple[int, ...]) -> tuple[int, tuple[bool, ...]]:
+        """The window, and the layers that slide."""
+        key = "attention.sliding_window_pattern"
+        told = f"{self.name}.attention.sliding_window" in self.keys
+        window = self.number("attention.sliding_window") if told else None
+        if self.name in patterns.SLIDING_WITH_WINDOW and window:
+            return window, tuple(count > 0 for count in kv_heads)
+        pattern = self.keys.get(f"{self.name}.{key}")
+        period = self.whole(key, pattern) if isinstance(pattern, int | float) else None
+        found, which = patterns.sliding(self.name, layers, window, period)
+        marked = self.flags(key, layers) if isinstance(pattern, tuple) else None
+        rule = patterns.SLIDING.get(self.name)
+        if marked is None or rule is None or (rule.only_layers and not which):
+            return found, which
+        return rule.always or window or rule.window, marked
 
     def shared_kv_layers(self, layers: int) -> int:
         own = patterns.SHARED_KV.get(self.name, layers)
@@ -199,21 +237,66 @@ class _Keys:
         return ()
 
     def by_interval(self, layers: int) -> tuple[bool, ...]:
-        interval = self.number("full_attention_interval", 4) or 4
+        marked = self.flags("attention.recurrent_layers", layers)
+        if marked is not None:
+            return marked
+        usual = patterns.RECURRENT_BY_INTERVAL[self.name]
+        interval = self.number("full_attention_interval", usual) or usual
         return tuple((layer + 1) % interval != 0 for layer in range(layers))
 
-    def state_sizes(self, embedding: int, heads: int) -> tuple[int, int, int, int]:
+    def indexer_layers(self, layers: int, recurrent: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Layers whose sparse attention caches keys of its indexer."""
+        if self.name not in patterns.INDEXER | patterns.INDEXER_IN_ATTENTION:
+            return ()
+        if not self.number("attention.indexer.top_k"):
+            return ()
+        marked = self.flags("attention.indexer.types", layers)
+        if marked is None:
+            leading = self.number("leading_dense_block_count")
+            context = self.number("context_length")
+            marked = patterns.indexer(self.name, layers, context, leading)
+        recurs = recurrent or (False,) * layers
+        return tuple(mark and not out for mark, out in zip(marked, recurs, strict=True))
+
+    def indexer_length(self) -> int:
+        """Elements that an indexer caches of a token: with pooling also gate and pooled value."""
+        pools = self.name == "glm5-next" and self.number("attention.indexer.kpool")
+        return self.number("attention.indexer.key_length") * (3 if pools else 1)
+
+    def indexer_values(self, head_size: int) -> int:
+        """MiniMax-M3's indexer cache has values too, a head's length."""
+        if self.name != "minimax-m3":
+            return 0
+        return self.number("attention.value_length", head_size)
+
+    def compress_ratios(self, layers: int) -> tuple[int, ...]:
+        if self.name != "deepseek4":
+            return ()
+        return self.per_layer("attention.compress_ratios", layers, 0)
+
+    def extra_state(self, embedding: int) -> int:
+        """Elements of the n-gram embeddings' history (``ple_conv_state``), in all layers."""
+        layers = self.array_lengths.get(f"{self.name}.ple.layers", 0)
+        kernel = self.number("ple.conv_kernel")
+        if not layers or not kernel:
+            return 0
+        width = self.number("ple.ngram_size") * self.number("hyper_connection.count") * embedding
+        return layers * (kernel - 1) * width
+
+    def state_sizes(self, embedding: int, heads: int, key_length: int) -> tuple[int, int, int, int]:
         """Convolution kernel, inner size, state size and groups of a recurrent layer.
 
-        Other kinds of state are put so that ``(conv − 1)·(inner + 2·groups·state)
-        + state·inner`` gives their elements (llama.cpp ``n_embd_r``, ``n_embd_s``).
+        Other kinds of state are put so that ``(conv − 1)·(inner + 2·groups·state)``
+        and ``state·inner`` give their elements (llama.cpp ``n_embd_r``, ``n_embd_s``).
         """
         if short := self.number("shortconv.l_cache"):
             return short, embedding, 0, 0
         if wkv := self.number("wkv.head_size"):
             return self.number("token_shift_count", 2) + 1, embedding, wkv, 0
         if kda := self.number("kda.head_dim"):
-            return self.number("ssm.conv_kernel", 4), heads * kda, kda, heads
+            return self.number("ssm.conv_kernel") or 4, heads * kda, kda, heads
+        if self.name in patterns.LIGHTNING:
+            return 0, heads * key_length, key_length, 0
         return (
             self.number("ssm.conv_kernel"),
             self.number("ssm.inner_size"),
@@ -221,7 +304,7 @@ class _Keys:
             self.number("ssm.group_count"),
         )
 
-    def is_tied(self, tensors: frozenset[str] | None, embedding: int, vocab: int) -> bool:
+    def is_tied(self, tensors: Mapping[str, int] | None, embedding: int, vocab: int) -> bool:
         if tensors:
             return "output.weight" not in tensors
         return patterns.is_tied(self.name, embedding, vocab)

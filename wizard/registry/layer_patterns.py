@@ -1,7 +1,7 @@
 """Which layers slide, recur, or keep no keys and values, per architecture.
 
 Where a GGUF header tells no pattern, llama.cpp has one in its source
-(``src/models/*.cpp``, ``set_swa_pattern``); the table here says the same.
+(``src/models/*.cpp``, ``load_swa_pattern``); the table here says the same.
 """
 
 from __future__ import annotations
@@ -15,77 +15,106 @@ class Sliding:
 
     ``dense_first`` puts the full layer at the start of each period. ``window``
     is used where the header names none; 0 there means no sliding at all.
+    ``always`` is a window that the header's own does not change. No period
+    means that only the header tells the layers.
     """
 
-    period: int
+    period: int | None
     window: int = 0
     dense_first: bool = False
     only_layers: int = 0
+    always: int = 0
 
 
 SLIDING = {
     "gemma2": Sliding(2, 4096),
     "gemma3": Sliding(6),
     "gemma3n": Sliding(5),
+    "gemma4": Sliding(None),
     "gemma-embedding": Sliding(6),
     "gpt-oss": Sliding(2),
-    "llama4": Sliding(4, 8192),
+    "llama4": Sliding(4, 8192, always=8192),
     "cohere2": Sliding(4),
     "cohere2moe": Sliding(4, dense_first=True),
+    "deepseek4": Sliding(0),
+    "dots3note": Sliding(None),
     "exaone4": Sliding(4, 4096, only_layers=64),
-    "exaone-moe": Sliding(4),
+    "exaone-moe": Sliding(4, 128),
+    "granite_swa": Sliding(None),
+    "laguna": Sliding(4, dense_first=True),
+    "maple": Sliding(None),
+    "mellum": Sliding(4),
+    "mimo2": Sliding(None),
     "olmo2": Sliding(4),
     "afmoe": Sliding(4),
     "plamo3": Sliding(8),
-    "smallthinker": Sliding(4, 4096, dense_first=True),
+    "smallthinker": Sliding(4, dense_first=True, always=4096),
     "modern-bert": Sliding(3, dense_first=True),
     "muse-glimmer": Sliding(4),
+    "spark2_5": Sliding(None),
+    "step35": Sliding(None),
 }
-# They carry a window in their header that llama.cpp does not use.
-FULL_ATTENTION = frozenset(
-    {"llama", "mistral3", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl"}
-    | {"qwen3vlmoe", "phi3", "phimoe", "starcoder2", "bert", "nomic-bert", "minimax-m2", "glm4"}
-)
+# A window in their header makes every layer with attention slide.
+SLIDING_WITH_WINDOW = frozenset({"lfm2"})
 RECURRENT_ONLY = frozenset({"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"})
 RECURRENT_AND_ATTENTION = frozenset({"falcon-h1"})
 # A layer recurs where it has no KV heads.
 RECURRENT_WITHOUT_KV = frozenset(
     {"jamba", "granitehybrid", "plamo2", "lfm2", "lfm2moe", "kimi-linear", "kimi-k3"}
+    | {"bailingmoe3", "glm5-next"}
 )
 RECURRENT_WITHOUT_KV_OR_FFN = frozenset({"nemotron_h", "nemotron_h_moe"})
-RECURRENT_BY_INTERVAL = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
-# Their caches have parts that an Architecture does not hold: the estimate is rough.
-ROUGH = frozenset(
-    {"deepseek4", "glm5-next", "kimi-k3", "minimax-01", "minimax-m3", "qwen4exp", "dots3note"}
-)
+# All but every so many layers recur, unless ``attention.recurrent_layers`` tells.
+RECURRENT_BY_INTERVAL = {
+    "qwen3next": 4,
+    "qwen35": 4,
+    "qwen35moe": 4,
+    "qwen4exp": 4,
+    "minimax-01": 8,
+}
+# Their state is one head's length squared, for each head (``n_embd_head_la``).
+LIGHTNING = frozenset({"minimax-01"})
+# An indexer's keys are cached for each layer, or for those that ``indexer.types`` marks.
+INDEXER = frozenset({"deepseek32", "glm-dsa", "hy_v4", "dots3note", "minimax-m3"})
+INDEXER_IN_ATTENTION = frozenset({"glm5-next", "qwen4exp"})
+# Their caches or graphs have parts that an Architecture does not hold: the estimate is rough.
+ROUGH = frozenset({"deepseek4", "dots3note", "hrm_text", "hy_v4", "nanbeige", "t5", "t5encoder"})
+# From this context length on GLM-5.2's own pattern holds where the header has none.
+_GLM_5_2_CONTEXT = 1048576
 SHARED_KV = {"gemma3n": 20}
-NOT_CAUSAL = frozenset(
+# llama.cpp keeps no cache for these (``llama_model::create_memory``).
+NO_CACHE = frozenset(
     {"bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2"}
-    | {"jina-bert-v3", "eurobert", "gemma-embedding", "t5encoder", "llama-embed"}
-    | {"dream", "llada", "llada-moe", "rnd1"}
+    | {"jina-bert-v3", "eurobert", "gemma-embedding", "dream", "llada", "llada-moe", "rnd1"}
 )
+NOT_CAUSAL = NO_CACHE | {"t5encoder", "llama-embed"}
 ALWAYS_TIED = frozenset(
     {"gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "command-r", "cohere2", "gpt2", "bloom"}
-    | {"lfm2", "lfm2moe", "smollm3", "granitehybrid", "falcon-h1", "starcoder"}
+    | {"lfm2", "lfm2moe", "smollm3", "granitehybrid", "falcon-h1", "starcoder", "mpt", "mamba"}
+    | {"mamba2", "starcoder2"}
 )
 # Families whose small members only have no output matrix of their own.
 TIED_UP_TO_EMBEDDING = {"llama": 3072, "qwen2": 2048, "qwen3": 2560, "qwen2vl": 2048}
 _SMALL_LLAMA_VOCABULARY = 128_256
 
 
-def sliding(name: str, layers: int, window: int) -> tuple[int, tuple[bool, ...]]:
+def sliding(
+    name: str, layers: int, window: int | None, period: int | None
+) -> tuple[int, tuple[bool, ...]]:
     """The window and the layers that slide by llama.cpp's own table.
 
-    ``window`` is the header's, 0 where it has none. No layers where
-    everything attends to everything.
+    ``window`` and ``period`` are the header's, None where it has none. No
+    layers where everything attends to everything.
     """
     rule = SLIDING.get(name)
     if rule is None or (rule.only_layers and layers != rule.only_layers):
         return 0, ()
-    window = window or rule.window
-    if not window:
+    size = rule.window if window is None else window
+    size = rule.always if size and rule.always else size
+    step = rule.period if period is None else period
+    if not size or step is None:
         return 0, ()
-    return window, every(rule.period, layers, dense_first=rule.dense_first)
+    return size, every(step, layers, dense_first=rule.dense_first)
 
 
 def every(period: int, layers: int, *, dense_first: bool = False) -> tuple[bool, ...]:
@@ -97,6 +126,18 @@ def every(period: int, layers: int, *, dense_first: bool = False) -> tuple[bool,
         return (True,) * layers
     full = 0 if dense_first else period - 1
     return tuple(layer % period != full for layer in range(layers))
+
+
+def indexer(name: str, layers: int, context: int, leading: int) -> tuple[bool, ...]:
+    """Layers whose indexer keeps keys, where the header does not mark them.
+
+    ``leading`` dense layers have none in MiniMax-M3.
+    """
+    if name == "minimax-m3":
+        return tuple(layer >= leading for layer in range(layers))
+    if name == "glm-dsa" and context >= _GLM_5_2_CONTEXT:
+        return tuple(layer < 2 or layer % 4 == 2 for layer in range(layers))
+    return (True,) * layers
 
 
 def is_tied(name: str, embedding_length: int, vocab_size: int) -> bool:

@@ -120,7 +120,6 @@ class Architecture:
     ssm_state_size: int = 0
     ssm_group_count: int = 0
     ssm_time_step_rank: int = 0
-    conv_kinds: int = 1
     extra_state: int = 0
     nextn_layers: int = 0
     experts: int = 0

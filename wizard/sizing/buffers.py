@@ -1,23 +1,27 @@
-"""An estimate as the buffers that an engine reports: where each of them lies."""
+"""An estimate as the buffers that an engine reports, and where each of them lies."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from wizard.registry.values import Architecture, Variant
-from wizard.sizing import llama_cpp, vllm, weights
-from wizard.sizing.values import EngineFamily, MemoryEstimate, Workload
+from wizard.sizing.values import MemoryEstimate
 
 
 @dataclass(frozen=True)
 class Buffers:
-    """Bytes of each buffer, over all cards. On the CPU all of them lie on the host."""
+    """Bytes of each buffer, over all cards.
+
+    With cards ``kv_cache … runtime`` lie on them, and ``weights_host`` and
+    ``compute_host`` in RAM; for CPU only everything lies in RAM. The prompt
+    cache and checkpoints that a server may fill later are not counted.
+    """
 
     weights_gpu: int
     weights_host: int
     kv_cache: int
     recurrent_state: int
     compute: int
+    compute_host: int
     projector: int
     runtime: int
     total_gpu: int
@@ -28,25 +32,18 @@ class Buffers:
         return asdict(self)
 
 
-def buffers(architecture: Architecture, variant: Variant, workload: Workload) -> Buffers:
-    """The buffers of a workload, each in bytes."""
-    if workload.family is EngineFamily.VLLM:
-        return _buffers(vllm.estimate(architecture, variant, workload), workload, 0)
-    found = llama_cpp.estimate(architecture, variant, workload)
-    return _buffers(found, workload, weights.split(architecture, variant).embeddings)
-
-
-def _buffers(found: MemoryEstimate, workload: Workload, embeddings: int) -> Buffers:
-    on_gpu = workload.gpus > 0
-    host = embeddings if on_gpu else found.weights
+def buffers(found: MemoryEstimate, *, on_gpu: bool) -> Buffers:
+    """The buffers of an estimate that was made with or without cards."""
+    weights_host = found.host_weights if on_gpu else found.weights
     return Buffers(
         weights_gpu=found.weights if on_gpu else 0,
-        weights_host=host,
+        weights_host=weights_host,
         kv_cache=found.kv_cache,
         recurrent_state=found.recurrent_state,
         compute=found.compute,
+        compute_host=found.host_compute,
         projector=found.projector,
         runtime=found.runtime,
         total_gpu=found.total if on_gpu else 0,
-        total_host=host if on_gpu else found.total,
+        total_host=weights_host + found.host_compute if on_gpu else found.total,
     )

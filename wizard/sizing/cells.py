@@ -11,7 +11,7 @@ from wizard.registry.values import Architecture
 from wizard.sizing.values import KvType, Workload
 
 # Bytes and elements of one block of each type (ggml ``type_traits``).
-_BLOCKS = {
+BLOCKS = {
     KvType.F32: (4, 1),
     KvType.F16: (2, 1),
     KvType.BF16: (2, 1),
@@ -40,19 +40,31 @@ class Cells:
     sliding_mask: int
 
 
+def asked(workload: Workload) -> int:
+    """Tokens of all slots together (``n_ctx`` as it is asked for)."""
+    return workload.context_length * (1 if workload.unified_kv else workload.slots)
+
+
+def step(workload: Workload) -> int:
+    """Tokens of one step: never more than the context (``cparams.n_ubatch``)."""
+    return min(workload.ubatch, asked(workload))
+
+
 def cells(architecture: Architecture, workload: Workload) -> Cells:
-    """Cells with every slot at its full context (``llama_kv_cache_iswa``)."""
+    """Cells of the caches (``llama_kv_cache_iswa``).
+
+    One cache for all slots when it is unified, else one for each of them.
+    """
     slots, window = workload.slots, architecture.sliding_window
-    if workload.unified_kv:
-        full = padded(workload.context_length)
-        sliding = min(full, padded(window * slots + workload.ubatch))
-        return Cells(full, sliding, full, sliding)
     full = padded(workload.context_length)
-    sliding = min(full, padded(window + workload.ubatch))
+    if workload.unified_kv:
+        sliding = padded(min(full, window * slots + step(workload)))
+        return Cells(full, sliding, full, sliding)
+    sliding = padded(min(full, window + step(workload)))
     return Cells(full * slots, sliding * slots, full, sliding)
 
 
 def row_bytes(elements: int, kv_type: KvType) -> int:
     """Bytes of one row of a cache (``ggml_row_size``)."""
-    block, count = _BLOCKS[kv_type]
+    block, count = BLOCKS[kv_type]
     return -(-elements // count) * block

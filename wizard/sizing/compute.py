@@ -1,87 +1,197 @@
-"""llama.cpp's compute buffer: what one step needs beside weights and caches.
+"""llama.cpp's compute buffers: what one step needs beside weights and caches.
 
-Derived from the graphs that ``src/llama-graph.cpp`` builds.
+One lies on each card and one in RAM; for CPU only there is one. Derived from
+``llama_context::sched_reserve`` and the graphs of `wizard.sizing.stages`.
 """
 
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import layers
-from wizard.sizing.cells import cells
+from wizard.sizing import layers, stages
+from wizard.sizing.cells import asked, cells, padded, step
 from wizard.sizing.values import KvType, Workload
 
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
 # cards (``GGML_SCHED_MAX_COPIES``).
 _COPIES = 4
+_FLOAT = 4
+_PLAIN = frozenset({KvType.F16, KvType.F32, KvType.BF16})
+# The feed-forward part runs while the attention's result is kept.
+_PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "gptj"})
+# Head sizes that CUDA has flash attention for (``ggml_cuda_get_best_fattn_kernel``);
+# elsewhere keys and values are of one size.
+_FUSED_HEADS = frozenset({40, 64, 72, 80, 96, 112, 128, 256, 512})
+_FUSED_PAIRS = frozenset({(192, 128), (320, 256), (576, 512)})
+
+
+def is_fused(architecture: Architecture, workload: Workload) -> bool:
+    """Whether attention runs without writing its scores: asked for, and possible.
+
+    llama-server turns flash attention off where a card has no kernel for it.
+    """
+    if not workload.flash_attention or architecture.name in stages.NEVER_FUSED:
+        return False
+    if not workload.gpus or not architecture.heads:
+        return True
+    if architecture.kv_lora_rank:
+        row = architecture.kv_lora_rank + architecture.rope_dimension
+        return (row, architecture.kv_lora_rank) in _FUSED_PAIRS
+    key, value = architecture.key_length, architecture.value_length
+    return (key == value and key in _FUSED_HEADS) or (key, value) in _FUSED_PAIRS
+
+
+def _tokens(architecture: Architecture, workload: Workload) -> int:
+    """Tokens of the step that memory is reserved for.
+
+    ``graph_reserve`` makes it a multiple of the slots; this is the most that adds.
+    """
+    slots, tokens = workload.slots, step(workload)
+    if not architecture.causal:
+        tokens = min(padded(asked(workload)), workload.ubatch)
+    return tokens + slots - 1
+
+
+def _outputs(architecture: Architecture, workload: Workload) -> int:
+    """Tokens that logits are made for: one a slot (``n_outputs_max``)."""
+    return min(workload.slots, _tokens(architecture, workload)) if architecture.causal else 0
+
+
+def _span(architecture: Architecture, workload: Workload) -> int:
+    """Cells that the widest layer's scores are made for."""
+    found = layers.kv_layers(architecture)
+    if not found:
+        return _tokens(architecture, workload)
+    span = cells(architecture, workload)
+    return span.sliding_mask if all(layer.window for layer in found) else span.full_mask
 
 
 def scratch(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of a step's activations, 32-bit floats.
+    """Bytes of a step's activations, 32-bit floats, on one card.
 
-    ``ggml-alloc`` reuses memory, so that the widest stage decides: gate, up and
-    their product of the feed-forward part, queries and the attention's result,
-    or a recurrent layer's projections; beside it five rows of the model's
-    width. llama-server asks for the logits of one token a slot
-    (``n_outputs_max``). How wide an expert is is not among our facts: the
-    dense width is taken for each that is used, an upper bound.
+    Or of the logits, where few tokens are computed; and for recurrent layers
+    the states of all slots twice, as read and as written.
     """
-    width, span = architecture.embedding_length, cells(architecture, workload)
-    experts = max(1, architecture.experts_used)
-    forward = experts * 3 * architecture.feed_forward_length
-    if experts > 1:
-        forward += experts * 2 * width
-    head = max(architecture.key_length, architecture.value_length)
-    attention = 2 * architecture.heads * head
-    if not workload.flash_attention and architecture.causal:
-        attention += architecture.heads * span.full_mask
-    recurrent = 8 * architecture.ssm_inner_size
-    stage = max(forward, attention, recurrent) + 5 * width
-    logits = workload.slots * (architecture.vocab_size + width) if architecture.causal else 0
-    return 4 * max(workload.ubatch * stage, logits)
+    fused = is_fused(architecture, workload)
+    span = _span(architecture, workload)
+    row = stages.widest(architecture, span, _tokens(architecture, workload), fused=fused)
+    width = architecture.embedding_length
+    if workload.kv_type not in _PLAIN:
+        row += stages.queries(architecture)
+    if not workload.gpus:
+        row += _looked_up(architecture)
+    logits = _outputs(architecture, workload) * (architecture.vocab_size + 2 * width)
+    states = 0
+    if architecture.recurrent_layers:
+        each = layers.convolution_elements(architecture) + layers.state_elements(architecture)
+        states = 2 * workload.slots * each
+    turned = 0 if fused else _turned(architecture, workload, span)
+    return max(_FLOAT * (_tokens(architecture, workload) * row + states) + turned, _FLOAT * logits)
 
 
-def _inputs(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of a step's small inputs: tokens, positions, and rows of the caches.
-
-    64-bit row indexes of keys and values for each cache; without flash
-    attention one for each element of the transposed values.
-    """
-    each = 2 * 4 + 2 * 3 * 8 + 8
+def _turned(architecture: Architecture, workload: Workload, span: int) -> int:
+    """Bytes of one layer's values, transposed where the cache does not hold them so."""
+    if architecture.kv_lora_rank:
+        return 2 * architecture.kv_lora_rank * span
     if not workload.flash_attention:
-        found = layers.kv_layers(architecture)
-        each += 8 * max((layer.values for layer in found), default=0)
-    return each * workload.ubatch
+        return 0
+    return 2 * max((layer.values for layer in layers.kv_layers(architecture)), default=0) * span
+
+
+def _looked_up(architecture: Architecture) -> int:
+    """Elements of a token's embeddings, which lie in the same buffer without a card."""
+    several = architecture.kv_lora_rank or architecture.shared_feed_forward_length
+    several = several or architecture.per_layer_embedding
+    return architecture.embedding_length * ((2 if several else 1) + architecture.deepstack_layers)
 
 
 def unpacked(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of one layer's quantised cache as 16-bit floats.
+    """Bytes of one layer's cache as 16-bit floats, which CUDA's kernels read.
 
-    CUDA's flash attention unpacks it for steps of many tokens
-    (``launch_fattn``, ``need_f16_K``).
+    They lie behind the attention's result (``ggml_cuda_flash_attn_ext_get_alloc_size``).
     """
-    if workload.kv_type is KvType.F16 or not workload.gpus:
+    is_plain = workload.kv_type is KvType.F16
+    if is_plain or not workload.gpus or not is_fused(architecture, workload):
         return 0
-    found = layers.kv_layers(architecture)
-    widest = max((layer.keys + layer.values for layer in found if not layer.window), default=0)
-    return 2 * widest * cells(architecture, workload).full
-
-
-def masks(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of the attention masks, 16-bit with flash attention (``build_kq_mask``)."""
-    width = 2 if workload.flash_attention else 4
-    if not architecture.causal:
-        return width * workload.ubatch * workload.ubatch
     span = cells(architecture, workload)
-    spanned = span.full_mask + (span.sliding_mask if any(architecture.sliding_layers) else 0)
-    copies = _COPIES if workload.gpus > 1 else 1
-    return width * copies * workload.ubatch * spanned
+    found = layers.kv_layers(architecture)
+    sizes = (
+        2 * (layer.keys + layer.values) * (span.sliding if layer.window else span.full)
+        for layer in found
+    )
+    return max(sizes, default=0)
+
+
+def inputs(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of a step's inputs: attention masks, positions, and rows of the caches.
+
+    Masks are 16-bit with flash attention (``build_attn_inp_kq_mask``). Rows are
+    64-bit numbers for keys and values; without flash attention there is one for
+    each element of the transposed values.
+    """
+    tokens, fused = _tokens(architecture, workload), is_fused(architecture, workload)
+    found = layers.kv_layers(architecture)
+    width = 2 if workload.flash_attention and architecture.name not in stages.NEVER_FUSED else 4
+    if not architecture.heads:
+        return 16 * tokens
+    span = cells(architecture, workload)
+    spanned = span.full_mask * (2 if any(layer.indexer for layer in found) else 1)
+    if not found:
+        spanned = tokens
+    if any(architecture.sliding_layers):
+        spanned += span.sliding_mask if found else tokens
+    rows = 8 if fused else 8 * max((layer.values for layer in found), default=1)
+    caches = 2 if any(architecture.sliding_layers) else 1
+    return tokens * (width * spanned + caches * (8 + rows) + 32)
+
+
+def card_bytes(architecture: Architecture, workload: Workload, card: int) -> int:
+    """Bytes of one card's compute buffer, or of the only one in RAM.
+
+    On several cards steps overlap: inputs are kept four times, and so is what
+    comes from the card before (``cparams.pipeline_parallel``).
+    """
+    own = inputs(architecture, workload)
+    total = _peak(architecture, workload) + own
+    if workload.gpus < 2:
+        return total
+    width = architecture.embedding_length * (_COPIES if card == 0 else 2 * _COPIES)
+    width += _COPIES * stages.kept(architecture)
+    if architecture.recurrent_layers:
+        width += 3 * _COPIES * architecture.embedding_length
+    return total + (_COPIES - 1) * own + _FLOAT * width * _tokens(architecture, workload)
+
+
+def _peak(architecture: Architecture, workload: Workload) -> int:
+    """The wider of a step's stages and of attention with its cache unpacked."""
+    widest = scratch(architecture, workload)
+    extra = unpacked(architecture, workload)
+    if not extra:
+        return widest
+    row = stages.beside_scores(architecture)
+    if architecture.kv_lora_rank:
+        row = stages.attention(architecture, 0, fused=True)
+        row += architecture.heads * architecture.kv_lora_rank
+    beside = _FLOAT * _tokens(architecture, workload) * row + extra
+    if architecture.name in _PARALLEL:
+        beside = (
+            widest
+            + extra
+            + _FLOAT * _tokens(architecture, workload) * 2 * architecture.embedding_length
+        )
+    return max(widest, beside)
 
 
 def buffer_bytes(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of one card's compute buffer, and what kernels unpack beside it."""
-    return (
-        scratch(architecture, workload)
-        + masks(architecture, workload)
-        + _inputs(architecture, workload)
-        + unpacked(architecture, workload)
-    )
+    """Bytes of the compute buffer of the fullest card."""
+    return card_bytes(architecture, workload, max(0, workload.gpus - 1))
+
+
+def host_bytes(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of the compute buffer in RAM beside cards: inputs, and embeddings looked up."""
+    if not workload.gpus:
+        return 0
+    width = architecture.embedding_length * (2 + architecture.deepstack_layers)
+    width += 2 * architecture.layers * architecture.per_layer_embedding
+    copies = _COPIES if workload.gpus > 1 else 1
+    rows = _FLOAT * width * _tokens(architecture, workload) * (2 if workload.gpus > 1 else 1)
+    return copies * inputs(architecture, workload) + rows

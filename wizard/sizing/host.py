@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import weights
 from wizard.sizing.values import Workload
 
 MIB = 1 << 20
@@ -22,18 +21,15 @@ _VLLM_CACHES = 5 * GIB
 _LLAMA_CPP_CACHES = 1 * GIB
 
 
-def llama_cpp_host(
-    architecture: Architecture, variant: Variant, workload: Workload, buffers: int
-) -> int:
-    """Bytes of RAM under llama.cpp; ``buffers`` is what lies there for CPU only.
+def llama_cpp_host(architecture: Architecture, workload: Workload, buffers: int) -> int:
+    """Bytes of RAM under llama.cpp; ``buffers`` are those that lie there.
 
     The mapped file's other pages are page cache, which the kernel takes back:
     they need no room of their own.
     """
-    embeddings = weights.split(architecture, variant).embeddings if workload.gpus else 0
     logits = 4 * architecture.vocab_size * max(1, workload.slots)
     prompts = PROMPT_CACHE if architecture.causal else 0
-    return _PROCESS + embeddings + logits + prompts + buffers
+    return _PROCESS + logits + prompts + buffers
 
 
 def vllm_host(variant: Variant, workload: Workload, per_card: int) -> int:

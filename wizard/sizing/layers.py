@@ -14,21 +14,14 @@ from wizard.registry.values import Architecture
 
 _Item = TypeVar("_Item", int, bool)
 
-_INDEXER = 128
-# Architectures with an indexer cache in ``llama_model::create_memory``, and
-# what they are called in a config.json.
-_SPARSE = frozenset(
-    {"deepseek32", "glm-dsa", "glm5-next", "hy_v4", "dots3note", "minimax-m3"}
-    | {"deepseek_v32", "glm_moe_dsa", "glm5_next", "minimax_m3"}
-)
-
 
 @dataclass(frozen=True)
 class KvLayer:
     """One layer that keeps keys and values: elements a token, and its window.
 
     ``window`` is in tokens, 0 for full attention. Under MLA ``keys`` is the
-    one compressed row that serves as both, and ``values`` is 0.
+    one compressed row that serves as both, and ``values`` is 0. ``indexer`` are
+    elements of a sparse attention's indexer, cached beside.
     """
 
     index: int
@@ -37,12 +30,13 @@ class KvLayer:
     values: int
     window: int
     is_latent: bool = False
+    indexer: int = 0
 
 
 @lru_cache(maxsize=512)
 def kv_layers(architecture: Architecture) -> tuple[KvLayer, ...]:
-    """The layers with a cache of their own; none for encoders (``causal`` false)."""
-    if not architecture.causal:
+    """The layers with a cache of their own; none for encoders, as a rule."""
+    if not architecture.causal and not architecture.bidirectional_cache:
         return ()
     own = max(0, architecture.layers - architecture.shared_kv_layers)
     found = (_kv_layer(architecture, index) for index in range(own))
@@ -53,31 +47,26 @@ def _kv_layer(architecture: Architecture, index: int) -> KvLayer:
     heads = _at(architecture.kv_heads, index, architecture.heads)
     slides = bool(architecture.sliding_window) and _at(architecture.sliding_layers, index, False)
     window = architecture.sliding_window if slides else 0
-    if heads and architecture.kv_lora_rank:
-        width = architecture.kv_lora_rank + architecture.rope_dimension
-        return KvLayer(index, 1, width, 0, window, is_latent=True)
+    marked = _at(architecture.indexer_layers, index, not architecture.indexer_layers)
+    indexer = architecture.indexer_length + architecture.indexer_value_length
+    indexer = indexer if heads and marked and architecture.indexer_length else 0
     key = architecture.key_length_swa if slides else 0
     value = architecture.value_length_swa if slides else 0
+    if heads and architecture.kv_lora_rank:
+        width = key or architecture.kv_lora_rank + architecture.rope_dimension
+        return KvLayer(index, 1, width, 0, window, is_latent=True, indexer=indexer)
     return KvLayer(
         index,
         heads,
         heads * (key or architecture.key_length),
         heads * (value or architecture.value_length),
         window,
+        indexer=indexer,
     )
 
 
 def _at(items: tuple[_Item, ...], index: int, default: _Item) -> _Item:
     return items[index] if index < len(items) else default
-
-
-def indexer_elements(architecture: Architecture) -> int:
-    """Elements a token of a sparse attention's indexer in each layer, 0 for most models.
-
-    One key head of 128 (``index_head_dim`` of DeepSeek-V3.2, GLM-5 and those
-    after them). Where only some layers have one, all are counted.
-    """
-    return _INDEXER if architecture.name in _SPARSE else 0
 
 
 def recurrent_layers(architecture: Architecture) -> tuple[int, ...]:

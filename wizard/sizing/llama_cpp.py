@@ -12,14 +12,17 @@ from functools import lru_cache
 
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import compute, host, layers, weights
-from wizard.sizing.cells import cells, padded, row_bytes
+from wizard.sizing.cells import BLOCKS, cells, padded, row_bytes
 from wizard.sizing.values import KvType, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
 MIB = 1 << 20
-_BITS = {KvType.F16: "2 bytes", KvType.Q8_0: "34/32 bytes", KvType.Q4_0: "18/32 bytes"}
 # CUDA's context, cuBLAS and the kernels' code on one card: 150 to 500 MiB by driver.
 RUNTIME = 500 * MIB
+# Without a card: the server itself, and what it keeps of each token of the
+# vocabulary (text, score, attributes, and a place in two hash tables).
+_PROCESS = 32 * MIB
+_TOKEN = 256
 _CHECKPOINTS = 32
 _CHECKPOINT_STEP = 8192
 
@@ -42,11 +45,10 @@ def _cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tup
     """
     found = layers.kv_layers(architecture)
     widest = max((layer.values for layer in found), default=0)
-    indexer = row_bytes(layers.indexer_elements(architecture), workload.kv_type)
     return {
         layer.index: (
             row_bytes(layer.keys, workload.kv_type)
-            + indexer
+            + row_bytes(layer.indexer, workload.kv_type)
             + row_bytes(
                 layer.values if workload.flash_attention or layer.is_latent else widest,
                 workload.kv_type,
@@ -78,6 +80,12 @@ def _card_of(index: int, architecture: Architecture, cards: int) -> int:
     return min(cards - 1, bisect_right(shares, index / (architecture.layers + 1)))
 
 
+def _block(part: weights.Weights, index: int, *, experts_on_host: bool) -> float:
+    if index >= len(part.blocks):
+        return 0.0
+    return part.blocks[index] - (part.experts[index] if experts_on_host else 0.0)
+
+
 @lru_cache(maxsize=512)
 def _cards(
     architecture: Architecture,
@@ -85,8 +93,9 @@ def _cards(
     gpus: int,
     kv_type: KvType,
     flash_attention: bool,
+    experts_on_host: bool,
 ) -> tuple[_Card, ...]:
-    workload = Workload(256, kv_type=kv_type, flash_attention=flash_attention)
+    workload = Workload(256, kv_type=kv_type, gpus=gpus, flash_attention=flash_attention)
     count = max(1, gpus)
     per_layer = _cell_bytes(architecture, workload)
     recurrent = set(layers.recurrent_layers(architecture))
@@ -96,12 +105,14 @@ def _cards(
     full, sliding, states = [0] * count, [0] * count, [0] * count
     for index in range(architecture.layers):
         card = _card_of(index, architecture, count)
-        loaded[card] += part.block
+        loaded[card] += _block(part, index, experts_on_host=experts_on_host and bool(gpus))
         cell, slides = per_layer.get(index, (0, False))
         (sliding if slides else full)[card] += cell
         states[card] += state if index in recurrent else 0
     loaded[count - 1] += part.output
-    if not gpus and not architecture.tied_embeddings:
+    if gpus:
+        loaded[count - 1] += part.tied
+    else:
         loaded[0] += part.embeddings
     return tuple(_Card(*row) for row in zip(loaded, full, sliding, states, strict=True))
 
@@ -115,27 +126,57 @@ class _Sum:
     projector: int
     runtime: int
     largest: int
+    host_weights: int
 
 
 def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _Sum:
-    cards = _cards(architecture, variant, workload.gpus, workload.kv_type, workload.flash_attention)
+    cards = _cards_of(architecture, variant, workload)
+    part = weights.split(architecture, variant)
     span = cells(architecture, workload)
     kv = [card.full_cell * span.full + card.sliding_cell * span.sliding for card in cards]
     state = [card.state * workload.slots for card in cards]
-    scratch = compute.buffer_bytes(architecture, workload)
+    moved = int(part.largest_expert) if workload.experts_on_host and workload.gpus else 0
+    scratch = [
+        compute.card_bytes(architecture, workload, card) + moved for card in range(len(cards))
+    ]
+    adapters = -(-workload.adapter_bytes // len(cards))
     projector = variant.projector.size if variant.projector else 0
-    fixed = scratch + (RUNTIME if workload.gpus else 0)
-    on_card = [int(card.weights) + kv[i] + state[i] + fixed for i, card in enumerate(cards)]
+    runtime = RUNTIME if workload.gpus else _PROCESS + _TOKEN * architecture.vocab_size
+    fixed = runtime + adapters
+    on_card = [
+        int(card.weights) + kv[i] + state[i] + scratch[i] + fixed for i, card in enumerate(cards)
+    ]
     on_card[0] += projector
     return _Sum(
-        weights=sum(int(card.weights) for card in cards),
+        weights=sum(int(card.weights) + adapters for card in cards),
         kv_cache=sum(kv),
         state=sum(state),
-        compute=scratch * len(cards),
+        compute=sum(scratch),
         projector=projector,
-        runtime=RUNTIME * workload.gpus,
+        runtime=runtime * len(cards),
         largest=max(on_card),
+        host_weights=_host_weights(part, workload),
     )
+
+
+def _cards_of(
+    architecture: Architecture, variant: Variant, workload: Workload
+) -> tuple[_Card, ...]:
+    return _cards(
+        architecture,
+        variant,
+        workload.gpus,
+        workload.kv_type,
+        workload.flash_attention,
+        workload.experts_on_host,
+    )
+
+
+def _host_weights(part: weights.Weights, workload: Workload) -> int:
+    """Bytes of weights in RAM beside cards: the embeddings, and experts left there."""
+    if not workload.gpus:
+        return 0
+    return part.embeddings + (int(sum(part.experts)) if workload.experts_on_host else 0)
 
 
 def needed(architecture: Architecture, variant: Variant, workload: Workload) -> int:
@@ -153,14 +194,13 @@ def _host(architecture: Architecture, variant: Variant, workload: Workload, foun
     RAM every 8,192 tokens, 32 copies at most (``n_ctx_checkpoints``,
     ``checkpoint_min_step`` of llama-server).
     """
-    cards = _cards(architecture, variant, workload.gpus, workload.kv_type, workload.flash_attention)
+    cards = _cards_of(architecture, variant, workload)
     window = min(padded(architecture.sliding_window), padded(workload.context_length))
     one = sum(card.sliding_cell * window + card.state for card in cards)
     copies = min(_CHECKPOINTS, 1 + workload.context_length // _CHECKPOINT_STEP)
     buffers = 0 if workload.gpus else found.largest
-    return host.llama_cpp_host(
-        architecture, variant, workload, buffers + one * copies * workload.slots
-    )
+    buffers += found.host_weights + compute.host_bytes(architecture, workload)
+    return host.llama_cpp_host(architecture, workload, buffers + one * copies * workload.slots)
 
 
 def estimate(architecture: Architecture, variant: Variant, workload: Workload) -> MemoryEstimate:
@@ -176,6 +216,8 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         host=_host(architecture, variant, workload, found),
         disk=host.disk(variant),
         largest_gpu=found.largest if workload.gpus else 0,
+        host_weights=found.host_weights,
+        host_compute=compute.host_bytes(architecture, workload),
         parts=_parts(architecture, variant, workload, found),
         exact=architecture.exact and variant.size_is_exact,
     )
@@ -191,7 +233,7 @@ def _parts(
         ("recurrent_state", "Recurrent state", found.state, _state_words(architecture, workload)),
         ("compute", "Compute", found.compute, _compute_words(architecture, workload, cards)),
         ("projector", "Vision projector", found.projector, "the projector's file, on one card"),
-        ("runtime", "Runtime", found.runtime, _runtime_words(cards)),
+        ("runtime", "Runtime", found.runtime, _runtime_words(workload, found)),
     )
     return tuple(Part(*row) for row in rows if row[2])
 
@@ -199,8 +241,12 @@ def _parts(
 def _weights_words(architecture: Architecture, variant: Variant, workload: Workload) -> str:
     part = weights.split(architecture, variant)
     words = f"{size(part.file)} of files, less the tokenizer"
-    if workload.gpus and not architecture.tied_embeddings:
-        words += f", less {size(part.embeddings)} of token embeddings that stay in RAM"
+    if workload.gpus and part.embeddings > part.tied:
+        words += f", less {size(part.embeddings - part.tied)} of token embeddings that stay in RAM"
+    if workload.experts_on_host and workload.gpus:
+        words += f", less {size(int(sum(part.experts)))} of experts that stay in RAM"
+    if workload.adapter_bytes:
+        words += f", with {size(workload.adapter_bytes)} of adapters"
     if part.skipped:
         words += f", less {size(part.skipped)} of prediction blocks that are not loaded"
     return words
@@ -214,13 +260,10 @@ def _kv_words(architecture: Architecture, workload: Workload) -> str:
     slots = plural(workload.slots, "slot")
     sentences = []
     if full:
-        words = _layer_words(architecture, full, workload)
-        sentences.append(
-            f"{words} × {span.full:,} cells, so that each of {slots} has its "
-            f"{workload.context_length:,} tokens"
-        )
+        words = _layer_words(full, workload)
+        sentences.append(f"{words} × {span.full:,} cells, {_shared_words(workload)}")
     if sliding:
-        words = _layer_words(architecture, sliding, workload)
+        words = _layer_words(sliding, workload)
         sentences.append(
             f"{words} × {span.sliding:,} cells, a window of {architecture.sliding_window:,} "
             f"tokens and a step of {workload.ubatch} for {slots}"
@@ -228,12 +271,18 @@ def _kv_words(architecture: Architecture, workload: Workload) -> str:
     return "; ".join(sentences)
 
 
-def _layer_words(
-    architecture: Architecture, found: tuple[layers.KvLayer, ...], workload: Workload
-) -> str:
-    extra = layers.indexer_elements(architecture)
+def _shared_words(workload: Workload) -> str:
+    if workload.slots > 1 and workload.unified_kv:
+        return f"which {plural(workload.slots, 'slot')} share"
+    slots = plural(workload.slots, "slot")
+    return f"so that each of {slots} has its {workload.context_length:,} tokens"
+
+
+def _layer_words(found: tuple[layers.KvLayer, ...], workload: Workload) -> str:
+    extra = max(layer.indexer for layer in found)
     indexer = f" and {extra} of the indexer" if extra else ""
-    each = _BITS.get(workload.kv_type, "34/32 bytes")
+    size_each, count_each = BLOCKS[workload.kv_type]
+    each = f"{size_each} bytes" if count_each == 1 else f"{size_each}/{count_each} bytes"
     sizes = {(layer.heads, layer.keys, layer.values, layer.is_latent) for layer in found}
     count = plural(len(found), "layer")
     if len(sizes) > 1:
@@ -257,9 +306,11 @@ def _compute_words(architecture: Architecture, workload: Workload, cards: int) -
     extra = f", {size(unpacked)} to unpack one layer's cache" if unpacked else ""
     return (
         f"{size(compute.scratch(architecture, workload))} for a step of {workload.ubatch} tokens, "
-        f"{size(compute.masks(architecture, workload))} of attention masks{extra}{where}"
+        f"{size(compute.inputs(architecture, workload))} of attention masks{extra}{where}"
     )
 
 
-def _runtime_words(cards: int) -> str:
-    return f"{size(RUNTIME)} for CUDA and its libraries on {plural(cards, 'card')}"
+def _runtime_words(workload: Workload, found: _Sum) -> str:
+    if not workload.gpus:
+        return f"{size(found.runtime)} for the server and its vocabulary"
+    return f"{size(RUNTIME)} for CUDA and its libraries on {plural(workload.gpus, 'card')}"

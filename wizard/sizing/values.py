@@ -39,6 +39,8 @@ class Workload:
     parallel over hosts (vLLM only), ``gpus`` then being the cards per node.
 
     ``ubatch`` is llama.cpp's tokens per step, ``batched_tokens`` vLLM's.
+    ``adapter_bytes`` are LoRA adapters, loaded beside the weights they change.
+    ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``).
     ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache of
     ``context_length`` cells that all slots share, instead of one for each.
     """
@@ -53,6 +55,8 @@ class Workload:
     flash_attention: bool = True
     batched_tokens: int = 2048
     unified_kv: bool = False
+    adapter_bytes: int = 0
+    experts_on_host: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ class MemoryEstimate:
     fullest card holds, which is what decides a fit. ``host`` is the RAM that
     the container needs, ``disk`` the volume for the weights; on several nodes
     both are for one node. For CPU only the same buffers lie in RAM: ``host``
-    holds them all, and ``largest_gpu`` is 0.
+    holds them all, and ``largest_gpu`` is 0. ``host_weights`` and
+    ``host_compute`` lie in RAM beside cards, and are part of ``host``.
     """
 
     weights: int
@@ -87,6 +92,8 @@ class MemoryEstimate:
     largest_gpu: int
     parts: tuple[Part, ...]
     exact: bool = True
+    host_weights: int = 0
+    host_compute: int = 0
 
     @property
     def total(self) -> int:

@@ -44,10 +44,9 @@ def _groups(
     """Kinds of layers that one card holds; the fullest stage of the pipeline."""
     each = 2 if kv_type is KvType.F16 else 1
     # The indexer's keys are fp8 with a 32-bit scale for each 128 (``DeepseekV32IndexerCache``).
-    elements = layers.indexer_elements(architecture)
-    indexer = elements + 4 * -(-elements // 128)
     counts: dict[tuple[int, int], int] = {}
     for layer in layers.kv_layers(architecture):
+        indexer = layer.indexer + 4 * -(-layer.indexer // 128)
         kind = (_token_bytes(layer, gpus) * each + indexer, layer.window)
         counts[kind] = counts.get(kind, 0) + 1
     return tuple(
@@ -115,7 +114,8 @@ def _weight_bytes(architecture: Architecture, variant: Variant, workload: Worklo
     whole = part.file - part.skipped
     if workload.nodes > 1:
         per_stage = -(-architecture.layers // workload.nodes)
-        whole = int(part.block * per_stage) + part.output
+        block = sum(part.blocks) / max(1, len(part.blocks))
+        whole = int(block * per_stage) + part.output + part.tied
     return -(-whole // gpus) + _repeated_bytes(architecture, variant, workload)
 
 

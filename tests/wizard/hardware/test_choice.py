@@ -15,6 +15,7 @@ from wizard.hardware.prices import bundled_price_list
 from wizard.hardware.values import Fit, Offer
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing.values import EngineFamily, KvType, Workload
+from wizard.sizing.words import size
 
 PRICES = bundled_price_list("Offline.")
 LLAMA_CPP = Workload(8192, slots=4)
@@ -66,7 +67,7 @@ def test_each_that_does_not_fit_says_why() -> None:
     offer = pick(find(), "rtx3060m")
     assert offer.fit is Fit.NO
     assert offer.headroom_bytes < 0
-    assert offer.reason == "Needs 9.58 GB, has 6.25 GB."
+    assert offer.reason == f"Needs {size(offer.needed_bytes)}, has 6.25 GB."
     assert offer.largest_context is None
 
 

@@ -70,7 +70,8 @@ def test_latent_attention() -> None:
 
 def test_a_sparse_indexer_s_key_is_cached_too() -> None:
     mla = {"kv_lora_rank": 512, "qk_rope_head_dim": 64, "index_head_dim": 128}
-    assert config_json.architecture({**PLAIN, **mla}).rope_dimension == 192
+    found = config_json.architecture({**PLAIN, **mla})
+    assert (found.rope_dimension, found.indexer_length) == (64, 128)
 
 
 def test_llama4_slides_in_three_of_four_layers() -> None:

@@ -92,7 +92,12 @@ def test_gemma3n_shares_its_last_layers() -> None:
 
 
 def test_mla_only_where_the_file_was_converted_for_it() -> None:
-    extra: dict[str, gguf.Value] = {".attention.kv_lora_rank": 512, ".rope.dimension_count": 64}
+    extra: dict[str, gguf.Value] = {
+        ".attention.kv_lora_rank": 512,
+        ".attention.key_length": 576,
+        ".attention.head_count_kv": 1,
+        ".rope.dimension_count": 64,
+    }
     assert read("deepseek2", extra=extra).kv_lora_rank == 0
     extra[".attention.key_length_mla"] = 192
     found = read("deepseek2", extra=extra)
@@ -102,15 +107,23 @@ def test_mla_only_where_the_file_was_converted_for_it() -> None:
 def test_a_sparse_indexer_s_key_is_cached_too() -> None:
     extra: dict[str, gguf.Value] = {
         ".attention.kv_lora_rank": 512,
+        ".attention.key_length": 576,
+        ".attention.head_count_kv": 1,
         ".attention.key_length_mla": 192,
         ".rope.dimension_count": 64,
         ".attention.indexer.key_length": 128,
+        ".attention.indexer.top_k": 2048,
     }
-    assert read("glm-dsa", extra=extra).rope_dimension == 192
+    found = read("glm-dsa", extra=extra)
+    assert (found.rope_dimension, found.indexer_length) == (64, 128)
+    assert all(found.indexer_layers)
+    marked = read("glm-dsa", layers=3, extra={**extra, ".attention.indexer.types": [1, 0, 1]})
+    assert marked.indexer_layers == (True, False, True)
 
 
 def test_a_cache_that_is_not_modelled_makes_the_estimate_rough() -> None:
-    assert not read("deepseek4").exact
+    ratios: dict[str, gguf.Value] = {".attention.compress_ratios": [0, 4]}
+    assert not read("deepseek4", layers=2, extra=ratios).exact
 
 
 def test_a_full_layer_may_come_first() -> None:

@@ -4,48 +4,72 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from wizard.hardware.gpus import bundled
 from wizard.registry import config_json, header_document, lookup
 from wizard.registry.errors import RegistryError, UnreadableHeader
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
 from wizard.sizing import estimate
 from wizard.sizing.buffers import Buffers, buffers
+from wizard.sizing.card import CardAnswer, on_card
 from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
 
-LARGEST = 1 << 32
+LARGEST = 1 << 48
+_LARGEST_COUNT = 1 << 26
+_LARGEST_CARDS = 1024
 _USUAL_CONTEXT = 4096
+# llama-server's own default, which shares one cache (``--parallel -1``).
+_USUAL_SLOTS = 4
 
 
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 0 < number <= LARGEST:
-        raise ArgumentTypeError(f"{text!r} is no whole number from 1 to {LARGEST:,}")
-    return number
+def _up_to(most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = 0
+        if not 0 < number <= most:
+            raise ArgumentTypeError(f"{text[:40]!r} is no whole number from 1 to {most:,}")
+        return number
+
+    return read
 
 
 class Command(BaseCommand):
-    help = "Estimate a model's memory, each buffer in bytes, from its header or config alone."
+    help = (
+        "Estimate a model's memory, each buffer in bytes, from its header or config alone. "
+        "--context is the whole cache, like llama-server's --ctx-size, which --slots share; "
+        "with --no-kv-unified each slot has that much of its own. Under vLLM it is one "
+        "sequence's --max-model-len."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        count, size = _up_to(_LARGEST_COUNT), _up_to(LARGEST)
         parser.add_argument("ref", nargs="?", help="such as llama3.1:8b or hf.co/user/repo:Q4_K_M")
         parser.add_argument("--header", type=Path, help="a GGUF file, or a JSON document of one")
         parser.add_argument("--config", type=Path, help="a config.json, for vLLM")
-        parser.add_argument("--file-bytes", type=_positive, help="bytes of the weight files")
-        parser.add_argument("--context", type=_positive, help="tokens, like --ctx-size")
-        parser.add_argument("--slots", type=_positive, default=4, help="requests at a time")
+        parser.add_argument("--file-bytes", type=size, help="bytes of the weight files together")
+        parser.add_argument("--projector-bytes", type=size, help="bytes of the vision projector")
+        parser.add_argument("--lora-bytes", type=size, default=0, help="bytes of LoRA adapters")
+        parser.add_argument("--context", type=count, help=f"tokens, {_USUAL_CONTEXT:,} by default")
+        parser.add_argument("--slots", type=count, default=_USUAL_SLOTS, help="requests at a time")
+        parser.add_argument("--no-kv-unified", action="store_true", help="a cache for each slot")
         parser.add_argument("--kv", default="f16", choices=[kv.value for kv in KvType])
         parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
-        parser.add_argument("--ubatch", type=_positive, default=512)
+        parser.add_argument("--ubatch", type=count, default=512, help="tokens a step")
         parser.add_argument("--flash-attention", default="on", choices=("on", "off"))
-        parser.add_argument("--gpus", type=_positive, default=1)
-        parser.add_argument("--tensor-parallel", type=_positive, default=1)
+        parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
+        parser.add_argument("--gpus", type=_up_to(_LARGEST_CARDS), default=1, help="for llama.cpp")
+        parser.add_argument(
+            "--tensor-parallel", type=_up_to(_LARGEST_CARDS), default=1, help="for vLLM"
+        )
+        parser.add_argument("--card", help="what a card holds and how fast: rtx3090, a100:80Gi")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -55,8 +79,10 @@ class Command(BaseCommand):
             raise CommandError(f"{error} {error.next_step}") from error
         workload = _workload(architecture, variant, options)
         found = estimate(architecture, variant, workload)
-        split = buffers(architecture, variant, workload)
-        self.stdout.write(_as_json(split, found) if options["json"] else _as_text(split, found))
+        split = buffers(found, on_gpu=workload.gpus > 0)
+        card = _card(architecture, variant, workload, options["card"])
+        write = _as_json if options["json"] else _as_text
+        self.stdout.write(write(split, found, card))
 
 
 def _model(options: dict[str, Any]) -> tuple[Architecture, Variant]:
@@ -64,17 +90,25 @@ def _model(options: dict[str, Any]) -> tuple[Architecture, Variant]:
     if len(given) != 1:
         raise CommandError("Give one of: a model's name, --header FILE, --config FILE.")
     if options["header"]:
-        return _from_header(options["header"], options["file_bytes"])
-    if options["config"]:
-        return _from_config(options["config"], options["file_bytes"])
-    return _from_registry(options["ref"])
+        found = _from_header(options["header"], options["file_bytes"])
+    elif options["config"]:
+        found = _from_config(options["config"], options["file_bytes"])
+    else:
+        found = _from_registry(options["ref"])
+    if options["projector_bytes"]:
+        projector = ModelFile("", options["projector_bytes"])
+        return found[0], replace(found[1], projector=projector)
+    return found
 
 
 def _from_header(path: Path, file_bytes: int | None) -> tuple[Architecture, Variant]:
     found = header_document.read(path)
-    name = found.header.quantisation
+    header, name = found.header, found.header.quantisation
     files = (ModelFile(path.name, file_bytes or found.file_bytes),)
-    return found.header.architecture(), Variant(name, Format.GGUF, name, files)
+    tokenizer = str(header.keys.get("tokenizer.ggml.model", ""))
+    tensors = header.tensor_sizes()
+    variant = Variant(name, Format.GGUF, name, files, tensors=tensors, tokenizer=tokenizer)
+    return header.architecture(), variant
 
 
 def _from_config(path: Path, file_bytes: int | None) -> tuple[Architecture, Variant]:
@@ -99,40 +133,90 @@ def _from_registry(text: str) -> tuple[Architecture, Variant]:
 
 
 def _workload(architecture: Architecture, variant: Variant, options: dict[str, Any]) -> Workload:
-    is_vllm = variant.format is Format.SAFETENSORS
-    if is_vllm and options["backend"] == "cpu":
-        raise CommandError("vLLM is estimated for --backend cuda only.")
+    kv_type, is_vllm = KvType(options["kv"]), variant.format is Format.SAFETENSORS
+    fused = options["flash_attention"] == "on"
+    if is_vllm:
+        _check_vllm(kv_type, options["backend"])
+    else:
+        _check_llama_cpp(kv_type, fused=fused)
     gpus = options["tensor_parallel"] if is_vllm else options["gpus"]
     return Workload(
         context_length=options["context"] or min(_USUAL_CONTEXT, architecture.context_length),
         slots=options["slots"],
-        kv_type=KvType(options["kv"]),
+        kv_type=kv_type,
         family=EngineFamily.VLLM if is_vllm else EngineFamily.LLAMA_CPP,
         gpus=0 if options["backend"] == "cpu" else gpus,
         ubatch=options["ubatch"],
-        flash_attention=options["flash_attention"] == "on",
-        unified_kv=True,
+        flash_attention=fused,
+        unified_kv=not options["no_kv_unified"],
+        adapter_bytes=options["lora_bytes"],
+        experts_on_host=options["cpu_moe"],
     )
 
 
-def _as_json(split: Buffers, found: MemoryEstimate) -> str:
-    return json.dumps(
-        {
-            **split.document(),
-            "is_exact": found.exact,
-            "parts": [
-                {"name": part.name, "bytes": part.size, "formula": part.formula}
-                for part in found.parts
-            ],
-        },
-        indent=2,
+def _check_vllm(kv_type: KvType, backend: str) -> None:
+    if backend == "cpu":
+        raise CommandError("vLLM is estimated for --backend cuda only.")
+    if kv_type not in (KvType.F16, KvType.BF16, KvType.FP8):
+        raise CommandError(f"vLLM has no {kv_type.value} KV cache. Choose f16, bf16 or fp8.")
+
+
+def _check_llama_cpp(kv_type: KvType, *, fused: bool) -> None:
+    if kv_type is KvType.FP8:
+        raise CommandError("fp8 is vLLM's KV cache type. Choose f16, q8_0 or q4_0.")
+    if not fused and kv_type not in (KvType.F16, KvType.BF16, KvType.F32):
+        raise CommandError(
+            f"llama.cpp keeps a {kv_type.value} cache with flash attention only. "
+            "Choose --flash-attention on, or --kv f16."
+        )
+
+
+def _card(
+    architecture: Architecture, variant: Variant, workload: Workload, name: str | None
+) -> CardAnswer | None:
+    if not name:
+        return None
+    model, _, label = name.partition(":")
+    cards = [card for card in bundled() if card.model == model and label in ("", card.ram_label)]
+    if not cards:
+        raise CommandError(f"No card is called {name!r}. Write it like rtx3090 or a100:80Gi.")
+    card = cards[0]
+    if not workload.gpus:
+        raise CommandError("--card needs --backend cuda.")
+    return on_card(
+        architecture,
+        variant,
+        workload,
+        usable_bytes=card.usable_bytes,
+        bandwidth=card.bandwidth,
+        usd_per_hour=card.usd_per_hour,
     )
 
 
-def _as_text(split: Buffers, found: MemoryEstimate) -> str:
-    words = {part.name: part.formula for part in found.parts}
-    rows = [
-        f"{name:<16}{size:>20,}  {words.get(name, '')}".rstrip()
-        for name, size in split.document().items()
+def _as_json(split: Buffers, found: MemoryEstimate, card: CardAnswer | None) -> str:
+    parts = [
+        {"name": part.name, "bytes": part.size, "formula": part.formula} for part in found.parts
     ]
-    return "\n".join(["bytes", *rows])
+    document: dict[str, Any] = {
+        **split.document(),
+        "largest_gpu": found.largest_gpu,
+        "host_needed": found.host,
+        "disk_needed": found.disk,
+        "is_exact": found.exact,
+        "parts": parts,
+    }
+    if card:
+        document["card"] = card.document()
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _as_text(split: Buffers, found: MemoryEstimate, card: CardAnswer | None) -> str:
+    words = {part.name: part.formula for part in found.parts}
+    words["weights_gpu" if split.weights_gpu else "weights_host"] = words.pop("weights", "")
+    sizes = {**split.document(), "host_needed": found.host, "disk_needed": found.disk}
+    rows = [
+        f"{name:<16}{size:>22,}  {words.get(name, '')}".rstrip() for name, size in sizes.items()
+    ]
+    if not found.exact:
+        rows.append("Rough: this model's shape is not wholly known.")
+    return "\n".join([*rows, *(card.sentences() if card else ())])
