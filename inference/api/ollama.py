@@ -249,6 +249,8 @@ def _as_message(piece: Piece) -> dict[str, Any]:
 
 
 def _chunk(call: Call, told: dict[str, Any], piece: Piece) -> dict[str, Any]:
+    if "message" in told:
+        told["message"]["images"] = None  # as the published examples of streams have it
     found = {"model": call.name, "created_at": facts.stamp(), **told, "done": False}
     return {**found, "logprobs": piece.logprobs} if piece.logprobs else found
 
