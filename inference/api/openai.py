@@ -69,7 +69,7 @@ async def passed(request: web.Request) -> web.StreamResponse:
     """A request for llama-server itself."""
     runtime = runtimes.of(request)
     document = await fields.json_body(request)
-    _refuse_remote_media(document)
+    refuse_remote_media(document)
     wanted = _find(runtime, fields.model_name(document, required=False))
     body = orjson.dumps(_mended(request.path, document, wanted))
     stream = fields.typed(document, "stream", bool, False)
@@ -169,7 +169,7 @@ def _capable(name: str, found: LocalModel) -> dict[str, Any]:
     return {"name": name, "model": name, "type": "model", "capabilities": can}
 
 
-def _refuse_remote_media(document: Mapping[str, Any]) -> None:
+def refuse_remote_media(document: Mapping[str, Any]) -> None:
     """llama-server would fetch it, from wherever a caller says: our own network included."""
     for key in ("messages", "input"):
         _walk(document.get(key), DEEPEST)

@@ -1,0 +1,89 @@
+"""JSON documents out of bytes: the same bytes, the same document.
+
+A fuzzer that mutates JSON as text finds little beyond the JSON reader. Here
+each byte is a choice, so that a mutation changes a field's name, its type or
+its value, and a seed is a short file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+DEEPEST = 6
+MOST_ITEMS = 6
+KEYS = (
+    *("model", "name", "prompt", "suffix", "system", "template", "context", "raw", "images"),
+    *("stream", "keep_alive", "format", "options", "think", "logprobs", "top_logprobs"),
+    *("messages", "role", "content", "tool_calls", "tool_name", "tool_call_id", "id", "function"),
+    *("arguments", "tools", "parameters", "description", "type", "text", "image_url", "url"),
+    *("input", "output", "source", "data", "media_type", "file", "file_url", "file_data"),
+    *("input_audio", "temperature", "top_p", "top_k", "seed", "stop", "num_predict", "num_ctx"),
+    *("num_keep", "mirostat", "tfs_z", "numa", "use_mmap", "n", "best_of", "echo", "max_tokens"),
+    *("max_completion_tokens", "response_format", "json_schema", "schema", "strict", "$ref"),
+    *("tool_choice", "parallel_tool_calls", "stream_options", "include_usage", "truncate"),
+    *("reasoning_effort", "presence_penalty", "frequency_penalty", "thinking", "properties"),
+)
+TEXTS = (
+    *("", "tiny", "user", "assistant", "system", "tool", "developer", "text", "json", "high"),
+    *("image_url", "input_image", "image", "audio", "file", "input_audio", "document", "object"),
+    *("http://127.0.0.1:9/x", "file:///etc/passwd", "HTTP://[::1]/", "data:image/png;base64,iVBOR"),
+    *("iVBORw0KGgo=", "data:,", "5m", "-1", "1e999", "\x00", "İ", "a" * 5000, "json_schema"),
+    *("json_object", "function", "auto", "none", "required", "{}", '{"a":', "[", "#/a", "latest"),
+)
+NUMBERS = (0, 1, -1, 2, 20, 64, 255, 2**31, 2**53, 2**63, -(2**63), 1e30, 0.5, 1e308, -0.0, 1e-9)
+
+
+class Draw:
+    """Reads choices off bytes; zeros once they are used up."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return self._at >= len(self._data)
+
+    def byte(self) -> int:
+        if self.is_empty:
+            return 0
+        self._at += 1
+        return self._data[self._at - 1]
+
+    def bytes(self, count: int) -> bytes:
+        taken = self._data[self._at : self._at + count]
+        self._at += count
+        return taken
+
+    def rest(self) -> bytes:
+        return self.bytes(len(self._data))
+
+
+def document(draw: Draw) -> dict[str, Any]:
+    """An object as a client would send it, or anything but."""
+    return {_key(draw): value(draw, DEEPEST) for _ in range(draw.byte() % 12)}
+
+
+def value(draw: Draw, depth: int) -> Any:
+    """Any JSON value, at most ``depth`` levels deep."""
+    kind = draw.byte() % (9 if depth else 6)
+    if kind < 2:
+        return _text(draw)
+    if kind == 2:
+        return NUMBERS[draw.byte() % len(NUMBERS)]
+    if kind < 6:
+        return (None, True, False)[kind - 3]
+    if kind == 6:
+        return [value(draw, depth - 1) for _ in range(draw.byte() % MOST_ITEMS)]
+    return {_key(draw): value(draw, depth - 1) for _ in range(draw.byte() % MOST_ITEMS)}
+
+
+def _key(draw: Draw) -> str:
+    return KEYS[draw.byte() % len(KEYS)]
+
+
+def _text(draw: Draw) -> str:
+    choice = draw.byte()
+    if choice < 200:
+        return TEXTS[choice % len(TEXTS)]
+    return draw.bytes(choice - 200).decode("utf-8", "replace")

@@ -1,0 +1,270 @@
+"""What is fuzzed: each target takes bytes, and raises only where something is wrong.
+
+Refusing is right: the errors of each room are its answers. Any other
+exception, a promise that does not hold, a hang or growing memory is a find.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oneclick_site.settings")
+os.environ.setdefault("OFFLINE", "1")
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+
+import django
+
+django.setup()
+
+import yaml
+from django.http import QueryDict
+
+from benchmarks.fuzz.documents import Draw, document
+from inference import gguf, refs
+from inference.api import errors as runtime_errors
+from inference.api import fields, ollama_chat, ollama_generate, openai, options
+from inference.api.errors import ApiError
+from inference.errors import InferenceError
+from wizard import forms
+from wizard.demo import asking, ollama_fields, openai_fields
+from wizard.demo.errors import DemoError
+from wizard.demo.passing import Events, Ndjson, Renamer
+from wizard.demo.values import Kind, Limits, Offer, Upstream, Work
+from wizard.planning import ChoiceError
+from wizard.registry import gguf_header, ollama_pages
+from wizard.registry.errors import RegistryError
+from wizard.registry.values import ModelRef, Source
+from wizard.sdl.errors import SdlError
+from wizard.sdl.text import check_text
+from wizard.sdl.values import Secrets
+from wizard.sdl.writer import to_yaml
+from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.failures import UnservableError
+from wizard.views.files import comments_for, sdl_for
+from wizard.views.situation import plan_for
+
+LIMITS = Limits()
+_REFS = (
+    ModelRef(Source.OLLAMA, "library", "llama3.1", "8b"),
+    ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-8B-GGUF"),
+    ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-8B"),
+)
+_SECRETS = Secrets(api_key_sha256="0" * 64, api_key="ocl_key")
+_UPSTREAMS = tuple(
+    Upstream("u", "http://127.0.0.1:9", kind, (Offer("tiny", "upstream-model"),)) for kind in Kind
+)
+
+
+def gguf_remote(data: bytes) -> None:
+    """The header reader of the wizard, to the architecture and to the end."""
+    for whole in (False, True):
+        with suppress(RegistryError):
+            header = gguf_header.read(lambda start, stop: data[start:stop], len(data), whole=whole)
+            _ = (header.quantisation, header.has_chat_template, header.chat_template)
+            header.tensor_sizes()
+            header.architecture()
+
+
+def gguf_local(data: bytes) -> None:
+    """The header reader of the runtime, on a file."""
+    path = _scratch()
+    path.write_bytes(data)
+    with suppress(InferenceError):
+        header = gguf.read(path, arrays=True)
+        _ = (header.parameters, header.quantisation, header.context_length, header.split_count)
+        gguf.check(path)
+
+
+def names(data: bytes) -> None:
+    """Model names: what is read means the same when written and read again, and leads nowhere."""
+    text = data.decode("utf-8", "replace")
+    refs.link_problem(text)
+    found = list(refs.candidates(text))
+    with suppress(refs.RefError):
+        found.append(refs.parse(text))
+    for ref in found:
+        _check_name(ref)
+
+
+def addresses(data: bytes) -> None:
+    """The parts of a page's address, as the router hands them over."""
+    first, _, second = data.decode("utf-8", "replace").partition("/")
+    for read in (hub_ref, lambda space, name: ollama_ref(name, space)):
+        with suppress(RegistryError):
+            address = model_address(read(first, second))
+            _require(address.startswith("/models/") and "//" not in address, address)
+            _require(not urlsplit(address).netloc, address)
+
+
+def ollama_html(data: bytes) -> None:
+    """The Ollama library's pages."""
+    html = data.decode("utf-8", "replace")
+    for read in (ollama_pages.read_listing, ollama_pages.read_tags):
+        with suppress(RegistryError):
+            read(html)
+
+
+def query_to_sdl(data: bytes) -> None:
+    """A query string to choices, plan and file; the file says what was asked for."""
+    draw = Draw(data)
+    ref = _REFS[draw.byte() % len(_REFS)]
+    query = QueryDict(draw.rest().decode("latin-1"))
+    with suppress(ChoiceError, RegistryError, SdlError, UnservableError):
+        found = plan_for(ref, query)
+        again = forms.read_choices(QueryDict(forms.to_query(found.choices)))
+        _require(again == found.choices, f"{found.choices} is written as {again}")
+        built = sdl_for(found.plan, _SECRETS)
+        text = to_yaml(built, comments_for(found.plan, "ocl_key"))
+        _require(yaml.safe_load(text) == built, "the file reads otherwise than it was built")
+        _read, problems = check_text(text)
+        _require(not [item for item in problems if item.is_error], f"refused: {problems}")
+
+
+def pasted_sdl(data: bytes) -> None:
+    """A pasted file, read and held against every rule."""
+    _document, problems = check_text(data.decode("utf-8", "replace"))
+    for problem in problems:
+        _require(bool(problem.sentence), "a problem without a sentence")
+
+
+def runtime_requests(data: bytes) -> None:
+    """Both dialects of the runtime, up to what its engine is sent."""
+    draw = Draw(data)
+    asked = document(draw)
+    for read in (_ollama_chat, _ollama_generate, _openai):
+        with suppress(ApiError):
+            read(asked)
+
+
+def demo_requests(data: bytes) -> None:
+    """Both dialects of the demo, and their translation for each kind of upstream."""
+    asked = document(Draw(data))
+    for read in (
+        ollama_fields.chat,
+        ollama_fields.generate,
+        openai_fields.chat,
+        openai_fields.completion,
+    ):
+        with suppress(DemoError):
+            work = read({"model": "tiny", **asked}, LIMITS)
+            _require(int(_length(work)) <= LIMITS.max_tokens, "longer than the limit")
+            _ask_all(work)
+
+
+def demo_streams(data: bytes) -> None:
+    """What an upstream streams, cut anywhere."""
+    draw = Draw(data)
+    cut = draw.byte()
+    stream = draw.rest()
+    for reader in (
+        Ndjson(Renamer("upstream-model", "tiny")),
+        Events(Renamer("upstream-model", "tiny"), tells_usage=False),
+    ):
+        with suppress(DemoError):
+            reader.feed(stream[:cut])
+            reader.feed(stream[cut:])
+            reader.close()
+        _require(reader.tokens >= 0, "fewer tokens than none")
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target
+    for target in (
+        gguf_remote,
+        gguf_local,
+        names,
+        addresses,
+        ollama_html,
+        query_to_sdl,
+        pasted_sdl,
+        runtime_requests,
+        demo_requests,
+        demo_streams,
+    )
+}
+
+
+class PromiseBroken(AssertionError):
+    """Something came out that must not."""
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise PromiseBroken(what[:2000])
+
+
+def _scratch() -> Path:
+    memory = Path("/dev/shm")  # noqa: S108  (a file system in memory: nothing of worth is written)
+    folder = memory if memory.is_dir() else Path(tempfile.gettempdir())
+    return folder / f"oneclick-fuzz-{os.getpid()}.gguf"
+
+
+def _check_name(ref: refs.Ref) -> None:
+    _require(refs.parse(str(ref)) == ref, f"{ref!r} is written {ref}")
+    path = ref.repo_id if isinstance(ref, refs.HuggingFaceRef) else f"{ref.namespace}/{ref.model}"
+    _require(".." not in path.split("/") and path.count("/") == 1, path)
+    link = f"https://registry.example/{quote(path)}/x"
+    _require(urlsplit(link).hostname == "registry.example", link)
+    _require(path.isascii() and path.isprintable() and " " not in path, path)
+
+
+def _ollama_chat(asked: dict[str, Any]) -> None:
+    options.for_engine(options.read(asked.get("options")), {}, 4096)
+    fields.keep_alive(asked)
+    fields.model_name(asked, required=False)
+    converted = ollama_chat.messages(fields.typed(asked, "messages", list, []))
+    body = ollama_chat.payload(
+        converted,
+        {},
+        output_format=fields.output_format(asked),
+        think=fields.think(asked),
+        logprobs=fields.logprobs(asked),
+        tools=fields.typed(asked, "tools", list, []),
+    )
+    _no_links(body["messages"])
+
+
+def _ollama_generate(asked: dict[str, Any]) -> None:
+    prompt = ollama_generate.read(asked)
+    if prompt.images:
+        _no_links(ollama_chat.user_content(prompt.text, prompt.images))
+
+
+def _openai(asked: dict[str, Any]) -> None:
+    openai.refuse_remote_media(asked)
+    _no_links(asked.get("messages"))
+    runtime_errors.document(ApiError(400, "x"), runtime_errors.dialect_of("/v1/messages"))
+
+
+def _no_links(value: Any) -> None:
+    """Nothing that an engine would fetch is left in what it is sent."""
+    for part in _parts(value):
+        if part.get("type") == "image_url":
+            given = part.get("image_url")
+            link = given.get("url") if isinstance(given, dict) else given
+            _require(not str(link).lower().startswith(("http", "file:")), f"{link}")
+
+
+def _parts(value: Any) -> Iterator[dict[str, Any]]:
+    items = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, dict | list):
+        for item in items:
+            yield from _parts(item)
+
+
+def _length(work: Work) -> Any:
+    return work.body.get("max_tokens", work.body.get("options", {}).get("num_predict", 0))
+
+
+def _ask_all(work: Work) -> None:
+    for upstream in _UPSTREAMS:
+        with suppress(DemoError):
+            asking.question(work, upstream)
