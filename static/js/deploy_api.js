@@ -24,7 +24,14 @@ export async function part(path, selector) {
     document.removeEventListener("htmx:after:request", keep);
   }
   if (raw?.ok) showTrouble(null);
+  if (!raw) sayLost();
   return { ok: raw?.ok ?? false, passing: isPassing(raw) };
+}
+
+// In the place of this page's troubles, and not a second time in a floating notice.
+function sayLost() {
+  document.getElementById("trouble").replaceChildren();
+  showTrouble({ ok: false, json: LOST });
 }
 
 // A change, as JSON both ways: {ok, passing, json}.

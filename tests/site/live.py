@@ -35,9 +35,14 @@ class LiveSite:
         }
         self.log = Path(self._cache.name).with_suffix(".log")
 
+    @property
+    def cache_dir(self) -> Path:
+        """What the site writes on disk, apart from its log."""
+        return Path(self._cache.name)
+
     def __enter__(self) -> LiveSite:
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
                 cwd=ROOT,
                 env=self._environ,
@@ -53,18 +58,18 @@ class LiveSite:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(10)
+            self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
         self.log.unlink(missing_ok=True)
         self._cache.cleanup()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if httpx2.get(f"{self.url}/healthz", timeout=5).status_code == 200:
                     return

@@ -46,23 +46,7 @@ class ConsoleApi(StandIn):
 
     def __init__(self) -> None:
         super().__init__()
-        self.key = KEY
-        self.may_write = True
-        self.balance = 50.0
-        self.is_trialing = False
-        self.bidders: tuple[Bidder, ...] = BIDDERS
-        self.hosts: tuple[Bidder, ...] | None = None
-        self.bids_after = 0.0
-        self.status_after = 0.0
-        self.running_after = 0.0
-        self.create_seconds = 0.0
-        # Make the deployment and then say nothing: what a time-out looks like.
-        self.lose_answers = 0
-        self.is_crashing = False
-        self.endpoint = "abc123.ingress.example.com"
-        self.screenings: list[Json] = []
-        self.held: dict[str, Held] = {}
-        self.wrong: list[str] = []
+        self.reset()
         self._document = Document()
         self._state = threading.Lock()
         prices = {"availability": {"total": 9, "available": 4}, "models": list(DEFAULT)}
@@ -81,6 +65,32 @@ class ConsoleApi(StandIn):
             ("POST", "/v1/create-jwt-token", self._token),
         ):
             self.route(method, pattern, self._guarded(handler))
+
+    def reset(self) -> None:
+        """A new account, and a Console in order."""
+        self.key = KEY
+        self.may_write = True
+        self.balance = 50.0
+        self.is_trialing = False
+        self.bidders: tuple[Bidder, ...] = BIDDERS
+        self.hosts: tuple[Bidder, ...] | None = None
+        self.bids_after = 0.0
+        self.status_after = 0.0
+        self.running_after = 0.0
+        self.create_seconds = 0.0
+        # How long ago the deployments to come were made: their numbers tell.
+        self.born_before = 0.0
+        # Make the deployment and then say nothing: what a time-out looks like.
+        self.lose_answers = 0
+        self.is_crashing = False
+        self.endpoint = "abc123.ingress.example.com"
+        # Only files without a persistent volume find a host.
+        self.only_ephemeral = False
+        self.screenings: list[Json] = []
+        self.held: dict[str, Held] = {}
+        self.wrong: list[str] = []
+        self.requests.clear()
+        self.heal()
 
     @property
     def active(self) -> list[Held]:
@@ -125,6 +135,8 @@ class ConsoleApi(StandIn):
         body = jsonlib.loads(request.body)
         self.screenings.append(body)
         hosts = self.bidders if self.hosts is None else self.hosts
+        if self.only_ephemeral and _is_persistent(body):
+            hosts = ()
         return json({"providers": [answers.screened(bidder) for bidder in hosts]})
 
     def _providers(self, request: Request) -> Reply:
@@ -147,7 +159,8 @@ class ConsoleApi(StandIn):
             )
         time.sleep(self.create_seconds)
         with self._state:
-            dseq = str(max([int(time.time() * 1000), *(int(one) + 1 for one in self.held)]))
+            made = time.time() - self.born_before
+            dseq = str(max([int(made * 1000), *(int(one) + 1 for one in self.held)]))
             self.held[dseq] = Held(
                 dseq, data["sdl"], document, manifest_hash(document), time.time(), data["deposit"]
             )
@@ -255,6 +268,11 @@ class ConsoleApi(StandIn):
 def unaudited(bidders: tuple[Bidder, ...]) -> tuple[Bidder, ...]:
     """The same providers, none of them audited."""
     return tuple(replace(bidder, audited=False) for bidder in bidders)
+
+
+def _is_persistent(body: Json) -> bool:
+    volumes = [one for unit in body["resources"] for one in unit["resource"]["storage"]]
+    return any({"key": "persistent", "value": "true"} in one["attributes"] for one in volumes)
 
 
 def _bid_state(held: Held, bidder: Bidder) -> str:

@@ -322,6 +322,6 @@ def _handler_for(standin: StandIn) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Tests assert on requests; a log of them is noise."""
 
-    for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
         setattr(Handling, f"do_{method}", Handling._serve)
     return Handling
