@@ -4,5 +4,6 @@ from oneclick_site.health import healthz
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("", include("wizard.demo.urls")),
     path("", include("wizard.urls")),
 ]

@@ -1,0 +1,30 @@
+// The log follows the answer while its end is in sight, and never once a person has scrolled up.
+const NEAR = 32;
+
+export function followEnd(log, jump) {
+  let follows = true;
+  let last = 0;
+  const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR;
+  const toEnd = () => {
+    log.scrollTop = log.scrollHeight;
+    last = log.scrollTop;
+    jump.hidden = true;
+  };
+  log.addEventListener("scroll", () => {
+    if (isAtEnd()) follows = true;
+    else if (log.scrollTop < last) follows = false;
+    last = log.scrollTop;
+    jump.hidden = isAtEnd();
+  }, { passive: true });
+  const grown = () => (follows ? toEnd() : (jump.hidden = isAtEnd()));
+  const go = () => {
+    follows = true;
+    toEnd();
+  };
+  jump.addEventListener("click", () => {
+    go();
+    log.focus({ preventScroll: true });
+  });
+  new ResizeObserver(grown).observe(log);
+  return { grown, go };
+}

@@ -1,0 +1,60 @@
+// The playground page. Each part minds its own elements; this wires them together.
+import { byId } from "./dom.js";
+import { showTalk, startChat } from "./chat.js";
+import { startCodeView } from "./codeview.js";
+import { notice, startComposer } from "./composer.js";
+import { startDrawers } from "./drawers.js";
+import { startOwn } from "./own.js";
+import { currentModel, onSettings, showModels, showNoModels, startSettings, writeSettings } from "./settings.js";
+import { loadTalks, state } from "./state.js";
+import { startTalks } from "./talks.js";
+import { demoTarget, refreshModels } from "./target.js";
+import { Trouble } from "./trouble.js";
+
+const wanted = new URLSearchParams(location.search).get("model") ?? "";
+
+await loadTalks();
+state.demo = demoTarget();
+startSettings();
+startChat();
+startComposer();
+startCodeView();
+startDrawers();
+startTalks();
+onSettings(showDeploy);
+if (state.talk.settings) writeSettings(state.talk.settings);
+const isOwn = startOwn(use, useDemo);
+showTalk();
+if (!isOwn) useDemo();
+
+function use(target) {
+  state.target = target;
+  notice("");
+  showModels(target, target.isOwn ? "" : wanted);
+  byId("where").textContent = target.isOwn ? `Your endpoint at ${new URL(target.url).host}.` : byId("where").dataset.demo;
+  showDeploy();
+  showTalk();
+}
+
+async function useDemo() {
+  state.target = null;
+  byId("where").textContent = byId("where").dataset.demo;
+  showNoModels("Loading…");
+  try {
+    await refreshModels(state.demo);
+    if (state.target === null) use(state.demo);
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    showNoModels("None at the moment");
+    notice(`${error.message}${error.detail ? ` (${error.detail})` : ""}`, useDemo);
+  }
+}
+
+function showDeploy() {
+  const link = byId("deploy");
+  const name = currentModel()?.name ?? "";
+  const isAny = !name || name === byId("play").dataset.undeployable;
+  link.hidden = Boolean(state.target?.isOwn);
+  link.href = isAny ? "/" : `/playground/deploy?${new URLSearchParams({ model: name })}`;
+  link.lastElementChild.textContent = isAny ? "Deploy a model of your own" : `Deploy ${name}`;
+}

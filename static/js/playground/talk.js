@@ -1,0 +1,88 @@
+// A conversation is a tree of turns, and for each turn which of its followers is shown.
+//
+// A user's turn has a text and images. An assistant's turn has one answer, or
+// two where models were compared: each model goes on from its own answer.
+const LONGEST_TITLE = 60;
+
+export function newTalk(now = Date.now()) {
+  return { id: newId(), title: "", created: now, updated: now, settings: null, turns: {}, roots: [], chosen: {} };
+}
+
+export function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export function addTurn(talk, parent, turn) {
+  const added = { id: newId(), parent, followers: [], ...turn };
+  talk.turns[added.id] = added;
+  followersOf(talk, parent).push(added.id);
+  talk.chosen[parent] = added.id;
+  return added;
+}
+
+// Take a turn back that has nothing to keep; the branch beside it is shown again.
+export function removeTurn(talk, turn) {
+  const beside = followersOf(talk, turn.parent);
+  beside.splice(beside.indexOf(turn.id), 1);
+  talk.chosen[turn.parent] = beside.at(-1) ?? "";
+  delete talk.turns[turn.id];
+}
+
+export function followersOf(talk, parent) {
+  return parent ? talk.turns[parent].followers : talk.roots;
+}
+
+// The turns that are shown, from the first to the last.
+export function shownPath(talk) {
+  const path = [];
+  let next = talk.chosen[""];
+  while (next && talk.turns[next]) {
+    path.push(talk.turns[next]);
+    next = talk.chosen[next];
+  }
+  return path;
+}
+
+// From the first turn to this one, whichever branch is shown.
+export function pathTo(talk, turn) {
+  const path = [];
+  for (let at = turn; at; at = talk.turns[at.parent]) path.unshift(at);
+  return path;
+}
+
+export function choose(talk, turnId) {
+  talk.chosen[talk.turns[turnId].parent] = turnId;
+}
+
+// What a model is told of the turns up to and with this one.
+export function messagesTo(talk, turn, model) {
+  return pathTo(talk, turn).flatMap((each) => (each.role === "user" ? [userMessage(each)] : ownAnswer(each, model)));
+}
+
+function userMessage(turn) {
+  const message = { role: "user", content: turn.text };
+  return turn.images.length ? { ...message, images: turn.images } : message;
+}
+
+function ownAnswer(turn, model) {
+  const answer = turn.answers.find((each) => each.model === model) ?? turn.answers[0];
+  return answer.text ? [{ role: "assistant", content: answer.text }] : [];
+}
+
+export function titleOf(talk) {
+  if (talk.title) return talk.title;
+  const first = talk.turns[talk.chosen[""]];
+  const text = first?.text.trim().replace(/\s+/g, " ") ?? "";
+  if (!text) return first ? "An image" : "New conversation";
+  return text.length > LONGEST_TITLE ? `${text.slice(0, LONGEST_TITLE - 1)}…` : text;
+}
+
+// Answers that were being written when the page was closed.
+export function closeUnfinished(talk) {
+  for (const turn of Object.values(talk.turns)) {
+    for (const answer of turn.answers ?? []) {
+      if (answer.state === "running") answer.state = "stopped";
+    }
+  }
+  return talk;
+}
