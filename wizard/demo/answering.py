@@ -83,7 +83,7 @@ class _Run:
                     await self._ask(upstream)
                     return
                 except UpstreamFailed as error:
-                    dispatcher.health.failed(upstream, str(error))
+                    dispatcher.health.failed(upstream, error)
                     if self._is_answered:
                         raise
             failed |= {upstream.name}

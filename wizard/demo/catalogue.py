@@ -65,7 +65,7 @@ class Catalogue:
 
         async def ask() -> dict[str, Any]:
             told = await self._get(upstream, "POST", "/api/show", {"model": offer.model})
-            return {key: told[key] for key in _SHOWN if key in told}
+            return {**self._described(offer), **{key: told[key] for key in _SHOWN if key in told}}
 
         return await self._cached((upstream.name, offer.alias), ask)
 

@@ -23,6 +23,7 @@ LARGEST_ERROR = 64 << 10
 LARGEST_ANSWER = 8 << 20
 # What an upstream says of the request itself; any other failure is its own or ours.
 _ABOUT_THE_REQUEST = (400, 413, 422, 501)
+_AWAY = (429, 502, 503, 504)
 _BROKEN = (aiohttp.ClientError, ConnectionError, TimeoutError)
 
 
@@ -128,15 +129,16 @@ async def _asked(
         except aiohttp.ServerDisconnectedError as error:
             # A kept connection that the server closed meanwhile: once more on a new one.
             if is_last:
-                raise _lost(error) from None
+                raise _lost(error, is_down=True) from None
         except _BROKEN as error:
-            raise _lost(error) from None
+            raise _lost(error, is_down=True) from None
     raise AssertionError("the last try returns or raises")
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     if response.status not in _ABOUT_THE_REQUEST:
-        return UpstreamFailed(f"the model's server answered {response.status}")
+        is_down = response.status in _AWAY
+        return UpstreamFailed(f"the model's server answered {response.status}", is_down=is_down)
     try:
         raw = await response.content.read(LARGEST_ERROR)
         found = orjson.loads(raw)
@@ -147,6 +149,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     return UpstreamRefused(str(message or "the model refuses this request"), response.status)
 
 
-def _lost(error: Exception) -> UpstreamFailed:
+def _lost(error: Exception, *, is_down: bool = False) -> UpstreamFailed:
     kind = type(error).__name__
-    return UpstreamFailed(f"the connection to the model's server was lost ({kind})")
+    message = f"the connection to the model's server was lost ({kind})"
+    return UpstreamFailed(message, is_down=is_down)

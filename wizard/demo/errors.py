@@ -91,9 +91,17 @@ class Busy(DemoError):
 
 
 class UpstreamFailed(DemoError):
-    """An upstream that could not be reached, refused us, or died in its answer."""
+    """An upstream that could not be reached, refused us, or died in its answer.
+
+    ``is_down`` says that others need not try it now; a failure that one request
+    alone may have caused does not.
+    """
 
     status = 502
+
+    def __init__(self, message: str, *, is_down: bool = False) -> None:
+        super().__init__(message)
+        self.is_down = is_down
 
 
 class UpstreamRefused(DemoError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from wizard.demo.errors import UpstreamFailed
 from wizard.demo.values import Kind, Upstream
 
 PROBE_PATHS = {
@@ -46,9 +47,14 @@ class Health:
         """Whether it has never been up since this process began."""
         return not self._states[upstream.name].was_up
 
-    def failed(self, upstream: Upstream, reason: str) -> None:
-        """Note that a request could not be answered there."""
-        self._set(upstream, is_up=False, reason=reason)
+    def failed(self, upstream: Upstream, error: UpstreamFailed) -> None:
+        """Note that a request could not be answered there, and look soon what is the matter."""
+        if error.is_down:
+            self._set(upstream, is_up=False, reason=str(error))
+            return
+        self._states[upstream.name].due = 0.0
+        fields = {"upstream": upstream.name, "reason": str(error)}
+        _log.warning("an upstream failed a request", extra={"fields": fields})
 
     def answered(self, upstream: Upstream) -> None:
         """Note that a request was answered there."""

@@ -14,6 +14,7 @@ import orjson
 from wizard.demo.errors import UpstreamFailed
 
 DIED = "the model's server ended in the middle of its answer"
+FAILED = "the model's server failed in the middle of its answer"
 # A line that has not ended by now is no line of a model's answer.
 LONGEST_LINE = 4 << 20
 

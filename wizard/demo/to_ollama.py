@@ -15,7 +15,7 @@ import orjson
 
 from wizard.demo.asked import Question
 from wizard.demo.errors import UpstreamFailed
-from wizard.demo.passing import DIED, Lines, count, parsed
+from wizard.demo.passing import DIED, FAILED, Lines, count, parsed
 from wizard.demo.values import Work
 
 _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop")
@@ -156,22 +156,26 @@ class _Events:
         self._has_begun = False
         self._calls = 0
         self._is_done = False
+        self._failure: UpstreamFailed | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """Events for the lines in these bytes. Raises UpstreamFailed for a line with an error."""
+        """Events for the lines in these bytes. Raises UpstreamFailed after one with an error."""
+        if self._failure:
+            raise self._failure
         lines = self._lines.feed(data).split(b"\n")
         return b"".join(b"".join(map(_event, self._line(line))) for line in lines if line.strip())
 
     def close(self) -> bytes:
         """The mark at the end. Raises UpstreamFailed where the upstream did not finish."""
-        if not self._is_done:
-            raise UpstreamFailed(DIED)
+        if self._failure or not self._is_done:
+            raise self._failure or UpstreamFailed(DIED)
         return b"data: [DONE]\n\n"
 
     def _line(self, line: bytes) -> list[dict[str, Any]]:
         found = parsed(line)
         if not found or "error" in found:
-            raise UpstreamFailed("the model's server failed in the middle of its answer")
+            self._failure = UpstreamFailed(FAILED)
+            return []
         message = found.get("message") or {}
         text = str(message.get("content", "") if self._shape.is_chat else found.get("response", ""))
         events = self._begin()

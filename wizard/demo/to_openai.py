@@ -15,7 +15,7 @@ import orjson
 from wizard.demo import fields, memory
 from wizard.demo.asked import Question, stamp
 from wizard.demo.errors import BadRequest, UpstreamFailed
-from wizard.demo.passing import DIED, Lines, count, parsed
+from wizard.demo.passing import DIED, FAILED, Lines, count, parsed
 from wizard.demo.values import Kind, Upstream, Work
 
 CHAT_PATH, COMPLETIONS_PATH = "/v1/chat/completions", "/v1/completions"
@@ -201,9 +201,12 @@ class _Lines:
         self._finish = ""
         self._first = 0.0
         self._is_done = False
+        self._failure: UpstreamFailed | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """Lines for the events in these bytes. Raises UpstreamFailed for an error event."""
+        """Lines for the events in these bytes. Raises UpstreamFailed after an error event."""
+        if self._failure:
+            raise self._failure
         found = []
         for line in self._lines.feed(data).split(b"\n"):
             if line.startswith(b"data:"):
@@ -212,8 +215,8 @@ class _Lines:
 
     def close(self) -> bytes:
         """The last line. Raises UpstreamFailed where the upstream did not finish."""
-        if not self._is_done and not self._finish:
-            raise UpstreamFailed(DIED)
+        if self._failure or not (self._is_done or self._finish):
+            raise self._failure or UpstreamFailed(DIED)
         end = self._shape.end(self._finish, self._usage, "".join(self._text), self._first)
         last = {**self._shape.part(""), **end}
         return orjson.dumps(last, option=orjson.OPT_APPEND_NEWLINE)
@@ -224,7 +227,7 @@ class _Lines:
             return self._whole_calls()
         event = parsed(data)
         if "error" in event:
-            raise UpstreamFailed("the model's server failed in the middle of its answer")
+            self._failure = UpstreamFailed(FAILED)
         if isinstance(event.get("usage"), dict):
             self._usage = event["usage"]
             self.tokens = count(self._usage, "prompt_tokens") + count(
