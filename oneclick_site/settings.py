@@ -188,6 +188,7 @@ MIDDLEWARE = [
     "oneclick_site.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "oneclick_site.middleware.access_log",
+    "django.middleware.gzip.GZipMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]

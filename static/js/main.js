@@ -3,6 +3,7 @@ import { startCopying } from "./copy.js";
 import { startDownloads } from "./download.js";
 import { startSecrets } from "./secrets.js";
 import { startSlider } from "./slider.js";
+import { startSteadiness } from "./steady.js";
 import { startTabs } from "./tabs.js";
 import { startTrouble } from "./trouble.js";
 import { startValidity } from "./validity.js";
@@ -14,6 +15,7 @@ if (config) config.morphIgnore = [...config.morphIgnore, "open"];
 
 startSecrets();
 startSlider();
+startSteadiness();
 startTabs();
 startCopying();
 startDownloads();
