@@ -161,7 +161,9 @@ def host(text: str) -> str:
 
 def is_path(text: str) -> bool:
     """Whether a model's name is a file of this machine."""
-    return text.startswith(("/", "./", "../", "~/"))
+    if text.startswith(("/", "./", "../", "~/")):
+        return True
+    return text.lower().endswith(".gguf") and Path(text).is_file()
 
 
 def model(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ from aiohttp import web
 from inference import runtime as runtimes
 from inference.api import fields, ollama
 from inference.api.errors import ApiError
+from inference.api.vectors import shortened
 from inference.engine import client
 from inference.engine.client import EngineRefused
 from inference.engine.supervisor import Engine
@@ -62,15 +62,6 @@ async def embeddings(request: web.Request) -> web.StreamResponse:
         return {"embedding": vectors[0]}
 
     return await ollama.whole(request, runtime, told())
-
-
-def shortened(vector: list[float], dimensions: int) -> list[float]:
-    """The first dimensions of a vector, at length 1 again; 0 for all."""
-    if not 0 < dimensions < len(vector):
-        return vector
-    kept = vector[:dimensions]
-    length = math.sqrt(math.fsum(value * value for value in kept))
-    return [value / length for value in kept] if length else kept
 
 
 def _model(request: web.Request, document: dict[str, Any]) -> tuple[str, LocalModel, float | None]:

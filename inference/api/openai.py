@@ -7,7 +7,7 @@ shape of errors. What llama-server would fetch from elsewhere is refused.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -17,6 +17,7 @@ from aiohttp import web
 from inference import runtime as runtimes
 from inference.api import errors, facts, fields, options
 from inference.api.errors import ApiError
+from inference.api.vectors import packed, shortened
 from inference.engine import client
 from inference.errors import ModelNotFound
 from inference.heartbeat import BLANK, COMMENT, Answer
@@ -71,7 +72,10 @@ async def passed(request: web.Request) -> web.StreamResponse:
     document = await fields.json_body(request)
     refuse_remote_media(document)
     wanted = _find(runtime, fields.model_name(document, required=False))
-    body = orjson.dumps(_mended(request.path, document, wanted))
+    mended = _mended(request.path, document, wanted)
+    shape = _shortening(document) if request.path == "/v1/embeddings" else None
+    if shape:
+        mended |= {"encoding_format": "float"}
     stream = fields.typed(document, "stream", bool, False)
     sign, kind = (COMMENT, EVENTS) if stream else (BLANK, JSON)
     interval = runtime.settings.heartbeat
@@ -79,9 +83,12 @@ async def passed(request: web.Request) -> web.StreamResponse:
         try:
             async with (
                 runtime.deadline(),
-                aclosing(_bytes(runtime, wanted, request.path, body)) as parts,
+                aclosing(_bytes(runtime, wanted, request.path, orjson.dumps(mended))) as parts,
             ):
-                return await (_streamed if stream else _whole)(answer, parts)
+                if stream:
+                    return await _streamed(answer, parts)
+                whole = b"".join([part async for part in parts])
+                return await answer.finish(shape(whole) if shape else whole)
         except ConnectionError:
             raise
         except Exception as error:
@@ -95,10 +102,6 @@ async def _streamed(answer: Answer, parts: AsyncGenerator[bytes]) -> web.StreamR
         answer.between_lines = part.endswith(b"\n\n")
         await answer.send(part)
     return await answer.finish()
-
-
-async def _whole(answer: Answer, parts: AsyncGenerator[bytes]) -> web.StreamResponse:
-    return await answer.finish(b"".join([part async for part in parts]))
 
 
 async def _ended(
@@ -126,6 +129,24 @@ async def _bytes(
                 runtime.metrics.first_token.observe(time.monotonic() - began)
                 is_first = False
             yield part
+
+
+def _shortening(document: dict[str, Any]) -> Callable[[bytes], bytes] | None:
+    """What gives an answer's vectors the ``dimensions`` that are asked for, which llama-server
+    does not mind; None where none are."""
+    dimensions = fields.typed(document, "dimensions", int, 0)
+    if dimensions < 0:
+        raise ApiError(400, "dimensions must be a positive number", param="dimensions")
+    in_base64 = document.get("encoding_format") == "base64"
+
+    def shape(raw: bytes) -> bytes:
+        found = orjson.loads(raw)
+        for item in found["data"]:
+            vector = shortened(item["embedding"], dimensions)
+            item["embedding"] = packed(vector) if in_base64 else vector
+        return orjson.dumps(found)
+
+    return shape if dimensions else None
 
 
 def _find(runtime: Runtime, name: str) -> LocalModel:

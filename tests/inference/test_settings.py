@@ -50,10 +50,12 @@ def test_names_are_made_canonical() -> None:
     assert load([], {"MODEL": "huggingface.co/user/repo"}).models == ("hf.co/user/repo",)
 
 
-def test_a_local_file_is_named_by_its_path(tmp_path: Path) -> None:
+def test_a_local_file_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "m.gguf"
     file.touch()
-    assert load(["--model", str(file)], {}).models == (str(file.resolve()),)
+    monkeypatch.chdir(tmp_path)
+    for text in (str(file), "./m.gguf", "m.gguf"):
+        assert load(["--model", text], {}).models == (str(file.resolve()),)
 
 
 def test_an_alias_stands_for_a_model_or_for_the_default_one() -> None:

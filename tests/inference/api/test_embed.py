@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import struct
 
 import httpx
+import openai
 import pytest
+
+from tests.inference.endpoint import Endpoint
 
 
 def _length(vector: list[float]) -> float:
@@ -31,6 +36,28 @@ def test_dimensions_are_cut_and_normalised(http: httpx.Client) -> None:
     (vector,) = http.post("/api/embed", json=body).json()["embeddings"]
     assert len(vector) == 8
     assert _length(vector) == pytest.approx(1, abs=1e-4)
+
+
+def test_openais_route_cuts_and_normalises_too(http: httpx.Client) -> None:
+    body = {"model": "tiny", "input": ["one", "two"], "dimensions": 8}
+    ours = http.post("/api/embed", json=body).json()["embeddings"]
+    theirs = http.post("/v1/embeddings", json=body).json()
+    assert [item["embedding"] for item in theirs["data"]] == ours
+    assert theirs["usage"]["total_tokens"] == 6
+    whole = http.post("/v1/embeddings", json={**body, "dimensions": 0}).json()["data"]
+    assert len(whole[0]["embedding"]) == 32
+    wrong = http.post("/v1/embeddings", json={**body, "dimensions": -1})
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "dimensions")
+
+
+def test_openais_clients_unpack_them(endpoint: Endpoint) -> None:
+    with openai.OpenAI(base_url=f"{endpoint.url}/v1", api_key=endpoint.key) as client:
+        few = client.embeddings.create(model="tiny", input="one", dimensions=8).data[0].embedding
+        packed = client.embeddings.create(
+            model="tiny", input="one", dimensions=8, encoding_format="base64"
+        )
+    text = str(packed.data[0].embedding)
+    assert struct.unpack("<8f", base64.b64decode(text)) == pytest.approx(few)
 
 
 @pytest.mark.parametrize("empty", [None, "", []])
