@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 
 OPEN_PATHS = frozenset({"/", "/health", "/v1/health", "/healthz", "/readyz", "/status"})
 OPEN_FOLDER = "/static/"
-LONGEST_KEY = 4096
 
 
 def is_open(method: str, path: str) -> bool:
@@ -34,6 +33,6 @@ def is_known(key: str, hashes: Collection[str]) -> bool:
     """
     if not hashes:
         return True
-    digest = hashlib.sha256(key[:LONGEST_KEY].encode(errors="surrogateescape")).hexdigest()
+    digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
     matches = [hmac.compare_digest(digest, known) for known in hashes]
     return bool(key) and any(matches)

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 
 _SECRET = re.compile(r"hf_[A-Za-z0-9]{8,}|(?i:bearer)\s+\S+")
 
@@ -28,6 +29,17 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(told, default=str).decode()
 
 
+class Unread(logging.Filter):
+    """Keeps out what aiohttp could not read: it repeats the line, and a key may be in that."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg, record.args, record.exc_info = "a request was no HTTP", (), None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
+
+
 def configure(level: str) -> None:
     """Log to standard error from ``level`` on."""
     handler = logging.StreamHandler(sys.stderr)
@@ -35,3 +47,4 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(Unread())

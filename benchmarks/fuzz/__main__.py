@@ -11,9 +11,14 @@ the memory at the end. A find is written to ``var/fuzz/finds``: put it into
 
 from __future__ import annotations
 
+import os
 import sys
 
 import atheris
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oneclick_site.settings")
+django.setup()
 
 with atheris.instrument_imports(include=["benchmarks.fuzz", "inference", "wizard"]):
     from benchmarks.fuzz import targets

@@ -50,13 +50,13 @@ class Draw:
         self._at += 1
         return self._data[self._at - 1]
 
-    def bytes(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
         self._at += count
         return taken
 
     def rest(self) -> bytes:
-        return self.bytes(len(self._data))
+        return self.take(len(self._data))
 
 
 def document(draw: Draw) -> dict[str, Any]:
@@ -86,4 +86,4 @@ def _text(draw: Draw) -> str:
     choice = draw.byte()
     if choice < 200:
         return TEXTS[choice % len(TEXTS)]
-    return draw.bytes(choice - 200).decode("utf-8", "replace")
+    return draw.take(choice - 200).decode("utf-8", "replace")

@@ -1,6 +1,6 @@
 """Write the starting corpus: one sane input of each kind, for the fuzzer to spoil.
 
-    python -m benchmarks.fuzz.seeds FOLDER
+python -m benchmarks.fuzz.seeds FOLDER
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ FINDS = ROOT / "tests" / "security" / "seeds"
 NAMES = (
     *("llama3.1:8b", "hf.co/Qwen/Qwen3-8B-GGUF:Q4_K_M", "user/model@refs%2Fpr%2F1/dir/file.gguf"),
     *("https://huggingface.co/Qwen/Qwen3-8B-GGUF/blob/main/x-Q4_K_M.gguf", "ollama run a/b:c"),
-    *("llama-server -hf a/b:Q8_0 --port 1", 'AutoModel.from_pretrained("a/b")', "m@sha256:" + "0" * 64),
+    *(
+        "llama-server -hf a/b:Q8_0 --port 1",
+        'AutoModel.from_pretrained("a/b")',
+        "m@sha256:" + "0" * 64,
+    ),
 )
 QUERIES = (
     "variant=Q4_K_M&engine=runtime&context=32768&slots=4&kv=q8_0&gpu=a100:80Gi&gpu=h100&count=2",
@@ -34,7 +38,7 @@ PAGES = (
 )
 STREAMS = (
     b'\x10{"model":"upstream-model","done":false}\n{"done":true,"eval_count":3}\n',
-    b'\x20data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\ndata: [DONE]\n\n',
+    b'\x20data: {"choices":[],"usage":{"prompt_tokens":1}}\n\ndata: [DONE]\n\n',
 )
 
 

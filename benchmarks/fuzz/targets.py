@@ -14,14 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oneclick_site.settings")
-os.environ.setdefault("OFFLINE", "1")
-os.environ.setdefault("LOG_LEVEL", "ERROR")
-
-import django
-
-django.setup()
-
 import yaml
 from django.http import QueryDict
 
