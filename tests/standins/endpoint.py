@@ -35,6 +35,8 @@ class Endpoint(StandIn):
         self.done, self.size = 0, 5 * GB
         self.message = ""
         self.api_key = ""
+        # What the next looks see, each once: bytes done, and the phase.
+        self.to_come: list[tuple[int, str]] = []
 
     @property
     def host(self) -> str:
@@ -51,6 +53,8 @@ class Endpoint(StandIn):
         return json(self._told(), headers=_ALLOWED)
 
     def _told(self) -> dict[str, Any]:
+        if self.to_come:
+            self.done, self.phase = self.to_come.pop(0)
         progress = {
             "stage": "downloading",
             "done": self.done,

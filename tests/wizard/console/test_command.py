@@ -1,0 +1,166 @@
+"""``manage.py deploy``: the same way without a browser."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from tests.standins.console import ConsoleApi, unaudited
+from tests.standins.console_answers import BIDDERS
+from tests.standins.endpoint import GB, Endpoint
+from tests.standins.ollama import OllamaStandIn
+from tests.standins.tls import certificate
+from wizard.console import following
+from wizard.console.following import Patience
+
+QUICK = Patience(pause=0.02, bids=0.2, settling=0.0, ready=20.0)
+REF = ("qwen3:8b", "--set", "gpu=rtx3090", "--set", "count=1")
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate()))
+    with Endpoint() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _world(
+    api: ConsoleApi, endpoint: Endpoint, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    api.endpoint = endpoint.host
+    monkeypatch.setenv("AKASH_CONSOLE_API_KEY", api.key)
+    monkeypatch.delenv("ENDPOINT_API_KEY", raising=False)
+    monkeypatch.setattr("wizard.management.commands.deploy.PATIENCE", QUICK)
+    with OllamaStandIn() as ollama:
+        settings.OLLAMA_URL, settings.OLLAMA_REGISTRY_URL = ollama.url, ollama.registry_url
+        settings.HUGGING_FACE_URL = "http://127.0.0.1:9"
+        yield
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("deploy", *arguments, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def failure(*arguments: str) -> CommandError:
+    with pytest.raises(CommandError) as caught:
+        run(*arguments)
+    return caught.value
+
+
+def test_it_works(api: ConsoleApi, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = ((1, "pulling"), (4, "pulling"), (5, "loading"), (5, "ready"))
+    endpoint.to_come = [(done * GB, phase) for done, phase in steps]
+    lines = dict(line.split(" ", 1) for line in run(*REF).splitlines())
+    assert lines["endpoint"] == endpoint.address
+    assert lines["dseq"] == api.active[0].dseq
+    assert lines["key"].startswith("ocl_")
+    assert api.active[0].provider == BIDDERS[1].address
+    assert "Weights" in capsys.readouterr().err
+
+
+def test_again_with_the_same_key_pays_nothing(
+    api: ConsoleApi, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint.phase = "ready"
+    monkeypatch.setenv("ENDPOINT_API_KEY", "ocl_" + "k" * 40)
+    assert run(*REF) == run(*REF)
+    assert len(api.held) == 1
+
+
+def test_listing_and_closing(api: ConsoleApi, endpoint: Endpoint) -> None:
+    endpoint.phase = "ready"
+    run(*REF)
+    dseq = api.active[0].dseq
+    assert dseq in run("--list")
+    assert f"Closed {dseq}" in run("--close", dseq)
+    assert run("--list") == ""
+
+
+def test_screening_alone_needs_no_key(api: ConsoleApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AKASH_CONSOLE_API_KEY")
+    assert "3 providers could host it now, 2 audited." in run(*REF, "--screen")
+    assert not api.held
+
+
+def test_nobody_could_host_it(api: ConsoleApi) -> None:
+    api.hosts = ()
+    assert failure(*REF, "--screen").returncode == 5
+
+
+def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AKASH_CONSOLE_API_KEY")
+    error = failure(*REF)
+    assert error.returncode == 3
+    assert "AKASH_CONSOLE_API_KEY" in str(error)
+
+
+def test_a_wrong_key(api: ConsoleApi) -> None:
+    api.key = "another-key-entirely"
+    assert failure(*REF).returncode == 3
+
+
+def test_too_little_credit(api: ConsoleApi) -> None:
+    api.balance = 1
+    error = failure(*REF)
+    assert error.returncode == 4
+    assert "Add credit" in str(error)
+
+
+def test_no_bids_close_it_again(api: ConsoleApi) -> None:
+    api.bidders = ()
+    assert failure(*REF).returncode == 5
+    assert api.held
+    assert not api.active
+
+
+def test_nobody_audited(api: ConsoleApi, endpoint: Endpoint) -> None:
+    api.bidders = unaudited(BIDDERS)
+    assert "--any-provider" in str(failure(*REF))
+    endpoint.phase = "ready"
+    assert "endpoint " in run(*REF, "--any-provider")
+
+
+def test_an_endpoint_that_says_it_failed(api: ConsoleApi, endpoint: Endpoint) -> None:
+    endpoint.phase, endpoint.message = "failed", "The model needs a Hugging Face token."
+    error = failure(*REF)
+    assert error.returncode == 6
+    assert endpoint.message in str(error)
+    assert api.active
+
+
+def test_not_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = Patience(pause=0.02, bids=0.2, settling=0.0, ready=0.3)
+    monkeypatch.setattr("wizard.management.commands.deploy.PATIENCE", late)
+    assert failure(*REF).returncode == 7
+
+
+def test_a_lease_that_is_lost(api: ConsoleApi) -> None:
+    losing = threading.Timer(0.5, api.lose_lease)
+    losing.start()
+    assert failure(*REF).returncode == following.NotStarted.exit_code
+    losing.join()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nothing here!",), ("qwen3:8b", "--set", "context=lots"), ("qwen3:8b", "--set", "x=1"), ()],
+    ids=["name", "value", "choice", "nothing"],
+)
+def test_a_wrong_choice(api: ConsoleApi, arguments: tuple[str, ...]) -> None:
+    assert failure(*arguments).returncode == 2
+    assert not api.held
+
+
+def test_a_gated_model_wants_its_token(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    error = failure("hf.co/meta-llama/Llama-3.1-8B-Instruct")
+    assert error.returncode == 2
+    assert "HF_TOKEN" in str(error)
