@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -14,39 +12,13 @@ import pytest
 import redis
 
 from tests.site.live import LiveSite, free_port
-
-
-@contextmanager
-def _redis(port: int, folder: Path) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    assert program, "No redis-server here: make test installs it."
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as process:
-        url = f"redis://127.0.0.1:{port}/0"
-        _wait_for(url)
-        try:
-            yield url
-        finally:
-            process.kill()
+from tests.site.redis_server import redis_server
 
 
 @pytest.fixture
 def cache_url(tmp_path: Path) -> Iterator[str]:
-    with _redis(free_port(), tmp_path) as url:
+    with redis_server(free_port(), tmp_path) as url:
         yield url
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with redis.Redis.from_url(url) as client:
-                client.ping()
-            return
-        except redis.ConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def test_it_works(cache_url: str) -> None:
@@ -66,7 +38,7 @@ def test_a_redis_that_goes_and_returns_takes_no_page_with_it(tmp_path: Path) -> 
     port = free_port()
     page = "/models/ollama/llama3.1:8b/configure/"
     first = ExitStack()
-    url = first.enter_context(_redis(port, tmp_path))
+    url = first.enter_context(redis_server(port, tmp_path))
     with first, LiveSite(CACHE_URL=url) as site:
         assert httpx2.get(site.url + page).status_code == 200
         assert _cached(site)
@@ -74,7 +46,7 @@ def test_a_redis_that_goes_and_returns_takes_no_page_with_it(tmp_path: Path) -> 
         for _ in range(3):
             assert httpx2.get(site.url + page).status_code == 200
         assert not _cached(site)
-        with _redis(port, tmp_path):
+        with redis_server(port, tmp_path):
             deadline = time.monotonic() + 30
             while not _cached(site):
                 assert time.monotonic() < deadline, "the cache did not come back"
