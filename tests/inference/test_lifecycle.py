@@ -191,18 +191,31 @@ def test_an_answer_has_a_deadline(models: Path, tmp_path: Path) -> None:
         assert "longer than this server allows" in passed
 
 
-def test_running_answers_are_finished_before_the_end(models: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+def test_running_answers_are_finished_before_the_end(
+    models: Path, tmp_path: Path, path: str
+) -> None:
     with (
         endpoints.running_on_stand_in(tmp_path, models) as endpoint,
         endpoint.client() as http,
-        http.stream("POST", "/api/chat", json=_chat("drip 10")) as running,
+        http.stream("POST", path, json=_chat("drip 10", stream=True)) as running,
     ):
         lines = running.iter_lines()
         next(lines)
         endpoint.process.send_signal(signal.SIGTERM)
-        *_, last = lines
-        assert json.loads(last)["done"] is True
+        _eventually(lambda: _is_refused(endpoint))
+        last = [line for line in lines if line][-1]
+        assert last == "data: [DONE]" or json.loads(last)["done"] is True
         assert endpoint.process.wait(SOON) == 0
+
+
+def _is_refused(endpoint: Endpoint) -> bool:
+    """Whether a stopping server takes no new request."""
+    try:
+        with endpoint.client() as http:
+            return http.post("/api/chat", json=_chat("drip 1")).status_code == 503
+    except httpx.ConnectError:
+        return True
 
 
 def test_the_engine_dies_with_its_server(models: Path, tmp_path: Path) -> None:
