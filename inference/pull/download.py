@@ -30,6 +30,8 @@ from inference.pull.values import RemoteFile
 
 T = TypeVar("T")
 HASH_BATCH = 16
+# Bytes after which the disk is told to write what it has.
+FLUSH = 64 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\Z")
 
 
@@ -80,7 +82,8 @@ class _Download:
         os.ftruncate(self._disk, file.size)
         self._resumed = frozenset(self._journal.checksums)
         self._pieces = Pieces(file.size, self._journal.piece, self._resumed)
-        self._pool = ThreadPoolExecutor(self._limits.connections + 1, "pull")
+        self._window = bytearray(self._pieces.piece)
+        self._pool = ThreadPoolExecutor(self._limits.connections + 2, "pull")
         self._news = asyncio.Condition()
         self._sequential = asyncio.Lock()
         self._is_finished = False
@@ -98,6 +101,7 @@ class _Download:
         try:
             async with asyncio.TaskGroup() as group:
                 hashing = group.create_task(self._hash())
+                group.create_task(self._flush())
                 for _ in range(self._limits.connections):
                     group.create_task(self._work())
         except BaseExceptionGroup as failures:
@@ -176,26 +180,31 @@ class _Download:
                 await self._receive(answer, 0, self._file.size)
 
     async def _receive(self, answer: Answer, start: int, stop: int) -> None:
-        """Cut what comes in into pieces, and store each once it is whole."""
-        index, buffer = start // self._pieces.piece, bytearray()
-        async for chunk in answer.response.content.iter_any():
+        """Cut what comes in into pieces, and store each once it is whole.
+
+        One buffer serves all of them: asking the system for fresh memory for
+        every piece costs more than filling it.
+        """
+        index, filled, buffer = start // self._pieces.piece, 0, bytearray(self._pieces.piece)
+        async for chunk, _ in answer.response.content.iter_chunks():
             rest = memoryview(chunk)
             while rest:
                 if self._pieces.start(index) >= stop:
                     raise Transient("more bytes came than were asked for")
-                room = self._pieces.length(index) - len(buffer)
-                buffer += rest[:room]
-                rest = rest[room:]
-                if len(buffer) == self._pieces.length(index):
-                    await self._land(index, buffer)
-                    index, buffer = index + 1, bytearray()
+                whole = self._pieces.length(index)
+                taken = min(whole - filled, len(rest))
+                buffer[filled : filled + taken] = rest[:taken]
+                filled, rest = filled + taken, rest[taken:]
+                if filled == whole:
+                    await self._land(index, memoryview(buffer)[:whole])
+                    index, filled = index + 1, 0
         if self._pieces.start(index) < stop:
             raise Transient("the connection ended early")
 
-    async def _land(self, index: int, data: bytearray) -> None:
+    async def _land(self, index: int, data: memoryview) -> None:
         if self._pieces.is_stored(index):
             return
-        if index == 0 and not data.startswith(MAGIC):
+        if index == 0 and data[: len(MAGIC)] != MAGIC:
             raise UnreadableModel(f"{self._file.name} is not a GGUF file.")
         await self._in_thread(partial(self._write, index, data))
         async with self._news:
@@ -206,8 +215,8 @@ class _Download:
                 self._meter.stage(Stage.VERIFYING)
             self._news.notify_all()
 
-    def _write(self, index: int, data: bytearray) -> None:
-        offset, rest = self._pieces.start(index), memoryview(data)
+    def _write(self, index: int, data: memoryview) -> None:
+        offset, rest = self._pieces.start(index), data
         while rest:
             written = os.pwrite(self._disk, rest, offset)
             offset, rest = offset + written, rest[written:]
@@ -231,6 +240,19 @@ class _Download:
             self._news.notify_all()
         return digest.hexdigest()
 
+    async def _flush(self) -> None:
+        """Have the disk write while the network still brings bytes, and not only at the end."""
+        step = due = max(1, FLUSH // self._pieces.piece)
+        while await self._has_landed(due):
+            await self._in_thread(partial(os.fdatasync, self._disk))
+            due = self._landed + step
+
+    async def _has_landed(self, count: int) -> bool:
+        """Wait until so many pieces have landed; False where the whole file is here before."""
+        async with self._news:
+            await self._news.wait_for(lambda: self._is_finished or self._landed >= count)
+            return not self._is_finished
+
     async def _stored_from(self, index: int) -> range:
         async with self._news:
             await self._news.wait_for(lambda: self._pieces.is_stored(index))
@@ -245,8 +267,10 @@ class _Download:
             self._meter.corrected(str(self._file.digest), -self._pieces.length(index))
             self._news.notify_all()
 
-    def _read(self, index: int) -> bytes:
-        return os.pread(self._disk, self._pieces.length(index), self._pieces.start(index))
+    def _read(self, index: int) -> memoryview:
+        """A piece from the disk, in a buffer that the next one overwrites."""
+        window = memoryview(self._window)[: self._pieces.length(index)]
+        return window[: os.preadv(self._disk, [window], self._pieces.start(index))]
 
     def _check(self, found: str) -> None:
         if found == self._file.digest.hex:

@@ -28,12 +28,12 @@ class Journal:
         if os.fstat(self._file).st_size == 0:
             self._write({**self._head, "piece": self.piece})
 
-    def add(self, index: int, data: bytes | bytearray) -> None:
+    def add(self, index: int, data: bytes | memoryview) -> None:
         """Note that a piece is on disk."""
         self.checksums[index] = zlib.crc32(data)
         self._write([index, self.checksums[index]])
 
-    def holds(self, index: int, data: bytes) -> bool:
+    def holds(self, index: int, data: bytes | memoryview) -> bool:
         """Whether bytes are those that were noted."""
         return self.checksums.get(index) == zlib.crc32(data)
 
