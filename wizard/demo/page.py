@@ -18,6 +18,13 @@ LANGUAGES = {
     "ollama": "Python, ollama",
     "javascript": "JavaScript",
 }
+# What the tiny embedded model knows as well as a large one.
+STARTERS = (
+    "What is the Akash Network?",
+    "How do I deploy a model?",
+    "What is quantisation?",
+    "Tell me a joke",
+)
 # As every page's policy, but for where this page's script may connect to: a
 # person's own endpoint is asked by the browser itself, so that neither its key
 # nor what is said ever reaches this site. Any https address may be one; plain
@@ -39,6 +46,7 @@ def playground(request: HttpRequest) -> HttpResponse:
         "limits": settings.DEMO_LIMITS,
         "rate": _rate_in_words(settings.DEMO_LIMITS.rates),
         "languages": LANGUAGES,
+        "starters": STARTERS,
         "undeployable": embedded.NAME,
         "address": f"{request.scheme}://{request.get_host()}",
         "example_model": offers[0].alias if offers else embedded.NAME,

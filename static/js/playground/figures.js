@@ -10,7 +10,7 @@ export function seconds(count) {
 // Ticks while it runs: one digit, so that it does not jump.
 export const ticking = (count) => (count < 60 ? `${count.toFixed(1)} s` : seconds(count));
 
-export const speed = (count) => `${count < 10 ? count.toFixed(1) : Math.round(count)} tokens/s`;
+export const speed = (count) => `${count < 10 ? count.toFixed(1) : grouped(count)} tokens/s`;
 
 export function when(moment, now = Date.now()) {
   const minutes = Math.floor((now - moment) / 60_000);

@@ -84,6 +84,8 @@ function cleaned(html) {
 }
 
 function lead(link) {
+  // An address that may not be followed is gone by now: its words stay.
+  if (!link.hasAttribute("href")) return link.replaceWith(...link.childNodes);
   link.target = "_blank";
   link.rel = "noopener noreferrer nofollow";
 }

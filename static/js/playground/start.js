@@ -53,6 +53,7 @@ async function useDemo() {
 function showDeploy() {
   const link = byId("deploy");
   const name = currentModel()?.name ?? "";
+  byId("tiny-hint").hidden = name !== byId("play").dataset.undeployable || Boolean(state.target?.isOwn);
   const isAny = !name || name === byId("play").dataset.undeployable;
   link.hidden = Boolean(state.target?.isOwn);
   link.href = isAny ? "/" : `/playground/deploy?${new URLSearchParams({ model: name })}`;

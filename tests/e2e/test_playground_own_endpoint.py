@@ -1,0 +1,151 @@
+"""The playground on an endpoint of the person's own: straight from the browser, nothing by us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Open, Visit
+from tests.inference.endpoint import KEY, Endpoint, running
+from tests.site.live import LiveSite
+from tests.standins.server import Reply, StandIn, json
+
+pytestmark = pytest.mark.e2e
+MODEL = Path(__file__).parents[2] / "inference" / "demo_model" / "oneclick-demo.gguf"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """A real runtime behind its key, as a deployed one answers."""
+    flags = ("--model", str(MODEL), "--context-length", "1024", "--slots", "1")
+    with running(tmp_path_factory.mktemp("runtime"), *flags) as found:
+        yield found
+
+
+def _connect(page: Page, url: str, key: str) -> None:
+    page.evaluate("document.getElementById('own').open = true")
+    page.fill("#own-url", url)
+    page.fill("#own-key", key)
+    page.click("#own-connect")
+
+
+def _forgive(visit: Visit, words: str) -> None:
+    assert visit.complaints
+    assert all(words in text for text in visit.complaints), visit.complaints
+    visit.complaints.clear()
+
+
+def test_it_works(visit: Open, endpoint: Endpoint, offline_site: LiveSite) -> None:
+    seen = visit()
+    seen.open("/playground/?model=x")
+    page = seen.page
+    _connect(page, f"{endpoint.url}/v1/", KEY)
+    expect(page.locator("#own-title")).to_have_text("Your own endpoint: connected")
+    expect(page.locator("#where")).to_contain_text(endpoint.url.removeprefix("http://"))
+    expect(page.locator("#deploy")).to_be_hidden()
+    page.fill("#prompt", "What is quantisation?")
+    page.press("#prompt", "Enter")
+    expect(page.locator(".md")).to_contain_text("fewer bits")
+    expect(page.locator("#meter")).to_contain_text("of 1,024 tokens")
+    to_us = [line for line in seen.sent if offline_site.url in line.split()[1]]
+    assert to_us
+    assert not any(KEY in line or "quantisation" in line for line in to_us)
+    asked = [line for line in seen.sent if f"{endpoint.url}/api/chat" in line]
+    assert asked
+    assert "x-oneclick-progress" not in asked[0]
+    _forgive(seen, "503")
+
+
+def test_the_key_lives_in_this_tab_alone(visit: Open, endpoint: Endpoint) -> None:
+    seen = visit()
+    seen.open("/playground/")
+    page = seen.page
+    _connect(page, endpoint.url, KEY)
+    expect(page.locator("#model")).to_have_value("oneclick-demo")
+    page.fill("#prompt", "Hello")
+    page.press("#prompt", "Enter")
+    expect(page.locator("[data-act=again]")).to_be_visible()
+    page.reload()
+    expect(page.locator("#model")).to_have_value("oneclick-demo")
+    kept = page.evaluate(
+        """async () => {
+          const open = indexedDB.open("oneclickllm.playground");
+          await new Promise((resolve) => { open.onsuccess = resolve; });
+          const all = open.result.transaction("talks").objectStore("talks").getAll();
+          await new Promise((resolve) => { all.onsuccess = resolve; });
+          return JSON.stringify([all.result, localStorage, document.cookie]);
+        }"""
+    )
+    assert "Hello" in kept
+    assert KEY not in kept
+    page.click("[data-act=code]")
+    expect(page.locator("#code-text-curl")).to_contain_text("Bearer YOUR-API-KEY")
+    page.locator("#code-key").check()
+    expect(page.locator("#code-text-curl")).to_contain_text(f"Bearer {KEY}")
+    page.keyboard.press("Escape")
+    page.evaluate("document.getElementById('own').open = true")
+    page.click("#own-leave")
+    assert KEY not in page.evaluate("JSON.stringify(sessionStorage)")
+    _forgive(seen, "503")
+
+
+def test_a_wrong_key_is_told(visit: Open, endpoint: Endpoint) -> None:
+    seen = visit()
+    seen.open("/playground/")
+    _connect(seen.page, endpoint.url, "wrong")
+    expect(seen.page.locator("#own-trouble")).to_contain_text("refused the key")
+    assert any("401" in text for text in seen.complaints)
+    seen.complaints.clear()
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("http://endpoint.example", "Use https"),
+        ("ftp://endpoint.example", "Use https"),
+        ("https://me:word@endpoint.example", "Leave name and password out"),
+        ("https://", "That is no address"),
+        ("http://127.0.0.1:9", "could not be reached"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_told(visit: Open, typed: str, words: str) -> None:
+    seen = visit()
+    seen.open("/playground/")
+    _connect(seen.page, typed, "")
+    expect(seen.page.locator("#own-trouble")).to_contain_text(words)
+    seen.complaints.clear()
+
+
+def test_an_endpoint_that_speaks_openai_alone(visit: Open) -> None:
+    allowed = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    }
+    usage = '{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}'
+    events = [
+        '{"choices":[{"delta":{"reasoning_content":"hmm"}}]}',
+        '{"choices":[{"delta":{"content":"Good "}}]}',
+        '{"choices":[{"delta":{"content":"day"},"finish_reason":"stop"}]}',
+        usage,
+        "[DONE]",
+    ]
+    body = "".join(f": still there\n\ndata: {event}\n\n" for event in events).encode()
+    with StandIn() as server:
+        server.route("OPTIONS", "/.*", lambda _request: Reply(204, b"", allowed))
+        server.route("GET", "/.*", lambda _request: json({"error": "no"}, 404, allowed))
+        listed = {"data": [{"id": "org/model", "max_model_len": 8192}]}
+        server.route("GET", "/v1/models", lambda _request: json(listed, 200, allowed))
+        server.route("POST", "/v1/chat/completions", lambda _request: Reply(200, body, allowed))
+        seen = visit()
+        seen.open("/playground/")
+        _connect(seen.page, server.url, "key")
+        expect(seen.page.locator("#model")).to_have_value("org/model")
+        seen.page.fill("#prompt", "Hello")
+        seen.page.press("#prompt", "Enter")
+        expect(seen.page.locator(".md")).to_have_text("Good day")
+        expect(seen.page.locator(".thinking summary")).to_contain_text("Thought")
+        expect(seen.page.locator("#meter")).to_have_text("11 of 8,192 tokens")
+        seen.complaints.clear()
