@@ -93,24 +93,24 @@ class Console:
     def create(self, sdl: str, deposit: float) -> Created:
         """Make a deployment; ``deposit`` is USD. Sent once: see `wizard.console.creating`."""
         body = {"data": {"sdl": sdl, "deposit": deposit}}
-        return reading.created(self._once("POST", "/v1/deployments", body, WRITE_SECONDS))
+        return reading.created(self._once("POST", "/v1/deployments", body, is_change=True))
 
     def lease(self, manifest: str, lease: LeaseId) -> Deployment:
         """Accept a bid and send the manifest. The Console itself makes no second lease."""
         order: Json = {"dseq": lease.dseq, "gseq": lease.gseq, "oseq": lease.oseq}
         body = {"manifest": manifest, "leases": [order | {"provider": lease.provider}]}
-        return reading.deployment(self._once("POST", "/v1/leases", body, WRITE_SECONDS))
+        return reading.deployment(self._once("POST", "/v1/leases", body, is_change=True))
 
     def update(self, dseq: str, sdl: str) -> Deployment:
         """Give a deployment another manifest. The same one again changes nothing."""
         path = f"/v1/deployments/{reading.dseq(dseq)}"
         body = {"data": {"sdl": sdl}}
-        return reading.deployment(self._once("PUT", path, body, WRITE_SECONDS))
+        return reading.deployment(self._once("PUT", path, body, is_change=True))
 
     def close(self, dseq: str) -> None:
         """End a deployment. One that is closed already stays so."""
         path = f"/v1/deployments/{reading.dseq(dseq)}"
-        if not reading.success(self._once("DELETE", path, None, WRITE_SECONDS)):
+        if not reading.success(self._once("DELETE", path, None, is_change=True)):
             raise errors.ConsoleError(
                 "The Console did not close it.", "Try again, or close it in Akash Console itself."
             )
@@ -118,14 +118,16 @@ class Console:
     def deposit(self, dseq: str, usd: float) -> Deployment:
         """Add to a deployment's deposit. Sent once: a second one is a second payment."""
         body = {"data": {"dseq": reading.dseq(dseq), "deposit": usd}}
-        return reading.deployment(self._once("POST", "/v1/deposit-deployment", body, WRITE_SECONDS))
+        return reading.deployment(
+            self._once("POST", "/v1/deposit-deployment", body, is_change=True)
+        )
 
     def token(self, provider: str, seconds: int) -> str:
         """A token that lets its holder read one provider's logs of this account's leases."""
         permission = {"provider": provider, "access": "scoped", "scope": ["logs", "events"]}
         leases = {"access": "granular", "permissions": [permission]}
         body = {"data": {"ttl": seconds, "leases": leases}}
-        return reading.token(self._once("POST", "/v1/create-jwt-token", body, READ_SECONDS))
+        return reading.token(self._once("POST", "/v1/create-jwt-token", body))
 
     def _repeated(
         self, method: str, path: str, body: Json | None = None, query: dict[str, str] | None = None
@@ -134,22 +136,24 @@ class Console:
         pause = FIRST_PAUSE
         for _ in range(RETRIES):
             try:
-                return self._once(method, path, body, READ_SECONDS, query)
+                return self._once(method, path, body, query)
             except errors.ConsoleSlow:
                 raise
             except errors.ConsoleDown:
                 time.sleep(pause)
                 pause *= 3
-        return self._once(method, path, body, READ_SECONDS, query)
+        return self._once(method, path, body, query)
 
     def _once(
         self,
         method: str,
         path: str,
         body: Json | None,
-        seconds: float,
         query: dict[str, str] | None = None,
+        *,
+        is_change: bool = False,
     ) -> Any:
+        seconds = WRITE_SECONDS if is_change else READ_SECONDS
         if settings.OFFLINE:
             raise errors.ConsoleOffline("This site is set to work offline.")
         try:
@@ -163,7 +167,7 @@ class Console:
             raise errors.ConsoleSlow(f"No answer within {seconds:g} seconds.") from None
         if status not in (200, 201):
             logger.info("console: %s %s: %s", method, _named(path), status)
-            raise _failure(method, status, content)
+            raise _failure(status, content, is_change=is_change)
         return _parsed(content)
 
     def _exchanged(
@@ -204,14 +208,14 @@ def _parsed(content: bytes) -> Any:
         raise errors.UnexpectedAnswer("The answer is not JSON.") from None
 
 
-def _failure(method: str, status: int, content: bytes) -> errors.ConsoleError:
+def _failure(status: int, content: bytes, *, is_change: bool) -> errors.ConsoleError:
     """The refusal; a 5xx to what changes something says nothing of whether it was done."""
     try:
         said = json.loads(content)["message"]
     except (ValueError, RecursionError, KeyError, TypeError):
         said = ""
     found = refusal(status, said if isinstance(said, str) else "")
-    if method != "GET" and status >= 500:
+    if is_change and status >= 500:
         return errors.ConsoleSlow(f"It answers with the error {status}.")
     return found
 
