@@ -51,6 +51,16 @@ def _calls() -> list[dict[str, Any]]:
     return [*first, part(1, "{}", name="time")]
 
 
+def _whole_calls() -> dict[str, Any]:
+    """What the parts of :func:`_calls` make together."""
+    told = (("weather", '{"place": "Paris"}'), ("time", "{}"))
+    calls = [
+        {"id": f"id-{i}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for i, (name, arguments) in enumerate(told)
+    ]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
 def _prompt(document: dict[str, Any]) -> str:
     return str(document["messages"][-1]["content"])
 
@@ -75,9 +85,12 @@ class Server:
         try:
             if document.get("stream"):
                 return await self._stream(request, prompt)
-            text = "".join([word async for word in _words(prompt)])
-            message = {"role": "assistant", "content": text}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            if prompt == "call":
+                message, finish = _whole_calls(), "tool_calls"
+            else:
+                text = "".join([word async for word in _words(prompt)])
+                message, finish = {"role": "assistant", "content": text}, "stop"
+            choice = {"index": 0, "message": message, "finish_reason": finish}
             return web.json_response({"object": "chat.completion", "choices": [choice]})
         except asyncio.CancelledError:
             self.cancelled += 1
