@@ -85,15 +85,15 @@ def test_schemas_are_kept_to(endpoint: Endpoint) -> None:
     assert _is_colour(chat.message.content)
     assert _is_colour(_ollama(endpoint).generate("tiny", "Hi", format=SCHEMA).response)
     with _openai(endpoint) as client:
-        parsed = client.chat.completions.parse(
+        whole = client.chat.completions.create(
             model="tiny",
-            messages=[{"role": "user", "content": "Hi"}],
+            messages=ASKS_FOR_CALLS,
             response_format={
                 "type": "json_schema",
                 "json_schema": {"name": "colour", "schema": SCHEMA},
             },
         )
-    assert _is_colour(parsed.choices[0].message.content)
+    assert _is_colour(whole.choices[0].message.content)
     structured = _langchain(endpoint).with_structured_output(SCHEMA, method="json_schema")
     answer = structured.invoke("Hi")
     assert isinstance(answer, dict)
