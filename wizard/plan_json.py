@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wizard.hardware.values import Offer
-from wizard.sdl.values import Plan
-from wizard.sizing.buffers import buffers
+from wizard.sdl.values import Engine, Plan
+from wizard.sizing.buffers import Buffers, buffers
 
 
 def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
@@ -79,12 +79,19 @@ def _memory(plan: Plan) -> dict[str, Any]:
         "host_bytes": estimate.host,
         "disk_bytes": estimate.disk,
         "is_exact": estimate.exact,
-        "buffers": buffers(estimate, on_gpu=plan.count > 0).document(),
+        "buffers": _buffers(plan).document(),
         "parts": [
             {"name": part.name, "bytes": part.size, "formula": part.formula}
             for part in estimate.parts
         ],
     }
+
+
+def _buffers(plan: Plan) -> Buffers:
+    """Bytes of each buffer; under vLLM on each card."""
+    is_vllm = plan.engine is Engine.VLLM
+    alike = max(1, plan.count) * plan.nodes if is_vllm else 1
+    return buffers(plan.estimate, on_gpu=plan.count > 0, alike=alike)
 
 
 def _place(offer: Offer) -> tuple[str, int, int]:

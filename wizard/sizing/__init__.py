@@ -18,6 +18,7 @@ __all__ = [
     "active_bytes",
     "budget",
     "estimate",
+    "kv_bytes_per_token",
     "largest_context",
     "most_slots",
     "needed_bytes",
@@ -31,3 +32,10 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
     if workload.family is EngineFamily.VLLM:
         return vllm.estimate(architecture, variant, workload)
     return llama_cpp.estimate(architecture, variant, workload)
+
+
+def kv_bytes_per_token(architecture: Architecture, workload: Workload) -> int:
+    """Bytes that one token takes in all layers' caches, windows aside; on one card under vLLM."""
+    if workload.family is EngineFamily.VLLM:
+        return vllm.kv_bytes_per_token(architecture, workload)
+    return llama_cpp.kv_bytes_per_token(architecture, workload)

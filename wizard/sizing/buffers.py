@@ -13,7 +13,8 @@ class Buffers:
 
     With cards ``kv_cache … runtime`` lie on them, and ``weights_host`` and
     ``compute_host`` in RAM; for CPU only everything lies in RAM. The prompt
-    cache and checkpoints that a server may fill later are not counted.
+    cache and checkpoints that a server may fill later are not counted. Under
+    vLLM, whose cards all hold the same, the bytes are one card's.
     """
 
     weights_gpu: int
@@ -32,18 +33,18 @@ class Buffers:
         return asdict(self)
 
 
-def buffers(found: MemoryEstimate, *, on_gpu: bool) -> Buffers:
-    """The buffers of an estimate that was made with or without cards."""
+def buffers(found: MemoryEstimate, *, on_gpu: bool, alike: int = 1) -> Buffers:
+    """The buffers of an estimate; ``alike`` is how many cards vLLM fills with the same."""
     weights_host = found.host_weights if on_gpu else found.weights
     return Buffers(
-        weights_gpu=found.weights if on_gpu else 0,
+        weights_gpu=found.weights // alike if on_gpu else 0,
         weights_host=weights_host,
-        kv_cache=found.kv_cache,
-        recurrent_state=found.recurrent_state,
-        compute=found.compute,
+        kv_cache=found.kv_cache // alike,
+        recurrent_state=found.recurrent_state // alike,
+        compute=found.compute // alike,
         compute_host=found.host_compute,
         projector=found.projector,
-        runtime=found.runtime,
-        total_gpu=found.total if on_gpu else 0,
+        runtime=found.runtime // alike,
+        total_gpu=found.total // alike if on_gpu else 0,
         total_host=weights_host + found.host_compute if on_gpu else found.total,
     )

@@ -59,7 +59,7 @@ def _outputs(architecture: Architecture, workload: Workload) -> int:
 def _span(architecture: Architecture, workload: Workload) -> int:
     """Cells that the widest layer's scores are made for."""
     found = layers.kv_layers(architecture)
-    if not found:
+    if not found or not architecture.causal:
         return _tokens(architecture, workload)
     span = cells(architecture, workload)
     return span.sliding_mask if all(layer.window for layer in found) else span.full_mask
@@ -73,7 +73,8 @@ def scratch(architecture: Architecture, workload: Workload) -> int:
     """
     fused = is_fused(architecture, workload)
     span = _span(architecture, workload)
-    row = stages.widest(architecture, span, _tokens(architecture, workload), fused=fused)
+    tokens_each = -(-_tokens(architecture, workload) // workload.slots)
+    row = stages.widest(architecture, span, tokens_each, fused=fused)
     width = architecture.embedding_length
     if workload.kv_type not in _PLAIN:
         row += stages.queries(architecture)
@@ -98,19 +99,26 @@ def _turned(architecture: Architecture, workload: Workload, span: int) -> int:
 
 
 def _looked_up(architecture: Architecture) -> int:
-    """Elements of a token's embeddings, which lie in the same buffer without a card."""
+    """Elements of a token's embeddings, which lie in the same buffer without a card.
+
+    Looked up, and as an input for images and sound (``build_inp_embd``).
+    """
     several = architecture.kv_lora_rank or architecture.shared_feed_forward_length
     several = several or architecture.per_layer_embedding
-    return architecture.embedding_length * ((2 if several else 1) + architecture.deepstack_layers)
+    return architecture.embedding_length * (
+        (3 if several else 2) + 3 * architecture.deepstack_layers
+    )
 
 
 def unpacked(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one layer's cache as 16-bit floats, which CUDA's kernels read.
 
-    They lie behind the attention's result (``ggml_cuda_flash_attn_ext_get_alloc_size``).
+    They lie behind the attention's result (``ggml_cuda_flash_attn_ext_get_alloc_size``);
+    32-bit ones are cast before it everywhere (``build_attn_mha``).
     """
-    is_plain = workload.kv_type is KvType.F16
-    if is_plain or not workload.gpus or not is_fused(architecture, workload):
+    is_wide = workload.kv_type is KvType.F32
+    is_plain = workload.kv_type is KvType.F16 or not (workload.gpus or is_wide)
+    if is_plain or not is_fused(architecture, workload):
         return 0
     span = cells(architecture, workload)
     found = layers.kv_layers(architecture)
@@ -135,13 +143,22 @@ def inputs(architecture: Architecture, workload: Workload) -> int:
         return 16 * tokens
     span = cells(architecture, workload)
     spanned = span.full_mask * (2 if any(layer.indexer for layer in found) else 1)
-    if not found:
+    is_cached = bool(found) and architecture.causal
+    if not is_cached:
         spanned = tokens
     if any(architecture.sliding_layers):
-        spanned += span.sliding_mask if found else tokens
+        spanned += span.sliding_mask if is_cached else tokens
     rows = 8 if fused else 8 * max((layer.values for layer in found), default=1)
     caches = 2 if any(architecture.sliding_layers) else 1
-    return tokens * (width * spanned + caches * (8 + rows) + 32)
+    return tokens * (width * spanned + caches * (8 + rows) + 48) + _turning(architecture, workload)
+
+
+def _turning(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of the matrices that turn heads before they are quantised (``attn_rot_k``)."""
+    if workload.kv_type in _PLAIN:
+        return 0
+    sizes = {architecture.key_length, architecture.value_length, architecture.key_length_swa}
+    return 2 * _FLOAT * sum(size * size for size in sizes)
 
 
 def card_bytes(architecture: Architecture, workload: Workload, card: int) -> int:
@@ -172,7 +189,7 @@ def _peak(architecture: Architecture, workload: Workload) -> int:
         row = stages.attention(architecture, 0, fused=True)
         row += architecture.heads * architecture.kv_lora_rank
     beside = _FLOAT * _tokens(architecture, workload) * row + extra
-    if architecture.name in _PARALLEL:
+    if architecture.name in _PARALLEL or workload.kv_type is KvType.F32:
         beside = (
             widest
             + extra

@@ -59,6 +59,11 @@ def _cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tup
     }
 
 
+def kv_bytes_per_token(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of one cell in all layers together, sliding or not."""
+    return sum(cell for cell, _ in _cell_bytes(architecture, workload).values())
+
+
 def state_bytes(architecture: Architecture) -> int:
     """Bytes of one recurrent layer's state for one slot, as 32-bit floats.
 

@@ -135,16 +135,16 @@ def _sparse(architecture: Architecture, span: int) -> int:
     if not architecture.indexer_length:
         return 0
     heads = architecture.heads * (architecture.latent_key_length + architecture.latent_value_length)
-    return experts(architecture) + heads + span // 4
+    return experts(architecture) + heads + 2 * architecture.embedding_length + 3 * span // 4
 
 
-def recurrent(architecture: Architecture, tokens: int) -> int:
-    """A recurrent layer's projections, convolution and scan."""
+def recurrent(architecture: Architecture, tokens_each: int) -> int:
+    """A recurrent layer's projections, convolution and scan; ``tokens_each`` a sequence has."""
     width, inner = architecture.embedding_length, architecture.ssm_inner_size
     if not architecture.recurrent_layers or not inner:
         return 0
     if architecture.name in _LIGHTNING:
-        return 3 * architecture.heads * tokens + 9 * inner
+        return 3 * architecture.heads * tokens_each + 9 * inner
     if architecture.name in _RWKV:
         return _RWKV[architecture.name] * width + width // 8
     if not architecture.ssm_state_size:
@@ -157,14 +157,14 @@ def _scan(architecture: Architecture) -> int:
     inner = architecture.ssm_inner_size
     if not architecture.ssm_group_count:
         low = architecture.ssm_time_step_rank + 2 * architecture.ssm_state_size
-        return 6 * inner + 2 * low
+        return 6 * inner + 2 * low + architecture.embedding_length
     convolved = inner + 2 * architecture.ssm_group_count * architecture.ssm_state_size
     projected = inner + convolved + architecture.ssm_time_step_rank
     return projected + 3 * convolved + 2 * inner
 
 
-def widest(architecture: Architecture, span: int, tokens: int, *, fused: bool) -> int:
-    """Elements a token at the widest stage of a step of so many tokens."""
+def widest(architecture: Architecture, span: int, tokens_each: int, *, fused: bool) -> int:
+    """Elements a token at the widest stage of a step of so many tokens a sequence."""
     attended = _fused(architecture)
     if not fused or _always_wide(architecture):
         attended = attention(architecture, span, fused=fused)
@@ -172,7 +172,7 @@ def widest(architecture: Architecture, span: int, tokens: int, *, fused: bool) -
         feed_forward(architecture),
         experts(architecture),
         attended,
-        recurrent(architecture, tokens),
+        recurrent(architecture, tokens_each),
     )
 
 

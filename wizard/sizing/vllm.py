@@ -24,6 +24,8 @@ BLOCK = 16
 RUNTIME = 1024 * MIB
 # NCCL's channels and the all-reduce buffers of each card of several.
 _EXCHANGE = 512 * MIB
+# Bits a weight of the projections that are repeated, where the parameters are unknown.
+_BITS = {"fp8": 8.0, "compressed-tensors": 8.0, "awq": 4.25, "gptq": 4.25, "modelopt": 8.0}
 # The sampler is profiled with this many sequences (``max_num_seqs``).
 _SEQUENCES = 256
 
@@ -111,17 +113,23 @@ def _weight_bytes(architecture: Architecture, variant: Variant, workload: Worklo
     """
     part = weights.split(architecture, variant)
     gpus = max(1, workload.gpus)
-    whole = part.file - part.skipped
+    whole = int((part.file - part.skipped) * _cast(architecture))
     if workload.nodes > 1:
         per_stage = -(-architecture.layers // workload.nodes)
         block = sum(part.blocks) / max(1, len(part.blocks))
-        whole = int(block * per_stage) + part.output + part.tied
+        whole = int((block * per_stage + part.output + part.tied) * _cast(architecture))
     return -(-whole // gpus) + _repeated_bytes(architecture, variant, workload)
+
+
+def _cast(architecture: Architecture) -> float:
+    """What becomes of a file's bytes: 32-bit weights are cast to 16 (``--dtype auto``)."""
+    is_wide = architecture.dtype in ("float32", "float") and not architecture.quant_method
+    return 0.5 if is_wide else 1.0
 
 
 def _repeated_bytes(architecture: Architecture, variant: Variant, workload: Workload) -> int:
     gpus = max(1, workload.gpus)
-    bits = variant.bits_per_weight or 16.0
+    bits = variant.bits_per_weight or _BITS.get(architecture.quant_method, 16.0)
     found = layers.kv_layers(architecture)
     elements = sum(_repeated_elements(architecture, layer, gpus) for layer in found)
     return int(elements * bits / 8 / workload.nodes)
@@ -130,9 +138,7 @@ def _repeated_bytes(architecture: Architecture, variant: Variant, workload: Work
 def _repeated_elements(architecture: Architecture, layer: layers.KvLayer, gpus: int) -> float:
     """Elements that one card holds beyond its even share of a layer."""
     if layer.is_latent:
-        # The query's rank is not among our facts: four times the cache's is the
-        # largest in use (GLM-5; DeepSeek-V3 and Kimi have three times).
-        width = layer.keys + 4 * architecture.kv_lora_rank
+        width = layer.keys + architecture.query_rank
         return architecture.embedding_length * width * (1 - 1 / gpus)
     if layer.heads >= gpus:
         return 0.0

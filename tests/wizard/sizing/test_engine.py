@@ -11,6 +11,7 @@ import pytest
 
 from tests.standins import gguf
 from tests.wizard.sizing import engine_probe
+from wizard.registry import gguf_header
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
 from wizard.sizing import estimate
 from wizard.sizing.values import Workload
@@ -110,7 +111,7 @@ def reported(path: Path, workload: Workload) -> dict[str, float]:
         check=True,
     )
     sums: dict[str, float] = {}
-    for name, size in re.findall(r"(KV|RS|compute) buffer size = +([\d.]+) MiB", done.stderr):
+    for name, size in re.findall(r"(model|KV|RS|compute) buffer size = +([\d.]+) MiB", done.stderr):
         sums[name] = sums.get(name, 0.0) + float(size)
     return sums
 
@@ -140,8 +141,11 @@ def test_buffers_are_what_llama_cpp_reports(
     path = tmp_path / "model.gguf"
     content = gguf.file(keys(architecture), tensors(architecture))
     path.write_bytes(content)
-    variant = Variant("F32", Format.GGUF, "F32", (ModelFile("model.gguf", len(content)),))
+    sizes = gguf_header.parse(content).tensor_sizes()
+    files = (ModelFile("model.gguf", len(content)),)
+    variant = Variant("F32", Format.GGUF, "F32", files, tensors=sizes)
     found = estimate(architecture, variant, workload)
     engine = reported(path, workload)
+    assert found.weights / MIB == pytest.approx(engine["model"], rel=0.001, abs=0.02)
     assert found.kv_cache / MIB == pytest.approx(engine["KV"], abs=0.02)
     assert engine["compute"] - 0.02 <= found.compute / MIB <= engine["compute"] * 1.25

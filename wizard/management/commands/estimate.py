@@ -15,8 +15,8 @@ from wizard.hardware.gpus import bundled
 from wizard.registry import config_json, header_document, lookup
 from wizard.registry.errors import RegistryError, UnreadableHeader
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
-from wizard.sizing import estimate
-from wizard.sizing.buffers import Buffers, buffers
+from wizard.sizing import estimate, kv_bytes_per_token
+from wizard.sizing.buffers import buffers
 from wizard.sizing.card import CardAnswer, on_card
 from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         "Estimate a model's memory, each buffer in bytes, from its header or config alone. "
         "--context is the whole cache, like llama-server's --ctx-size, which --slots share; "
         "with --no-kv-unified each slot has that much of its own. Under vLLM it is one "
-        "sequence's --max-model-len."
+        "sequence's --max-model-len, and the bytes are those of each card."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -79,10 +79,13 @@ class Command(BaseCommand):
             raise CommandError(f"{error} {error.next_step}") from error
         workload = _workload(architecture, variant, options)
         found = estimate(architecture, variant, workload)
-        split = buffers(found, on_gpu=workload.gpus > 0)
+        is_vllm = workload.family is EngineFamily.VLLM
+        alike = max(1, workload.gpus) if is_vllm else 1
+        split = buffers(found, on_gpu=workload.gpus > 0, alike=alike)
+        per_token = kv_bytes_per_token(architecture, workload)
         card = _card(architecture, variant, workload, options["card"])
         write = _as_json if options["json"] else _as_text
-        self.stdout.write(write(split, found, card))
+        self.stdout.write(write({**split.document(), "kv_bytes_per_token": per_token}, found, card))
 
 
 def _model(options: dict[str, Any]) -> tuple[Architecture, Variant]:
@@ -193,12 +196,12 @@ def _card(
     )
 
 
-def _as_json(split: Buffers, found: MemoryEstimate, card: CardAnswer | None) -> str:
+def _as_json(split: dict[str, int], found: MemoryEstimate, card: CardAnswer | None) -> str:
     parts = [
         {"name": part.name, "bytes": part.size, "formula": part.formula} for part in found.parts
     ]
     document: dict[str, Any] = {
-        **split.document(),
+        **split,
         "largest_gpu": found.largest_gpu,
         "host_needed": found.host,
         "disk_needed": found.disk,
@@ -210,10 +213,10 @@ def _as_json(split: Buffers, found: MemoryEstimate, card: CardAnswer | None) -> 
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def _as_text(split: Buffers, found: MemoryEstimate, card: CardAnswer | None) -> str:
+def _as_text(split: dict[str, int], found: MemoryEstimate, card: CardAnswer | None) -> str:
     words = {part.name: part.formula for part in found.parts}
-    words["weights_gpu" if split.weights_gpu else "weights_host"] = words.pop("weights", "")
-    sizes = {**split.document(), "host_needed": found.host, "disk_needed": found.disk}
+    words["weights_gpu" if split["weights_gpu"] else "weights_host"] = words.pop("weights", "")
+    sizes = {**split, "host_needed": found.host, "disk_needed": found.disk}
     rows = [
         f"{name:<16}{size:>22,}  {words.get(name, '')}".rstrip() for name, size in sizes.items()
     ]

@@ -1,0 +1,110 @@
+"""The estimate against llama.cpp's own projection of the same headers.
+
+The engine lays each model out with its real sizes and without a byte of
+weights: caches must be its own to the byte, and the compute buffer never less.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.standins import gguf
+from tests.wizard.sizing.families import HEADERS
+from wizard.registry import gguf_header
+from wizard.registry.values import Format, ModelFile, Variant
+from wizard.sizing import estimate
+from wizard.sizing.values import KvType, MemoryEstimate, Workload
+
+VARIANT = Variant("F32", Format.GGUF, "F32", (ModelFile("model.gguf", 10**10),))
+# What an upper bound may cost a single family, and the family in the middle.
+LARGEST_RATIO, USUAL_RATIO = 1.9, 1.15
+WORKLOADS = {
+    "one": Workload(8192, slots=1, gpus=0, unified_kv=True),
+    "shared": Workload(16384, slots=4, gpus=0, unified_kv=True),
+    "own": Workload(1000, slots=3, gpus=0),
+    "long": Workload(65536, slots=1, gpus=0, ubatch=1024, unified_kv=True),
+    "plain": Workload(4096, slots=1, gpus=0, flash_attention=False, unified_kv=True),
+    "q8_0": Workload(8192, slots=1, gpus=0, kv_type=KvType.Q8_0, unified_kv=True),
+    "f32": Workload(300, slots=1, gpus=0, kv_type=KvType.F32, unified_kv=True),
+}
+# The engine itself refuses, or fails: sequences of uneven length under linear
+# attention, and quantised heads of 80 or without flash attention.
+UNABLE = {"own": {"kimi-linear", "minimax-01"}, "q8_0": {"phi2", "grok"}}
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Bytes that the engine reports."""
+
+    caches: int
+    compute: int
+
+
+def _write(folder: Path, name: str) -> Path:
+    keys = dict(HEADERS[name])
+    keys["tokenizer.ggml.model"] = "none"
+    path = folder / f"{name}.gguf"
+    path.write_bytes(gguf.header(keys))
+    return path
+
+
+def _case(path: Path, workload: Workload) -> str:
+    total = workload.context_length * (1 if workload.unified_kv else workload.slots)
+    fused, unified = workload.flash_attention, workload.unified_kv
+    case = [str(path), total, workload.slots, unified, workload.ubatch, fused]
+    return json.dumps([*case, workload.kv_type.value]) + "\n"
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("headers")
+    return {name: _write(folder, name) for name in HEADERS}
+
+
+def projected(paths: dict[str, Path], workload: Workload) -> dict[str, Projection]:
+    """What the engine projects for every family, all in one process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.wizard.sizing.projection_probe"],
+        input="".join(_case(path, workload) for path in paths.values()),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    return {
+        name: Projection(caches, compute)
+        for name, (_weights, caches, compute) in zip(paths, answers, strict=True)
+    }
+
+
+def estimated(path: Path, workload: Workload) -> MemoryEstimate:
+    return estimate(gguf_header.parse(path.read_bytes()).architecture(), VARIANT, workload)
+
+
+def test_it_works(paths: dict[str, Path]) -> None:
+    assert len({keys["general.architecture"] for keys in HEADERS.values()}) >= 60
+    assert len(projected({"llama3-8b": paths["llama3-8b"]}, WORKLOADS["one"])) == 1
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_caches_to_the_byte_and_compute_never_under(paths: dict[str, Path], name: str) -> None:
+    workload = WORKLOADS[name]
+    able = {family: path for family, path in paths.items() if family not in UNABLE.get(name, ())}
+    wrong, ratios = [], []
+    for family, engine in projected(able, workload).items():
+        found = estimated(paths[family], workload)
+        caches = found.kv_cache + found.recurrent_state
+        ratio = found.compute / engine.compute
+        ratios.append(ratio)
+        if caches != engine.caches or not 1 <= ratio <= LARGEST_RATIO:
+            wrong.append(f"{family}: caches {caches} of {engine.caches}, compute × {ratio:.3f}")
+    assert not wrong
+    assert median(ratios) <= USUAL_RATIO
