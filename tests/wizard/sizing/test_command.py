@@ -1,0 +1,245 @@
+"""``manage.py estimate``: figures from a header or a config, and a sentence for all else."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.standins import gguf
+
+LLAMA: dict[str, Any] = {
+    "general.architecture": "llama",
+    "general.file_type": 15,
+    "llama.block_count": 32,
+    "llama.context_length": 131072,
+    "llama.embedding_length": 4096,
+    "llama.feed_forward_length": 14336,
+    "llama.attention.head_count": 32,
+    "llama.attention.head_count_kv": 8,
+    "llama.vocab_size": 128256,
+}
+CONFIG: dict[str, Any] = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "num_hidden_layers": 80,
+    "hidden_size": 8192,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "intermediate_size": 28672,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+    "dtype": "bfloat16",
+}
+BUFFERS = (
+    "weights_gpu",
+    "weights_host",
+    "kv_cache",
+    "recurrent_state",
+    "compute",
+    "projector",
+    "runtime",
+    "total_gpu",
+    "total_host",
+)
+
+
+def document(folder: Path, found: object) -> str:
+    path = folder / "document.json"
+    path.write_text(found if isinstance(found, str) else json.dumps(found))
+    return str(path)
+
+
+def header(folder: Path, **changes: Any) -> str:
+    keys = {**LLAMA, **{f"llama.{key}": value for key, value in changes.items()}}
+    kept = {key: value for key, value in keys.items() if value is not None}
+    return document(folder, {"keys": kept, "file_bytes": 4_920_734_272})
+
+
+def run(*arguments: str) -> dict[str, Any]:
+    out = StringIO()
+    call_command("estimate", *arguments, "--json", stdout=out)
+    found: dict[str, Any] = json.loads(out.getvalue())
+    return found
+
+
+def test_it_works(tmp_path: Path) -> None:
+    found = run("--header", header(tmp_path), "--context", "8192", "--slots", "1")
+    assert all(isinstance(found[name], int) for name in BUFFERS)
+    assert found["kv_cache"] == 131072 * 8192
+    assert found["kv_bytes_per_token"] == 131072
+    on_card = ("weights_gpu", "kv_cache", "recurrent_state", "compute", "projector", "runtime")
+    assert found["total_gpu"] == sum(found[name] for name in on_card)
+    assert found["total_host"] == found["weights_host"] + found["compute_host"]
+
+
+def test_slots_share_the_context_unless_told_otherwise(tmp_path: Path) -> None:
+    asked = ("--header", header(tmp_path), "--context", "8192", "--slots", "4")
+    assert run(*asked)["kv_cache"] == 131072 * 8192
+    assert run(*asked, "--no-kv-unified")["kv_cache"] == 131072 * 8192 * 4
+
+
+def test_without_a_card_everything_is_in_ram(tmp_path: Path) -> None:
+    found = run("--header", header(tmp_path), "--backend", "cpu")
+    assert found["total_gpu"] == found["weights_gpu"] == 0
+    assert found["total_host"] > found["weights_host"] + found["kv_cache"]
+
+
+def test_a_gguf_file_is_read_with_its_tensors(tmp_path: Path) -> None:
+    keys = gguf.llama(layers=2, embedding=64, heads=4, kv_heads=2, vocab=32)
+    shapes = {"token_embd.weight": [64, 32], "output.weight": [64, 32]}
+    blocks = {f"blk.{layer}.ffn_up.weight": [64, 128] for layer in range(2)}
+    path = tmp_path / "model.gguf"
+    path.write_bytes(gguf.file(keys, shapes | blocks))
+    found = run("--header", str(path), "--context", "256", "--slots", "1")
+    assert found["weights_host"] == 64 * 32 * 4
+    assert found["weights_gpu"] == 64 * 32 * 4 + 2 * 64 * 128 * 4
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"token_embd.weight": 8192, "blk.0.ffn_up.weight": 4096},
+        [
+            {"name": "token_embd.weight", "bytes": 8192},
+            {"name": "blk.0.ffn_up.weight", "type": "F32", "shape": [32, 32]},
+        ],
+    ],
+    ids=["bytes", "shapes"],
+)
+def test_a_document_may_tell_its_tensors(tmp_path: Path, tensors: object) -> None:
+    found = {"keys": LLAMA, "file_bytes": 20000, "tensors": tensors}
+    answer = run("--header", document(tmp_path, found))
+    assert (answer["weights_gpu"], answer["weights_host"]) == (8192 + 4096, 8192)
+
+
+def test_names_of_tensors_tell_whether_embeddings_are_tied(tmp_path: Path) -> None:
+    named = {"keys": LLAMA, "file_bytes": 4_920_734_272, "tensors": ["token_embd.weight"]}
+    tied = run("--header", document(tmp_path, named))
+    assert tied["weights_gpu"] > run("--header", header(tmp_path))["weights_gpu"]
+
+
+def test_a_config_is_for_vllm(tmp_path: Path) -> None:
+    path = document(tmp_path, CONFIG)
+    size = ("--file-bytes", "141000000000", "--context", "8192")
+    one, two = (run("--config", path, *size, "--tensor-parallel", count) for count in "12")
+    assert one["weights_gpu"] == 141_000_000_000 == two["weights_gpu"] * 2
+    assert one["kv_bytes_per_token"] == 327680 == two["kv_bytes_per_token"] * 2
+    assert one["kv_cache"] == 327680 * 8192
+
+
+def test_experts_and_adapters(tmp_path: Path) -> None:
+    path = header(tmp_path, expert_count=8, expert_used_count=2)
+    plain, moved = run("--header", path), run("--header", path, "--cpu-moe")
+    assert moved["weights_gpu"] < plain["weights_gpu"] / 2
+    assert moved["weights_host"] > plain["weights_gpu"] / 2
+    adapted = run("--header", path, "--lora-bytes", "1000000")
+    assert adapted["weights_gpu"] == plain["weights_gpu"] + 1_000_000
+
+
+def test_a_card_tells_what_it_holds(tmp_path: Path) -> None:
+    found = run("--header", header(tmp_path), "--card", "rtx3090")["card"]
+    assert found["fits"]
+    assert found["largest_context"] == 131072
+    assert found["tokens_per_second"] > found["usd_per_million_tokens"] > 0
+    out = StringIO()
+    call_command("estimate", "--header", header(tmp_path), "--card", "rtx3090", stdout=out)
+    assert "tokens a second, estimated" in out.getvalue()
+
+
+def test_left_experts_are_slow(tmp_path: Path) -> None:
+    path = header(tmp_path, expert_count=8, expert_used_count=2)
+    plain = run("--header", path, "--card", "rtx3090")["card"]
+    moved = run("--header", path, "--card", "rtx3090", "--cpu-moe")["card"]
+    assert moved["tokens_per_second"] < plain["tokens_per_second"] / 3
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        ("no JSON", "neither a GGUF file nor JSON"),
+        ([1], "no JSON object"),
+        ({"file_bytes": 1}, "no “keys”"),
+        ({"keys": LLAMA}, "“file_bytes”"),
+        ({"keys": LLAMA, "file_bytes": -1}, "“file_bytes”"),
+        ({"keys": {}, "file_bytes": 1}, "lacks general.architecture"),
+        ({"keys": LLAMA, "file_bytes": 1, "tensors": 3}, "“tensors”"),
+        ({"keys": LLAMA, "file_bytes": 1, "tensors": [{}]}, "has no name"),
+        ({"keys": LLAMA, "file_bytes": 1, "tensors": {"a": -1}}, "no sane size"),
+        ({"keys": {**LLAMA, "llama.block_count": 10**9}, "file_bytes": 1}, "block_count"),
+        ({"keys": {**LLAMA, "llama.block_count": "many"}, "file_bytes": 1}, "block_count"),
+        ({"keys": {**LLAMA, "llama.vocab_size": {"a": 1}}, "file_bytes": 1}, "vocab_size"),
+        ('{"keys": ' + "[" * 100_000, "JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_document_is_said(
+    tmp_path: Path, found: object, sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("--header", document(tmp_path, found))
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"lacks llama\.block_count"):
+        run("--header", header(tmp_path, block_count=None))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "Give one of"),
+        (("llama3.1:8b", "--header", "x"), "Give one of"),
+        (("--header", "/nowhere/at-all"), "cannot be read"),
+        (("--config", "/nowhere/at-all"), "--file-bytes"),
+        (("--config", "/nowhere/at-all", "--file-bytes", "1"), "cannot be read"),
+        (("--header", "x", "--context", "0"), "no whole number"),
+        (("--header", "x", "--slots", "many"), "no whole number"),
+        (("no such: model",), "names no model"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(arguments: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--kv", "fp8"), "vLLM's KV cache"),
+        (("--kv", "q8_0", "--flash-attention", "off"), "flash attention only"),
+        (("--card", "voodoo2"), "No card is called"),
+        (("--card", "rtx3090", "--backend", "cpu"), "--backend cuda"),
+    ],
+)
+def test_choices_that_no_engine_has(
+    tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("--header", header(tmp_path), *arguments)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(sorted(LLAMA)), values), st.none() | values)
+def test_no_document_ends_in_a_traceback(
+    tmp_path: Path, changes: dict[str, Any], tensors: Any
+) -> None:
+    found = {"keys": {**LLAMA, **changes}, "file_bytes": 10**9, "tensors": tensors}
+    try:
+        answer = run("--header", document(tmp_path, found))
+    except CommandError as error:
+        assert str(error)
+    else:
+        assert answer["total_gpu"] > 0
