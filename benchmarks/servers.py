@@ -56,18 +56,30 @@ class Load:
     threads: int
 
 
-@contextmanager
-def ours(load: Load, binary: Path | None, *others: str) -> Iterator[Server]:
-    """Our runtime on that engine; ``others`` are further flags."""
-    port = free_port()
-    flags = [
-        *("--model", str(load.model), "--model-aliases", "random", "--port", str(port)),
+def our_command(load: Load, binary: Path | None, port: int) -> list[str]:
+    """How our runtime is started on that engine."""
+    return [
+        *(sys.executable, "-m", "inference", "serve", "--port", str(port)),
+        *("--model", str(load.model), "--model-aliases", "random"),
         *("--slots", str(load.slots), "--context-length", str(load.context_length)),
         *("--threads", str(load.threads), "--embeddings", "off", "--log-level", "WARNING"),
         *(("--engine-binary", str(binary)) if binary else ()),
-        *others,
     ]
-    with started([sys.executable, "-m", "inference", "serve", *flags], port) as pid:
+
+
+def engine_command(like: Server, port: int) -> list[str]:
+    """How the engine of a runtime of ours was started, but for the port."""
+    engine = next(pid for pid in like.pids if pid != like.front)
+    arguments = Path(f"/proc/{engine}/cmdline").read_text().rstrip("\0").split("\0")
+    arguments[arguments.index("--port") + 1] = str(port)
+    return arguments
+
+
+@contextmanager
+def ours(load: Load, binary: Path | None) -> Iterator[Server]:
+    """Our runtime on that engine."""
+    port = free_port()
+    with started(our_command(load, binary, port), port) as pid:
         (engine,) = children(pid)
         yield Server(port, (pid, engine), front=pid)
 
@@ -75,11 +87,8 @@ def ours(load: Load, binary: Path | None, *others: str) -> Iterator[Server]:
 @contextmanager
 def bare(like: Server) -> Iterator[Server]:
     """The engine of a runtime of ours once more, with the same flags and nothing before it."""
-    engine = next(pid for pid in like.pids if pid != like.front)
-    arguments = Path(f"/proc/{engine}/cmdline").read_text().rstrip("\0").split("\0")
     port = free_port()
-    arguments[arguments.index("--port") + 1] = str(port)
-    with started(arguments, port) as pid:
+    with started(engine_command(like, port), port) as pid:
         yield Server(port, (pid,))
 
 

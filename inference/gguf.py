@@ -199,6 +199,9 @@ class _Reader:
             return self._numbers(number, length, keep=keep)
         if keep:
             return [self._value(kind, depth - 1) for _ in range(length)]
+        if kind == _STRING:
+            self._skip_strings(length)
+            return Omitted(length)
         for _ in range(length):
             self._value(kind, depth - 1)
         return Omitted(length)
@@ -209,6 +212,19 @@ class _Reader:
             self._skip(size)
             return Omitted(length)
         return [item[0] for item in number.iter_unpack(self._take(size))]
+
+    def _skip_strings(self, count: int) -> None:
+        """Pass over texts without a call for each: a vocabulary has hundreds of thousands."""
+        read, unpack = self._file.read, _U64.unpack
+        for _ in range(count):
+            head = read(8)
+            if len(head) != 8:
+                raise _Broken("it is cut short in its header")
+            (length,) = unpack(head)
+            if length > LONGEST_STRING:
+                raise _Broken(f"it has a text of {length} bytes")
+            if len(read(length)) != length:
+                raise _Broken("it is cut short in its header")
 
     def _tensor(self) -> Tensor:
         name, dimensions = self._string(LONGEST_KEY), self._u32()

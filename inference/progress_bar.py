@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from tqdm import tqdm
 
 from inference.pull.progress import Progress, Stage
 from inference.pull.store import bytes_text
@@ -38,6 +37,9 @@ class Bar:
         if not progress.size:
             return
         if self._bar is None:
+            # A server never draws, and would wait for this import at every start.
+            from tqdm import tqdm  # noqa: PLC0415
+
             self._bar = tqdm(
                 desc=self._title[-40:],
                 total=progress.size,

@@ -145,10 +145,10 @@ class Pool:
 
     async def _load(self, model: LocalModel) -> None:
         await self._drop(model.name)
-        header = await asyncio.to_thread(gguf.check, model.path)
-        if self._memory is None:
-            self._memory = await asyncio.to_thread(auto.at_hand)
-        config = auto.configure(model, header, self._settings, self._memory)
+        header, memory = await asyncio.gather(
+            asyncio.to_thread(gguf.check, model.path), self._memory_at_hand()
+        )
+        config = auto.configure(model, header, self._settings, memory)
         await self._make_room(config.memory)
         binary = self._settings.engine_binary
         engine = Engine(config, binary=binary, session=self._session)
@@ -161,6 +161,12 @@ class Pool:
         self._loaded[model.name] = Loaded(model, engine, self._settings.keep_alive, last_used=used)
         self._reaper = self._reaper or asyncio.create_task(self._reap())
         self._wake()
+
+    async def _memory_at_hand(self) -> auto.Memory:
+        """The memory there was before the first model was loaded."""
+        if self._memory is None:
+            self._memory = await asyncio.to_thread(auto.at_hand)
+        return self._memory
 
     def _budget(self) -> int:
         if self._settings.memory_budget:

@@ -33,6 +33,8 @@ LONGEST_BACK_OFF = 30.0
 STABLE_AFTER = 60.0
 MOST_FAILED_RESTARTS = 5
 STOP_GRACE = 5.0
+# Seconds between two looks whether the model is loaded: what a start waits for nothing at most.
+LONGEST_PAUSE = 0.05
 _FAILURE = re.compile(r"error|failed|unable|out of memory", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
@@ -148,7 +150,7 @@ class Engine:
             if await self._is_healthy():
                 return
             await asyncio.wait({reader}, timeout=pause)
-            pause = min(pause * 1.5, 0.5)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
         await reader
         raise EngineError(self._words("could not load the model", self._lines))
 
