@@ -1,0 +1,170 @@
+"""Several upstreams for one model: the least loaded answers, and another where it cannot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.site.live import LiveSite, free_port
+from tests.standins.upstream import Upstream
+from tests.wizard.demo.sites import OPEN, wait_until
+
+MODEL = "shared"
+
+
+@pytest.fixture
+def two() -> Iterator[tuple[Upstream, Upstream]]:
+    with Upstream() as first, Upstream() as second:
+        yield first, second
+
+
+def _site(*urls: str, parallel: int = 50, **settings: str) -> LiveSite:
+    upstreams = [
+        {"name": str(n), "url": url, "kind": "runtime", "models": [MODEL], "parallel": parallel}
+        for n, url in enumerate(urls)
+    ]
+    return LiveSite(**{**OPEN, "DEMO_UPSTREAMS": json.dumps(upstreams), **settings})
+
+
+def _ask(site: LiveSite, prompt: str = "Hi", **more: Any) -> httpx2.Response:
+    body = {"model": MODEL, "prompt": prompt, "stream": False, **more}
+    return httpx2.post(f"{site.url}/api/generate", json=body, timeout=30)
+
+
+def _count(upstream: Upstream) -> int:
+    return len(upstream.asked("/api/generate"))
+
+
+def test_it_works(two: tuple[Upstream, Upstream]) -> None:
+    first, second = two
+    with _site(first.url, second.url) as site, ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: _ask(site, "drip 20").status_code, range(8)))
+    assert found == [200] * 8
+    assert (_count(first), _count(second)) == (4, 4)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 401, 404])
+def test_another_answers_for_one_that_fails(two: tuple[Upstream, Upstream], status: int) -> None:
+    first, second = two
+    first.failing = status
+    with _site(first.url, second.url) as site:
+        assert _ask(site).json()["response"] == "You said: Hi"
+        lines = _ask(site, stream=True).text.splitlines()
+    assert json.loads(lines[-1])["done"] is True
+    assert _count(second) == 2
+
+
+def test_another_answers_for_one_that_is_away(two: tuple[Upstream, Upstream]) -> None:
+    with _site(f"http://127.0.0.1:{free_port()}", two[0].url) as site:
+        assert [_ask(site).status_code for _ in range(3)] == [200] * 3
+
+
+def test_never_once_the_answer_has_begun(two: tuple[Upstream, Upstream]) -> None:
+    first, second = two
+    with _site(first.url, second.url) as site:
+        answer = _ask(site, "die", stream=True)
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line.get("response") for line in lines] == ["You ", "said: ", "die", None]
+    assert lines[-1] == {
+        "error": "the connection to the model's server was lost (ClientPayloadError)"
+    }
+    assert _count(first) + _count(second) == 1
+
+
+def test_nobody_left_is_told_in_either_dialect(two: tuple[Upstream, Upstream]) -> None:
+    for upstream in two:
+        upstream.failing = 502
+    with _site(two[0].url, two[1].url) as site:
+        refused = _ask(site)
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
+        other = httpx2.post(f"{site.url}/v1/chat/completions", json=body, timeout=30)
+    assert refused.status_code == other.status_code == 503
+    assert refused.json().keys() == {"error"}
+    assert other.json()["error"]["type"] == "overloaded_error"
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_one_that_comes_back_is_found(two: tuple[Upstream, Upstream]) -> None:
+    first, _ = two
+    first.failing = 503
+    with _site(first.url) as site:
+        assert _ask(site).status_code == 503
+        first.failing = 0
+        wait_until(lambda: _ask(site).status_code == 200)
+
+
+def test_those_who_wait_are_told_their_place(two: tuple[Upstream, Upstream]) -> None:
+    first, _ = two
+    body = {"model": MODEL, "prompt": "drip 3"}
+    waiting = {"X-OneClick-Progress": "1"}
+    with _site(first.url, parallel=1, DEMO_QUEUE="2") as site, ExitStack() as stack:
+        address = f"{site.url}/api/generate"
+        running = httpx2.stream("POST", address, json={**body, "prompt": "endless"})
+        stack.enter_context(running)
+        second = stack.enter_context(httpx2.stream("POST", address, json=body, headers=waiting))
+        third = stack.enter_context(httpx2.stream("POST", address, json=body, headers=waiting))
+        told, told_third = second.iter_lines(), third.iter_lines()
+        assert json.loads(next(told)) == {"queue": {"place": 1}}
+        assert json.loads(next(told_third)) == {"queue": {"place": 2}}
+        full = _ask(site)
+        running.__exit__(None, None, None)
+        rest = [json.loads(line) for line in told]
+        rest_third = [json.loads(line) for line in told_third]
+    assert full.status_code == 503
+    assert "queue is full" in full.json()["error"]
+    assert rest[0] == {"queue": {"place": 0}}
+    assert rest_third[:2] == [{"queue": {"place": 1}}, {"queue": {"place": 0}}]
+    assert rest[-1]["done"] is rest_third[-1]["done"] is True
+
+
+def test_ordinary_clients_see_the_place_in_a_header(two: tuple[Upstream, Upstream]) -> None:
+    first, _ = two
+    with _site(first.url, parallel=1) as site, ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(_ask, site, "drip 50")
+        wait_until(lambda: first.open == 1)
+        answer = _ask(site, "Hi", stream=True)
+        assert slow.result().status_code == 200
+    assert answer.headers["X-Queue-Place"] == "1"
+    assert "queue" not in answer.text
+
+
+def test_the_deadline_ends_what_takes_too_long(two: tuple[Upstream, Upstream]) -> None:
+    first, _ = two
+    with _site(first.url, DEMO_DEADLINE="1") as site:
+        silent = _ask(site, "silent")
+        lines = _ask(site, "endless", stream=True).text.splitlines()
+        wait_until(lambda: first.open == 0)
+    assert silent.status_code == 504
+    assert "longer than the 1 s" in silent.json()["error"]
+    assert "longer than the 1 s" in json.loads(lines[-1])["error"]
+
+
+def test_keys_go_to_their_upstream_and_nothing_else_does(two: tuple[Upstream, Upstream]) -> None:
+    first, _ = two
+    upstream = {
+        "url": first.url,
+        "kind": "ollama",
+        "models": {MODEL: "real:7b"},
+        "key": "secret-key",
+    }
+    sent = {"Authorization": "Bearer visitor", "Cookie": "a=b", "X-Evil": "1"}
+    hidden = {"keep_alive": 0, "api_base": "http://127.0.0.1:1", "options": {"num_gpu": 0, "x": 1}}
+    with LiveSite(**{**OPEN, "DEMO_UPSTREAMS": json.dumps([{**upstream, "context": 512}])}) as site:
+        body = {"model": MODEL, "prompt": "Hi", "stream": False, **hidden}
+        answer = httpx2.post(f"{site.url}/api/generate", json=body, headers=sent, timeout=30)
+    assert answer.json()["model"] == MODEL
+    asked = next(item for item in first.requests if item.path == "/api/generate")
+    assert asked.headers["authorization"] == "Bearer secret-key"
+    assert not {"cookie", "x-evil"} & asked.headers.keys()
+    assert asked.body == {
+        "model": "real:7b",
+        "prompt": "Hi",
+        "options": {"num_predict": 1024, "num_ctx": 512},
+        "stream": False,
+    }
