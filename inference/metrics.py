@@ -5,6 +5,7 @@ Format: https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -81,6 +82,12 @@ def with_model(text: str, model: str) -> Iterator[str]:
         name, _, value = line.rpartition(" ")
         if line.startswith("llamacpp:") and name and "{" not in name:
             yield f'{name.replace(":", "_")}{{model="{_escaped(model)}"}} {value}'
+
+
+def figure(text: str, name: str) -> float:
+    """One of llama-server's own figures; 0 where it tells none."""
+    found = re.search(rf"^llamacpp:{name} ([-+.\deE]+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 def _escaped(text: str) -> str:

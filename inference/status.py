@@ -53,7 +53,7 @@ async def status(request: web.Request) -> web.Response:
     told = public(runtime)
     hashes = runtime.settings.api_key_hashes
     if auth.is_known(auth.key_of(request.headers), hashes):
-        told |= _inside(runtime)
+        told |= await _inside(runtime)
     return web.json_response(told, headers={"Cache-Control": "no-store"})
 
 
@@ -146,17 +146,18 @@ def _progress(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _inside(runtime: Runtime) -> dict[str, Any]:
+async def _inside(runtime: Runtime) -> dict[str, Any]:
     return {
         "uptime": round(time.monotonic() - runtime.started),
         "in_flight": runtime.in_flight,
         "restarts": runtime.pool.restarts,
-        "engines": [_engine(runtime, loaded) for loaded in runtime.pool.loaded()],
+        "engines": [await _engine(runtime, loaded) for loaded in runtime.pool.loaded()],
         "failures": list(runtime.failures),
     }
 
 
-def _engine(runtime: Runtime, loaded: Loaded) -> dict[str, Any]:
+async def _engine(runtime: Runtime, loaded: Loaded) -> dict[str, Any]:
+    told = await _scraped(loaded.engine)
     config, running = loaded.engine.config, runtime.running[loaded.model.name]
     return {
         "model": public_name(loaded.model.name),
@@ -165,9 +166,19 @@ def _engine(runtime: Runtime, loaded: Loaded) -> dict[str, Any]:
         "context_length": config.context_length,
         "running": min(running, config.slots),
         "queued": max(0, running - config.slots),
+        "tokens_per_second": {
+            "read": _rate(told, "prompt_tokens_total", "prompt_seconds_total"),
+            "written": _rate(told, "tokens_predicted_total", "tokens_predicted_seconds_total"),
+        },
         "load_seconds": round(loaded.engine.load_seconds, 2),
         "last_lines": list(loaded.engine.last_lines),
     }
+
+
+def _rate(told: str, tokens: str, seconds: str) -> float:
+    """Tokens per second of one answer, over all since the engine's start; 0 before the first."""
+    spent = metrics.figure(told, seconds)
+    return round(metrics.figure(told, tokens) / spent, 1) if spent else 0.0
 
 
 def _gauges(runtime: Runtime) -> Iterator[str]:

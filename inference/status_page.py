@@ -63,7 +63,7 @@ answer = client.chat.completions.create(
     model="$name",
     messages=[{"role": "user", "content": "Why is the sky blue?"}],
 )</code></pre>
-<p>ENDPOINT is this page's address. Ollama's API is at
+<p><span class="meant">ENDPOINT is this page's address. </span>Ollama's API is at
 <code>/api</code>, OpenAI's at <code>/v1</code>, Anthropic's at
 <code>/v1/messages</code>.</p>
 </section>"""
@@ -75,8 +75,9 @@ _INSIDE = """<section>
 <input id="key" type="password" autocomplete="off" spellcheck="false">
 <button>Show</button>
 </form>
-<pre class="inside" hidden></pre>
-<noscript><p>With the key, <code>/status</code> tells slots, queue and last errors.</p></noscript>
+<div class="inside" role="region" aria-label="Figures" hidden></div>
+<noscript><p>With the key, <code>/status</code> tells slots, queue, speed and last errors.</p>
+</noscript>
 </section>"""
 _TITLES = {
     "pulling": "Downloading",

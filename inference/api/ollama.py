@@ -16,6 +16,7 @@ from inference.api import errors, facts, fields, ollama_chat, ollama_generate, o
 from inference.api.errors import ApiError, Dialect
 from inference.api.ollama_chat import Piece
 from inference.heartbeat import Answer
+from inference.library import public_name
 from inference.models import LocalModel
 from inference.runtime import Runtime
 
@@ -258,8 +259,9 @@ def _chunk(call: Call, told: dict[str, Any], piece: Piece) -> dict[str, Any]:
 def _last(call: Call, piece: Piece, told: dict[str, Any]) -> dict[str, Any]:
     """The end of an answer with its figures; those that are zero are left out."""
     timings, tokens = piece.timings, call.runtime.metrics.tokens
-    tokens[call.model.name, "prompt"] += piece.prompt_tokens
-    tokens[call.model.name, "generated"] += piece.tokens
+    model = public_name(call.model.name)
+    tokens[model, "prompt"] += piece.prompt_tokens
+    tokens[model, "generated"] += piece.tokens
     figures = {
         "context": call.extra.get("context"),
         "total_duration": int((time.monotonic() - call.began) * 1e9),

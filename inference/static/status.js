@@ -44,12 +44,83 @@ function figures(progress) {
 document.querySelectorAll("pre code").forEach((code) => {
   code.textContent = code.textContent.replaceAll("ENDPOINT", location.origin);
 });
+document.querySelector(".meant")?.remove();
 
-document.querySelector(".key").addEventListener("submit", async (event) => {
+function element(name, text, ...children) {
+  const made = document.createElement(name);
+  if (text) made.textContent = text;
+  made.append(...children);
+  return made;
+}
+
+function facts(pairs) {
+  const list = element("dl", "");
+  for (const [name, value] of pairs) {
+    list.append(element("div", "", element("dt", name), element("dd", String(value))));
+  }
+  return list;
+}
+
+function time(total) {
+  const days = Math.floor(total / 86400);
+  const hours = Math.floor(total / 3600) % 24;
+  const minutes = Math.floor(total / 60) % 60;
+  if (days) return `${days} d ${hours} h`;
+  return hours ? `${hours} h ${minutes} min` : minutes ? `${minutes} min` : `${total} s`;
+}
+
+function speed({ read, written }) {
+  const told = (number) => number.toLocaleString("en", { maximumFractionDigits: number < 100 ? 1 : 0 });
+  return written ? `${told(written)} tokens/s written, ${told(read)} read` : "nothing answered yet";
+}
+
+function engine(told) {
+  const lines = element("details", "", element("summary", "Last lines of llama.cpp"));
+  lines.append(element("pre", told.last_lines.join("\n") || "None."));
+  lines.open = document.querySelector(".inside details")?.open ?? false;
+  return [
+    element("h3", told.model),
+    facts([
+      ["State", told.state],
+      ["Slots", `${told.running} of ${told.slots} busy, ${told.queued} waiting`],
+      ["Speed", speed(told.tokens_per_second)],
+      ["Context", `${told.context_length.toLocaleString("en")} tokens a request`],
+      ["Loaded in", `${told.load_seconds} s`],
+    ]),
+    lines,
+  ];
+}
+
+function show(told) {
+  const general = facts([
+    ["Running for", time(told.uptime)],
+    ["Requests now", told.in_flight],
+    ["Restarts of the engine", told.restarts],
+  ]);
+  const failures = told.failures.length
+    ? [element("h3", "Last errors"), element("pre", told.failures.join("\n"))]
+    : [element("p", "No errors.")];
+  inside.replaceChildren(general, ...told.engines.flatMap(engine), ...failures);
+}
+
+let watching = 0;
+
+async function watch(key) {
+  clearTimeout(watching);
+  try {
+    const told = await status(key);
+    inside.hidden = false;
+    if (!told.engines) return inside.replaceChildren(element("p", "This key is not known."));
+    show(told);
+  } catch {
+    inside.replaceChildren(element("p", "The endpoint does not answer just now."));
+  }
+  watching = setTimeout(watch, seconds * 1000, key);
+}
+
+document.querySelector(".key").addEventListener("submit", (event) => {
   event.preventDefault();
-  const told = await status(document.querySelector("#key").value);
-  inside.hidden = false;
-  inside.textContent = told.engines ? JSON.stringify(told, null, 2) : "This key is not known.";
+  watch(document.querySelector("#key").value);
 });
 
 if (phase !== "failed") setTimeout(follow, seconds * 1000);

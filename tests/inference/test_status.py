@@ -38,13 +38,16 @@ def test_nothing_else_is(endpoint: Endpoint, name: str) -> None:
 
 
 def test_more_is_told_to_who_has_the_key(endpoint: Endpoint, http: httpx.Client) -> None:
-    http.post("/api/generate", json={"model": "tiny"})
+    few = {"model": "tiny", "prompt": "Hi", "options": {"num_predict": 8}}
+    http.post("/api/generate", json=few)
     assert set(httpx.get(f"{endpoint.url}/status").json()) == {"phase", "message", "models"}
     told = http.get("/status").json()
     tiny = next(engine for engine in told["engines"] if engine["model"] == "tiny")
     assert tiny["slots"] == 4
     assert tiny["context_length"] == 2048
     assert tiny["queued"] == 0
+    assert tiny["tokens_per_second"]["written"] > 0
+    assert tiny["tokens_per_second"]["read"] > 0
 
 
 def test_metrics_are_in_the_text_format(http: httpx.Client) -> None:
@@ -57,6 +60,7 @@ def test_metrics_are_in_the_text_format(http: httpx.Client) -> None:
     assert [line for line in lines if not form.fullmatch(line)] == []
     assert 'oneclick_requests_total{route="/api/generate",code="200"}' in answer.text
     assert "oneclick_ready 1" in lines
+    assert 'oneclick_tokens_total{model="tiny",kind="generated"}' in answer.text
     assert 'llamacpp_tokens_predicted_total{model="tiny"}' in answer.text
 
 
