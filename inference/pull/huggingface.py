@@ -86,6 +86,8 @@ async def _files(
         if not following:
             return found
         url = urljoin(url, following[1])
+        if not transport.is_hub(url):
+            raise RegistryAnswer(f"The list of the files of {ref} goes on at another host.")
     raise RegistryAnswer(f"{ref} has more files than can be listed.")
 
 

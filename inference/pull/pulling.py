@@ -95,7 +95,8 @@ class _Pulling:
     async def _download(self) -> LocalModel:
         self._meter.stage(Stage.RESOLVING)
         hub, token = self._settings.hugging_face_url, self._settings.hf_token
-        async with Transport(hub, token, self._limits) as transport:
+        registry = self._settings.ollama_registry_url
+        async with Transport(hub, token, self._limits, registry) as transport:
             resolved = await self._resolve(transport)
             files = resolved.all_files
             self._store.require_room(files, self._limits.disk_reserve, self._name)

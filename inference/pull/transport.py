@@ -17,6 +17,7 @@ import orjson
 from yarl import URL
 
 from inference.errors import RegistryAnswer, RegistryUnreachable
+from inference.pull import places
 from inference.pull.limits import Limits
 from inference.pull.refusals import TRANSIENT, Transient, refusal, retry_after
 
@@ -38,12 +39,14 @@ class Transport:
     """One pull's HTTP client.
 
     ``hub`` is the Hub's base URL: a token is sent there and nowhere else, so
-    that no redirect carries it away.
+    that no redirect carries it away. Beside the hub and ``registry``, only
+    public addresses are asked.
     """
 
-    def __init__(self, hub: str, token: str, limits: Limits) -> None:
+    def __init__(self, hub: str, token: str, limits: Limits, registry: str = "") -> None:
         self.limits = limits
         self._hub = origin(hub)
+        self._named = frozenset((places.host_of(hub), places.host_of(registry)))
         self._token = token
         self._session: aiohttp.ClientSession | None = None
 
@@ -63,7 +66,9 @@ class Transport:
         self._session = aiohttp.ClientSession(
             timeout=timeout,
             headers={"User-Agent": "oneclickllm/0.1", "Accept-Encoding": "identity"},
-            connector=aiohttp.TCPConnector(limit=self.limits.connections + 2),
+            connector=aiohttp.TCPConnector(
+                limit=self.limits.connections + 2, resolver=places.PublicOnly(self._named)
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=1 << 20,
         )
@@ -151,6 +156,7 @@ class Transport:
     ) -> AsyncIterator[Answer]:
         linked = ""
         for _ in range(self.limits.redirects + 1):
+            places.check_host(places.host_of(url), self._named)
             async with self._client.get(
                 URL(url, encoded=url.isascii() and " " not in url),
                 headers={**headers, **self._credentials(url)},

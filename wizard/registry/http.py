@@ -25,6 +25,7 @@ import httpx2
 from django.conf import settings
 from django.core.cache import cache
 
+from wizard.registry import public_only
 from wizard.registry.errors import (
     RateLimited,
     RegistryDown,
@@ -63,6 +64,7 @@ class GuardedTransport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         place = _place(request.url)
         self._refuse_early(place)
+        public_only.guard(request)
         deadline = time.monotonic() + settings.REGISTRY_TIMEOUT
         try:
             response = self._patiently(request, deadline)

@@ -26,6 +26,7 @@ def registry(settings: Settings) -> Iterator[StandIn]:
     settings.OFFLINE = False
     settings.REGISTRY_TIMEOUT = 5.0
     with StandIn() as standin:
+        settings.HUGGING_FACE_URL = standin.url
         standin.route("GET", r"/fine", server.text("fine"))
         yield standin
 
@@ -75,7 +76,7 @@ def test_one_broken_page_does_not_close_the_registry(
 def test_a_registry_out_of_reach_is_left_alone(client: httpx2.Client, settings: Settings) -> None:
     settings.OFFLINE = False
     with StandIn() as gone:
-        url = gone.url
+        url = settings.HUGGING_FACE_URL = gone.url
     with pytest.raises(RegistryDown, match="out of reach") as first:
         client.get(f"{url}/fine")
     with pytest.raises(RegistryDown, match="a moment ago") as second:
@@ -90,6 +91,7 @@ def test_a_registry_rests_longer_the_more_often_it_failed(
     settings.OFFLINE = False
     with StandIn() as registry:
         url, host = registry.url, urlsplit(registry.url).netloc
+        settings.HUGGING_FACE_URL = url
         registry.route("GET", "/fine", server.text("fine"))
         client.get(f"{url}/fine")
     rests = []
