@@ -46,11 +46,12 @@ class Plan:
 
 @dataclass
 class Reply:
-    """One answer: seconds of the monotonic clock, and when each of its tokens came."""
+    """One answer: its text, and when it began and each of its tokens came (monotonic clock)."""
 
     turn: int
     began: float
     arrivals: list[float] = field(default_factory=list)
+    text: str = ""
 
     @property
     def first(self) -> float:
@@ -118,7 +119,8 @@ class _Talk:
         whole = b"".join(self._received)
         if b" 200 " not in whole[:20] or not self.replies[-1].arrivals:
             sys.exit(f"unexpected answer: {whole[:500]!r}")
-        self._messages.append({"role": "assistant", "content": _text(whole)})
+        self.replies[-1].text = _text(whole)
+        self._messages.append({"role": "assistant", "content": self.replies[-1].text})
 
 
 def _request(plan: Plan, messages: Sequence[dict[str, str]], seed: int) -> bytes:
