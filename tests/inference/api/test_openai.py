@@ -50,6 +50,17 @@ def test_temperature_zero_is_kept(http: httpx.Client) -> None:
     assert len(answers) == 1
 
 
+def test_what_was_read_before_is_not_read_again(http: httpx.Client) -> None:
+    history = [{"role": "system", "content": "a prompt that many requests share " * 8}]
+    first, second = (
+        _chat(http, messages=[*history, {"role": "user", "content": question}]).json()["usage"]
+        for question in ("One?", "Two?")
+    )
+    shared = len(history[0]["content"])
+    assert second["prompt_tokens_details"]["cached_tokens"] >= shared
+    assert first["prompt_tokens"] == second["prompt_tokens"]
+
+
 def test_models(http: httpx.Client) -> None:
     listed = http.get("/v1/models").json()
     assert listed["object"] == "list"
