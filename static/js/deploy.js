@@ -31,6 +31,9 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-accept]");
   if (button) accept(button.dataset.accept, button.dataset);
   if (event.target.closest("#choose-myself")) chooseMyself();
+  if (event.target.closest("#open-playground")) {
+    memory.openInPlayground(document.getElementById("endpoint-url").textContent, memory.record(state.dseq).key ?? "");
+  }
 });
 document.getElementById("logs").addEventListener("toggle", readLogs);
 startManaging(state, follow);
@@ -147,6 +150,7 @@ async function begin() {
   const known = memory.record(state.dseq);
   state.automatic = known.automatic ?? false;
   form.hidden = true;
+  root.classList.add("following");
   document.getElementById("journey").hidden = false;
   const happens = document.getElementById("what-happens");
   if (happens) happens.hidden = true;
@@ -183,6 +187,7 @@ function tellTimes(told) {
   let before = times.began;
   for (const step of document.querySelectorAll("#progress .journey > li")) {
     const name = step.id.slice("step-".length);
+    step.querySelector(".took").textContent = "";
     if (step.dataset.state === "done" && name !== "created") {
       times[name] ??= Date.now();
       const passed = times[name] - before;
@@ -198,7 +203,7 @@ function tellTimes(told) {
 async function act(told) {
   document.getElementById("manage").hidden = ENDED.includes(told.stage);
   document.getElementById("update-form").hidden = !["starting", "running"].includes(told.stage) || !memory.record(state.dseq).sdl;
-  document.getElementById("deposit-form").hidden = told.stage === "lost";
+  document.getElementById("deposit-form").hidden = !["leased", "starting", "running"].includes(told.stage);
   document.getElementById("logs").hidden = !["leased", "starting", "running"].includes(told.stage);
   countRestarts(told.stage);
   if (WAITING_STAGES.includes(told.stage)) await choose(told);
@@ -216,6 +221,8 @@ function end(stage) {
   document.getElementById("endpoint-steps").hidden = true;
   document.getElementById("endpoint-trouble").replaceChildren();
   state.ended = ENDED.includes(stage);
+  const again = document.getElementById("again");
+  if (again) again.hidden = !state.ended;
 }
 
 function countRestarts(stage) {

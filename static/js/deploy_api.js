@@ -58,7 +58,7 @@ export function showTrouble(result) {
   }
   const told = result.json;
   const box = notice("stop", told.title, `${told.message} ${told.next_step ?? ""}`);
-  if (told.link) box.querySelector("p:last-child").append(link(told.link));
+  if (told.link) box.querySelector("p:last-child").append(" ", link(told.link));
   place.replaceChildren(box);
 }
 

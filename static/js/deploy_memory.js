@@ -3,6 +3,8 @@
 const KEY = "oneclickllm.console-key";
 const PENDING = "oneclickllm.deploying";
 const RECORD = "oneclickllm.deployment.";
+// Where the playground looks for an endpoint of the person's own.
+const PLAYGROUND = "oneclickllm.playground.endpoint";
 
 // Where storage is switched off, what is remembered lives as long as the page.
 const fallback = new Map();
@@ -40,6 +42,8 @@ export const memory = {
   // sends the very same one, which the site then finds instead of paying twice.
   get pending() { return readJson(PENDING); },
   set pending(value) { write(PENDING, value ? JSON.stringify(value) : ""); },
+  // Only when it is asked for: the playground then talks to this endpoint in this tab.
+  openInPlayground(url, key) { write(PLAYGROUND, JSON.stringify({ url, key })); },
   record(dseq) { return readJson(RECORD + dseq) ?? {}; },
   keep(dseq, changes) {
     write(RECORD + dseq, JSON.stringify({ ...this.record(dseq), ...changes }));

@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -17,6 +17,7 @@ from tests.standins import console_answers
 from tests.standins.console import ConsoleApi, unaudited
 from tests.standins.endpoint import GB, Endpoint
 from tests.standins.ollama import OllamaStandIn
+from tests.standins.provider import Provider, event, line
 from tests.standins.server import text
 
 pytestmark = pytest.mark.e2e
@@ -130,6 +131,17 @@ def test_it_works(world: World) -> None:
     assert env["API_KEY_SHA256"] == hashlib.sha256(key.encode()).hexdigest()
     assert env["CORS_ORIGINS"] == world.site.url
     assert key not in world.visit.sent_text()
+
+
+def test_the_playground_takes_the_endpoint(world: World) -> None:
+    world.endpoint.phase = "ready"
+    world.open()
+    world.press_deploy()
+    world.step("ready", "done")
+    key = world.page.locator("#api-key").inner_text()
+    world.page.click("#open-playground")
+    expect(world.page.locator("#own-url")).to_have_value(world.endpoint.address)
+    expect(world.page.locator("#own-key")).to_have_value(key)
 
 
 def test_a_reload_at_each_step(world: World) -> None:
@@ -324,6 +336,20 @@ def test_a_container_that_restarts(world: World) -> None:
     world.console.is_crashing = True
     world.wait(world.page.locator("#step-container"), "has started anew once")
     expect(world.page.locator("#logs")).to_have_attribute("open", "")
+
+
+def test_an_image_that_cannot_be_pulled(world: World) -> None:
+    with Provider() as provider:
+        provider.events = [event("Failed", 'Failed to pull image "ghcr.io/x:1": not found')]
+        provider.lines = [line("no such thing")]
+        world.console.bidders = (replace(console_answers.BIDDERS[1], host=provider.url),)
+        world.console.running_after = 3600
+        world.open()
+        world.press_deploy()
+        world.step("container", "now")
+        world.page.click("#logs > summary")
+        world.wait(world.page.locator("#logs-place"), "The image of “llm” cannot be pulled.")
+        expect(world.page.locator("#logs-place pre")).to_contain_text("llm  no such thing")
 
 
 def test_an_endpoint_that_cannot_start(world: World) -> None:

@@ -49,14 +49,19 @@ def create(console: Console, document: Mapping[str, Any], sdl: str, deposit: flo
 def _existing(console: Console, document: Mapping[str, Any], mark: str) -> Deployment | None:
     """The account's active deployment of this file, which its list may tell a little late."""
     wanted = manifest_hash(document)
-    for found in console.deployments():
-        if found.hash == wanted:
-            return found
+    for listed in console.deployments():
+        if listed.hash == wanted:
+            return listed
     just_made = cache.get(mark)
     if not isinstance(just_made, str):
         return None
-    found = console.deployment(just_made)
-    if found.is_active:
+    found: Deployment | None
+    try:
+        found = console.deployment(just_made)
+    except errors.NotFound:
+        # Another account deployed the same file.
+        found = None
+    if found and found.is_active:
         return found
     cache.delete(mark)
     return None

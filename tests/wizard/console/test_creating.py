@@ -122,3 +122,12 @@ def test_another_key_is_another_deployment(api: ConsoleApi, console: Console) ->
         built = document.build(factory.plan(), Secrets(api_key_sha256=digit * 64))
         deploy(console, built)
     assert len(api.active) == 2
+
+
+def test_another_account_is_another_deployment(
+    api: ConsoleApi, console: Console, built: dict[str, Any]
+) -> None:
+    deploy(console, built)
+    api.reset()
+    assert not deploy(console, built).was_there
+    assert len(api.active) == 1
