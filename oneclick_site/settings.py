@@ -48,7 +48,7 @@ TABLE = (
         "CONSOLE_API_URL",
         env.url,
         "https://console-api.akash.network",
-        "Akash Console's API: GPU prices.",
+        "Akash Console's API: GPU prices, who can host a file, deployments.",
     ),
     Setting("REGISTRY_TIMEOUT", env.seconds, "6", "Longest wait for a registry, in seconds."),
     Setting(
