@@ -15,6 +15,8 @@ from wizard.demo.errors import UpstreamFailed
 
 DIED = "the model's server ended in the middle of its answer"
 FAILED = "the model's server failed in the middle of its answer"
+_LAST = (b'"done":true', b'"done": true', b'"error"')
+_ENDS = (b"data: [DONE]", b"data:[DONE]", b'data: {"error"')
 # A line that has not ended by now is no line of a model's answer.
 LONGEST_LINE = 4 << 20
 
@@ -79,7 +81,7 @@ class Ndjson:
 
     def feed(self, data: bytes) -> bytes:
         lines = self._lines.feed(data)
-        if b'"done":true' in lines or b'"error"' in lines:
+        if any(mark in lines for mark in _LAST):
             self._look(lines)
         return self._rename(lines)
 
@@ -105,14 +107,15 @@ class Events:
         self.tokens = 0
         self._rename = rename
         self._tells_usage = tells_usage
+        self._skips_blank = False
         self._lines = Lines()
         self._is_done = False
 
     def feed(self, data: bytes) -> bytes:
         lines = self._lines.feed(data)
-        if b'"usage":{' in lines or b'"usage": {' in lines:
+        if self._skips_blank or b'"usage":{' in lines or b'"usage": {' in lines:
             lines = self._without_usage(lines)
-        if b"data: [DONE]" in lines or b'data: {"error"' in lines:
+        if any(_begins(lines, mark) for mark in _ENDS):
             self._is_done = True
         return self._rename(lines)
 
@@ -122,10 +125,16 @@ class Events:
         return b""
 
     def _without_usage(self, lines: bytes) -> bytes:
-        return b"".join(event for event in _events(lines) if self._keeps(event))
+        kept = []
+        for line in lines.splitlines(keepends=True):
+            is_blank = self._skips_blank and not line.strip()
+            self._skips_blank = line.startswith(b"data:") and not self._keeps(line)
+            if not (is_blank or self._skips_blank):
+                kept.append(line)
+        return b"".join(kept)
 
-    def _keeps(self, event: bytes) -> bool:
-        found = parsed(event.strip().removeprefix(b"data:"))
+    def _keeps(self, line: bytes) -> bool:
+        found = parsed(line.removeprefix(b"data:"))
         usage = found.get("usage")
         if not isinstance(usage, dict):
             return True
@@ -148,5 +157,6 @@ def count(document: Mapping[str, Any], key: str) -> int:
     return value if type(value) is int and value >= 0 else 0
 
 
-def _events(lines: bytes) -> list[bytes]:
-    return [event + b"\n\n" for event in lines.split(b"\n\n") if event.strip()]
+def _begins(lines: bytes, mark: bytes) -> bool:
+    """Whether one of the lines begins with it; a text within JSON has no real line ends."""
+    return lines.startswith(mark) or b"\n" + mark in lines
