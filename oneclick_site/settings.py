@@ -85,7 +85,7 @@ TABLE = (
         "DEMO_UPSTREAMS",
         configuration.upstreams,
         "",
-        "What answers the demo: YAML or JSON, see docs/demo.md.",
+        "What answers the demo, in YAML or JSON: [docs/demo.md](docs/demo.md).",
         True,
     ),
     Setting(
