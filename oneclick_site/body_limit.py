@@ -59,6 +59,7 @@ async def _refuse(send: Send, limit: int) -> None:
     text = f"The request is larger than {limit} bytes. Send less.\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
+        (b"x-content-type-options", b"nosniff"),
         (b"content-length", str(len(text)).encode()),
         (b"connection", b"close"),
     ]
