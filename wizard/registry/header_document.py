@@ -8,8 +8,9 @@ size is bounded and every complaint is a sentence.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from wizard.registry.gguf_header import Header, Value
 
 MAX_DOCUMENT = 64 << 20
 MAX_FILE = 1 << 50
+MAX_PARTS = 1000
+_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf\Z")
 _MAGIC = b"GGUF"
 _BYTES = ("bytes", "size", "nbytes", "size_bytes", "n_bytes")
 _SHAPE = ("shape", "dims", "dimensions", "ne")
@@ -60,14 +63,35 @@ def load_json(path: Path) -> Mapping[str, Any]:
 
 
 def _gguf(path: Path) -> HeaderFile:
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    """A file's header, with the tensors of all parts where it is split."""
+    parts = [_part(part) for part in _parts(path)]
+    header, sizes = parts[0][0], [size for _, size in parts]
+    tensors = {name: size for part, _ in parts for name, size in (part.tensors or {}).items()}
+    return HeaderFile(replace(header, tensors=tensors), sum(sizes))
 
-        def fetch(start: int, stop: int) -> bytes:
-            file.seek(start)
-            return file.read(stop - start)
 
-        return HeaderFile(gguf_header.read(fetch, size, whole=True), size)
+def _parts(path: Path) -> list[Path]:
+    """All files of a model that is split as llama.cpp names them, the given one's first."""
+    found = _PART.search(path.name)
+    if not found or not 0 < int(found[2]) <= MAX_PARTS:
+        return [path]
+    start = path.name[: found.start()]
+    count = int(found[2])
+    return [path.with_name(f"{start}-{n:05}-of-{count:05}.gguf") for n in range(1, count + 1)]
+
+
+def _part(path: Path) -> tuple[Header, int]:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+
+            def fetch(start: int, stop: int) -> bytes:
+                file.seek(start)
+                return file.read(stop - start)
+
+            return gguf_header.read(fetch, size, whole=True), size
+    except OSError as error:
+        raise UnreadableHeader(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def document(found: Mapping[str, Any]) -> HeaderFile:

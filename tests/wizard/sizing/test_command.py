@@ -102,6 +102,24 @@ def test_a_gguf_file_is_read_with_its_tensors(tmp_path: Path) -> None:
     assert found["weights_gpu"] == 64 * 32 * 4 + 2 * 64 * 128 * 4
 
 
+def test_parts_of_a_split_file_are_read_together(tmp_path: Path) -> None:
+    keys = gguf.llama(layers=1, embedding=64, heads=4, kv_heads=2, vocab=32)
+    first = {**keys, "split.count": 2}
+    parts = (
+        gguf.file(first, {"token_embd.weight": [64, 32], "output.weight": [64, 32]}),
+        gguf.file({"split.count": 2}, {"blk.0.ffn_up.weight": [64, 128]}),
+    )
+    for number, content in enumerate(parts, 1):
+        (tmp_path / f"model-{number:05}-of-00002.gguf").write_bytes(content)
+    path = tmp_path / "model-00001-of-00002.gguf"
+    found = run("--header", str(path), "--context", "256", "--slots", "1")
+    assert found["weights_gpu"] == 64 * 32 * 4 + 64 * 128 * 4
+    assert found["disk_needed"] > sum(map(len, parts))
+    (tmp_path / "model-00002-of-00002.gguf").unlink()
+    with pytest.raises(CommandError, match=r"model-00002-of-00002\.gguf cannot be read"):
+        run("--header", str(path))
+
+
 @pytest.mark.parametrize(
     "tensors",
     [
@@ -231,7 +249,9 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.dictionaries(st.sampled_from(sorted(LLAMA)), values), st.none() | values)
 def test_no_document_ends_in_a_traceback(
     tmp_path: Path, changes: dict[str, Any], tensors: Any
