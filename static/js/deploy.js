@@ -142,6 +142,7 @@ function created(pending, told) {
   address.searchParams.set("dseq", told.dseq);
   history.replaceState(history.state, "", address);
   state.dseq = told.dseq;
+  document.getElementById("found").hidden = !told.was_there;
   begin();
 }
 

@@ -144,6 +144,28 @@ def test_the_playground_takes_the_endpoint(world: World) -> None:
     expect(world.page.locator("#own-key")).to_have_value(key)
 
 
+def test_an_engine_behind_its_gateway(world: World) -> None:
+    world.endpoint.is_runtime = False
+    world.open(f"{QWEN}&engine=ollama")
+    world.endpoint.api_key = world.page.locator("#api-key").inner_text()
+    world.press_deploy()
+    world.step("download", "now")
+    expect(world.page.locator("#step-download")).to_contain_text("downloaded or loaded")
+    world.endpoint.phase = "ready"
+    world.step("ready", "done")
+    env = world.console.active[0].document["services"]["gateway"]["env"]
+    assert f"API_KEY={world.endpoint.api_key}" in env
+
+
+def test_the_same_file_again_finds_what_runs(world: World) -> None:
+    for is_found in (False, True):
+        world.open()
+        world.press_deploy()
+        world.step("container", "done")
+        assert world.page.locator("#found").is_visible() is is_found
+    assert len(world.console.held) == 1
+
+
 def test_a_reload_at_each_step(world: World) -> None:
     page = world.page
     world.console.running_after = 3600

@@ -29,6 +29,7 @@ from wizard.console.groups import is_same
 from wizard.console.manifest import manifest, manifest_hash
 
 KEY = "ac.sk.production.4f1d0c7e9a2b5f83d6e0c1b2a3948576"
+MOST_ADDRESSES = 20
 _DEPLOYMENT = r"/v1/deployments/(?P<dseq>\d+)"
 Json = dict[str, Any]
 
@@ -141,6 +142,8 @@ class ConsoleApi(StandIn):
 
     def _providers(self, request: Request) -> Reply:
         wanted = request.first("addresses").split(",")
+        if len(wanted) > MOST_ADDRESSES:
+            raise Refused(400, "Validation error")
         return json([answers.provider(b) for b in self.bidders if b.address in wanted])
 
     def _create(self, request: Request) -> Reply:

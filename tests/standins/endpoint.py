@@ -17,9 +17,8 @@ _ALLOWED = {
 class Endpoint(StandIn):
     """``phase`` is what it does now; ``done`` how many bytes of ``size`` are there."""
 
-    def __init__(self, *, is_runtime: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.is_runtime = is_runtime
         self.reset()
         context = server_context()
         self._server.socket = context.wrap_socket(
@@ -30,7 +29,8 @@ class Endpoint(StandIn):
         self.route("OPTIONS", "/.*", Reply(204, b"", _ALLOWED))
 
     def reset(self) -> None:
-        """At the beginning of its download."""
+        """Our runtime, at the beginning of its download."""
+        self.is_runtime = True
         self.phase = "pulling"
         self.done, self.size = 0, 5 * GB
         self.message = ""

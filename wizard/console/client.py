@@ -37,6 +37,8 @@ RETRIES = 2
 FIRST_PAUSE = 0.3
 MAX_BYTES = 8 << 20
 PAGE = 200
+# The most providers that one request may name.
+ADDRESSES = 20
 MOST_PAGES = 10
 USER_AGENT = "OneClickLLM (+https://github.com/oneclickllm/oneclickllm)"
 _TIMEZONE = "UTC"
@@ -70,8 +72,11 @@ class Console:
 
     def providers(self, addresses: frozenset[str]) -> tuple[Provider, ...]:
         """What is known of these providers; needs no key."""
-        query = {"addresses": ",".join(sorted(addresses))}
-        return reading.providers(self._repeated("GET", "/v1/providers", query=query))
+        wanted, found = sorted(addresses), []
+        for start in range(0, len(wanted), ADDRESSES):
+            query = {"addresses": ",".join(wanted[start : start + ADDRESSES])}
+            found += reading.providers(self._repeated("GET", "/v1/providers", query=query))
+        return tuple(found)
 
     def deployments(self) -> Iterator[Deployment]:
         """The account's active deployments."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,8 @@ DOWN_SECONDS = 30
 # The Console refuses a longer body.
 MAX_BODY_BYTES = 64 * 1024
 MOST_CARDS = 12
+# Whoever turns every knob of the page is not to use up the Console's patience for all.
+MOST_A_MINUTE = 120
 _DOWN = "console-screening:down"
 
 
@@ -62,7 +65,7 @@ def screen(document: Document) -> Screening:
     known = cache.get(key)
     if isinstance(known, Screening):
         return known
-    if len(text) > MAX_BODY_BYTES:
+    if len(text) > MAX_BODY_BYTES or not _may_ask():
         return Screening(None)
     try:
         found = Screening(Console().screen(body))
@@ -71,6 +74,17 @@ def screen(document: Document) -> Screening:
         return Screening(None)
     cache.set(key, found, FRESH_SECONDS)
     return found
+
+
+def _may_ask() -> bool:
+    """Whether this minute has a request left."""
+    key = f"console-screening:minute:{int(time.time() // 60)}"
+    cache.add(key, 0, 120)
+    try:
+        return cache.incr(key) <= MOST_A_MINUTE
+    except ValueError:
+        # The count went away between the two.
+        return True
 
 
 def relaxations(plan: Plan, choices: Choices) -> Iterator[Relaxation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,6 +60,14 @@ def test_a_page_is_followed_by_the_next(
     made = {console.create(writer.to_yaml(built), 1).dseq for _ in range(5)}
     assert {one.dseq for one in console.deployments()} == made
     assert api.count("/v1/deployments", "GET") == 3
+
+
+def test_many_providers_are_asked_for_in_turns(api: ConsoleApi) -> None:
+    names = [f"akash1manymanymanymany{number}" for number in range(45)]
+    api.bidders = tuple(replace(api.bidders[0], address=name) for name in names)
+    found = Console().providers(frozenset(names))
+    assert {provider.address for provider in found} == set(names)
+    assert api.count("/v1/providers") == 3
 
 
 @pytest.mark.parametrize(

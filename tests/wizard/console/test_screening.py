@@ -92,6 +92,15 @@ def test_an_outage_is_forgotten(api: ConsoleApi) -> None:
     assert "3 providers" in line()
 
 
+def test_nobody_uses_up_the_consoles_patience(
+    api: ConsoleApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screening, "MOST_A_MINUTE", 2)
+    counts = [line(f"{LINE}&storage_gib={size}") for size in (20, 30, 40)]
+    assert ["3 providers" in told for told in counts] == [True, True, False]
+    assert len(api.screenings) == 2
+
+
 def test_a_wrong_choice_is_told() -> None:
     assert Client().get(f"{LINE}&context=lots").status_code == 400
 
