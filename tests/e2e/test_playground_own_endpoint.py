@@ -8,20 +8,25 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Open, Visit
+from tests.e2e.conftest import Open
 from tests.inference.endpoint import KEY, Endpoint, running
 from tests.site.live import LiveSite
 from tests.standins.server import Reply, StandIn, json
 
 pytestmark = pytest.mark.e2e
 MODEL = Path(__file__).parents[2] / "inference" / "demo_model" / "oneclick-demo.gguf"
+# A real model on a machine that does other things too, in milliseconds.
+SLOW = 60_000
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+def endpoint(
+    tmp_path_factory: pytest.TempPathFactory, offline_site: LiveSite
+) -> Iterator[Endpoint]:
     """A real runtime behind its key, as a deployed one answers."""
     flags = ("--model", str(MODEL), "--context-length", "1024", "--slots", "1")
-    with running(tmp_path_factory.mktemp("runtime"), *flags) as found:
+    allowed = ("--cors-origins", offline_site.url)
+    with running(tmp_path_factory.mktemp("runtime"), *flags, *allowed) as found:
         yield found
 
 
@@ -30,12 +35,6 @@ def _connect(page: Page, url: str, key: str) -> None:
     page.fill("#own-url", url)
     page.fill("#own-key", key)
     page.click("#own-connect")
-
-
-def _forgive(visit: Visit, words: str) -> None:
-    assert visit.complaints
-    assert all(words in text for text in visit.complaints), visit.complaints
-    visit.complaints.clear()
 
 
 def test_it_works(visit: Open, endpoint: Endpoint, offline_site: LiveSite) -> None:
@@ -48,7 +47,7 @@ def test_it_works(visit: Open, endpoint: Endpoint, offline_site: LiveSite) -> No
     expect(page.locator("#deploy")).to_be_hidden()
     page.fill("#prompt", "What is quantisation?")
     page.press("#prompt", "Enter")
-    expect(page.locator(".md")).to_contain_text("fewer bits")
+    expect(page.locator(".md")).to_contain_text("fewer bits", timeout=SLOW)
     expect(page.locator("#meter")).to_contain_text("of 1,024 tokens")
     to_us = [line for line in seen.sent if offline_site.url in line.split()[1]]
     assert to_us
@@ -56,7 +55,6 @@ def test_it_works(visit: Open, endpoint: Endpoint, offline_site: LiveSite) -> No
     asked = [line for line in seen.sent if f"{endpoint.url}/api/chat" in line]
     assert asked
     assert "x-oneclick-progress" not in asked[0]
-    _forgive(seen, "503")
 
 
 def test_the_key_lives_in_this_tab_alone(visit: Open, endpoint: Endpoint) -> None:
@@ -67,7 +65,7 @@ def test_the_key_lives_in_this_tab_alone(visit: Open, endpoint: Endpoint) -> Non
     expect(page.locator("#model")).to_have_value("oneclick-demo")
     page.fill("#prompt", "Hello")
     page.press("#prompt", "Enter")
-    expect(page.locator("[data-act=again]")).to_be_visible()
+    expect(page.locator("[data-act=again]")).to_be_visible(timeout=SLOW)
     page.reload()
     expect(page.locator("#model")).to_have_value("oneclick-demo")
     kept = page.evaluate(
@@ -89,7 +87,6 @@ def test_the_key_lives_in_this_tab_alone(visit: Open, endpoint: Endpoint) -> Non
     page.evaluate("document.getElementById('own').open = true")
     page.click("#own-leave")
     assert KEY not in page.evaluate("JSON.stringify(sessionStorage)")
-    _forgive(seen, "503")
 
 
 def test_a_wrong_key_is_told(visit: Open, endpoint: Endpoint) -> None:

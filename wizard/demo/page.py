@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
+from limits import parse_many
 
 from wizard.demo import embedded
 from wizard.demo.fields import LONGEST_NAME
@@ -47,6 +48,7 @@ def playground(request: HttpRequest) -> HttpResponse:
         "rate": _rate_in_words(settings.DEMO_LIMITS.rates),
         "languages": LANGUAGES,
         "starters": STARTERS,
+        "is_embedded": settings.DEMO_EMBEDDED,
         "undeployable": embedded.NAME,
         "address": f"{request.scheme}://{request.get_host()}",
         "example_model": offers[0].alias if offers else embedded.NAME,
@@ -76,5 +78,11 @@ def _model_of(alias: str) -> str:
 
 def _rate_in_words(rates: str) -> str:
     """``20/minute;500/day`` as ``20 messages a minute``: the first is the one that is felt."""
-    count, _, period = rates.partition(";")[0].partition("/")
-    return f"{count.strip()} messages a {period.strip()}"
+    rate = parse_many(rates)[0]
+    name = rate.GRANULARITY.name
+    often = f"{rate.multiples} {name}s" if rate.multiples > 1 else _a(name)
+    return f"{rate.amount:,} messages {'in ' if rate.multiples > 1 else ''}{often}"
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word == "hour" else f"a {word}"

@@ -6,7 +6,8 @@ import { Run, isRunning, runOf } from "./run.js";
 import { followEnd } from "./scroll.js";
 import { modelNamed, readSettings, sentSettings } from "./settings.js";
 import { saveSoon, saveTalk, state } from "./state.js";
-import { refreshContext } from "./target.js";
+import { withLatestImages } from "./request.js";
+import { can, refreshContext } from "./target.js";
 import { addTurn, choose, followersOf, messagesTo, newId, removeTurn, shownPath, titleOf } from "./talk.js";
 import { turnView } from "./turns.js";
 
@@ -56,7 +57,6 @@ export function stop() {
 
 export function send(text, images) {
   const last = shownPath(state.talk).at(-1);
-  if (last?.role === "user") return ask(last);
   ask(addTurn(state.talk, last?.id ?? "", { role: "user", text, images }));
 }
 
@@ -119,7 +119,15 @@ function readOut({ model, state: how, text, trouble }) {
 }
 
 function questionOf(talk, turn, answer) {
-  return { model: answer.model, messages: messagesTo(talk, turn, answer.model), settings: answer.settings };
+  const messages = withLatestImages(messagesTo(talk, turn, answer.model), imagesFor(answer));
+  return { model: answer.model, messages, settings: answer.settings };
+}
+
+// How many images a model is sent: none where it cannot see, the demo's limit there.
+function imagesFor({ model, where }) {
+  const known = modelNamed(model);
+  if (known && !can(known, "vision")) return 0;
+  return where === location.origin ? Number(byId("play").dataset.mostImages) : Infinity;
 }
 
 function keepTicking() {
@@ -173,8 +181,7 @@ export function showCodeOf(text, images) {
   const last = shownPath(state.talk).at(-1);
   const before = last ? messagesTo(state.talk, last, settings.model) : [];
   const message = { role: "user", content: text || "Hello!", ...(images.length ? { images } : {}) };
-  const isAnswered = last?.role !== "user";
-  viewCode(state.target ?? state.demo, { model: settings.model, messages: isAnswered ? [...before, message] : before, settings: sentSettings(settings.model, settings) });
+  viewCode(state.target ?? state.demo, { model: settings.model, messages: [...before, message], settings: sentSettings(settings.model, settings) });
 }
 
 function step(turn, by) {

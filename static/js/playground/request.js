@@ -36,6 +36,16 @@ export function openaiBody({ model, messages, settings }) {
   };
 }
 
+// Messages with their latest `most` images; earlier ones are left out.
+export function withLatestImages(messages, most) {
+  let left = most;
+  return messages.toReversed().map(({ images = [], ...message }) => {
+    const kept = left > 0 ? images.slice(-left) : [];
+    left -= kept.length;
+    return kept.length ? { ...message, images: kept } : message;
+  }).toReversed();
+}
+
 function withSystem(messages, { system }) {
   return system ? [{ role: "system", content: system }, ...messages] : messages;
 }

@@ -1,6 +1,6 @@
 // The playground page. Each part minds its own elements; this wires them together.
 import { byId } from "./dom.js";
-import { showTalk, startChat } from "./chat.js";
+import { onChat, showTalk, startChat } from "./chat.js";
 import { startCodeView } from "./codeview.js";
 import { notice, startComposer } from "./composer.js";
 import { startDrawers } from "./drawers.js";
@@ -11,6 +11,7 @@ import { startTalks } from "./talks.js";
 import { demoTarget, refreshModels } from "./target.js";
 import { Trouble } from "./trouble.js";
 
+const FEW = 5;
 const wanted = new URLSearchParams(location.search).get("model") ?? "";
 
 await loadTalks();
@@ -22,6 +23,7 @@ startCodeView();
 startDrawers();
 startTalks();
 onSettings(showDeploy);
+onChat(showWhere);
 if (state.talk.settings) writeSettings(state.talk.settings);
 const isOwn = startOwn(use, useDemo);
 showTalk();
@@ -31,23 +33,31 @@ function use(target) {
   state.target = target;
   notice("");
   showModels(target, target.isOwn ? "" : wanted);
-  byId("where").textContent = target.isOwn ? `Your endpoint at ${new URL(target.url).host}.` : byId("where").dataset.demo;
   showDeploy();
   showTalk();
 }
 
 async function useDemo() {
   state.target = null;
-  byId("where").textContent = byId("where").dataset.demo;
+  showWhere();
   showNoModels("Loading…");
   try {
     await refreshModels(state.demo);
     if (state.target === null) use(state.demo);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
+    if (state.target) return;
     showNoModels("None at the moment");
     notice(`${error.message}${error.detail ? ` (${error.detail})` : ""}`, useDemo);
   }
+}
+
+// Whom one talks to; of the demo's limits, how much is left when it is not much.
+function showWhere() {
+  const { target } = state;
+  const left = target?.limits?.remaining ?? Infinity;
+  const few = left <= FEW ? `${left} ${left === 1 ? "message" : "messages"} left for now.` : byId("where").dataset.demo;
+  byId("where").textContent = target?.isOwn ? `Your endpoint at ${new URL(target.url).host}.` : few;
 }
 
 function showDeploy() {

@@ -44,6 +44,19 @@ export function saveSoon(talk) {
   }, SAVING_MS));
 }
 
+// What another tab has changed since; answers whether the shown conversation is another one now.
+export async function catchUp() {
+  const kept = await state.store.all().catch(() => []);
+  if (!state.store.isKept || late.size) return false;
+  const ids = new Set(kept.map((talk) => talk.id));
+  for (const id of state.talks.keys()) if (!ids.has(id)) state.talks.delete(id);
+  const newer = kept.filter((talk) => !(state.talks.get(talk.id)?.updated >= talk.updated));
+  for (const talk of newer) state.talks.set(talk.id, talk);
+  const shown = newer.find((talk) => talk.id === state.talk.id);
+  if (shown) state.talk = shown;
+  return Boolean(shown);
+}
+
 export async function forget(talk) {
   clearTimeout(late.get(talk.id));
   late.delete(talk.id);

@@ -5,7 +5,7 @@ import { asJson, asMarkdown, fileName } from "./export.js";
 import { when } from "./figures.js";
 import { runOf } from "./run.js";
 import { writeSettings } from "./settings.js";
-import { forget, open, saveTalk, state, talksByAge } from "./state.js";
+import { catchUp, forget, open, saveTalk, state, talksByAge } from "./state.js";
 import { newTalk, titleOf } from "./talk.js";
 
 const UNDO_MS = 12_000;
@@ -28,7 +28,11 @@ export function startTalks() {
   });
   startExport();
   onChat(show);
-  if (!state.store.isKept) byId("kept-hint").textContent = "This browser keeps nothing for this page (a private window?): conversations are gone when you close it.";
+  document.addEventListener("visibilitychange", async () => {
+    if (document.hidden || [...state.talks.values()].some((talk) => runningAnswers(talk).length)) return;
+    if (await catchUp()) showTalk();
+    else show();
+  });
 }
 
 function begin() {
@@ -85,6 +89,7 @@ function show() {
   const talks = talksByAge();
   byId("talk-list").replaceChildren(...talks.map(item));
   byId("delete-all").hidden = !talks.length;
+  if (!state.store.isKept) byId("kept-hint").textContent = "This browser has no room for this page, or keeps nothing (a private window?): what you say is gone when you close it.";
   const isEmpty = !state.talks.has(state.talk.id);
   byId("title").disabled = isEmpty;
   byId("title").value = isEmpty ? "" : titleOf(state.talk);
