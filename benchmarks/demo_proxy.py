@@ -26,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -74,10 +74,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """Delays in milliseconds, and microseconds of the proxy's CPU for a chunk."""
+    """Delays in milliseconds, microseconds of the proxy's CPU for a chunk, chunks a second."""
 
     delays: list[float]
     cpu: float
+    rate: float
 
     @property
     def p50(self) -> float:
@@ -85,6 +86,15 @@ class Result:
 
     def percentile(self, share: float) -> float:
         return sorted(self.delays)[min(len(self.delays) - 1, int(len(self.delays) * share))]
+
+
+@dataclass
+class _Run:
+    """What all streams of a measurement share."""
+
+    begun: int = 0
+    counts: bool = False
+    delays: list[float] = field(default_factory=list)
 
 
 def serve(port: int) -> None:
@@ -119,44 +129,41 @@ def serve(port: int) -> None:
 
 
 async def measure(target: Target, streams: int, seconds: float) -> Result:
-    """Hold streams for some seconds; what arrived in the first second does not count."""
-    delays: list[float] = []
-    counting = asyncio.Event()
+    """Hold streams for some seconds; what arrived before all of them ran does not count."""
+    run = _Run()
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
-        holding = [
-            asyncio.create_task(_hold(session, target, delays, counting)) for _ in range(streams)
-        ]
-        await asyncio.sleep(1 + streams / 200)
-        cpu, before = target.cpu(), len(delays)
-        counting.set()
+        holding = [asyncio.create_task(_hold(session, target, run)) for _ in range(streams)]
+        deadline = time.monotonic() + STARTING
+        while run.begun < streams and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
+        cpu = target.cpu()
+        run.counts = True
         await asyncio.sleep(seconds)
         used = target.cpu() - cpu
         for task in holding:
             task.cancel()
-        failures = [
-            found
-            for found in await asyncio.gather(*holding, return_exceptions=True)
-            if not isinstance(found, asyncio.CancelledError)
-        ]
-    if failures:
-        raise SystemExit(f"{target.name}: {failures[0]!r}")
-    chunks = len(delays) - before
-    return Result(delays, used / chunks * 1e6)
+        ended = await asyncio.gather(*holding, return_exceptions=True)
+    failures = [found for found in ended if not isinstance(found, asyncio.CancelledError)]
+    if failures or not run.delays:
+        raise SystemExit(f"{target.name}: {failures[:1] or 'no tokens came'}")
+    return Result(run.delays, used / len(run.delays) * 1e6, len(run.delays) / seconds)
 
 
-async def _hold(
-    session: aiohttp.ClientSession, target: Target, delays: list[float], counting: asyncio.Event
-) -> None:
+async def _hold(session: aiohttp.ClientSession, target: Target, run: _Run) -> None:
     messages = [{"role": "user", "content": "Hi"}]
     body = {"model": MODEL, "messages": messages, "stream": True}
     address = f"http://127.0.0.1:{target.port}{target.path}"
     async with session.post(address, json=body) as answer:
         answer.raise_for_status()
+        is_first = True
         async for chunk in answer.content.iter_any():
             now = time.monotonic_ns()
-            if counting.is_set():
-                delays += [(now - int(sent)) / 1e6 for sent in _SENT.findall(chunk)]
+            run.begun += is_first
+            is_first = False
+            if run.counts:
+                run.delays += [(now - int(sent)) / 1e6 for sent in _SENT.findall(chunk)]
     raise RuntimeError("the stream ended")
 
 
@@ -271,8 +278,8 @@ def main() -> None:
 
 def _table(found: list[Target], streams: int, seconds: float, rounds: int) -> None:
     print(f"\n{streams} streams, {streams / INTERVAL:g} chunks/s\n")
-    print("| way | p50 ms | p95 ms | p99 ms | added at p50 | CPU a chunk | chunks/s a core |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| way | p50 ms | p95 ms | p99 ms | added at p50 | chunks/s | CPU a chunk | of a core |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     results = [
         [asyncio.run(measure(target, streams, seconds)) for target in found] for _ in range(rounds)
     ]
@@ -280,8 +287,11 @@ def _table(found: list[Target], streams: int, seconds: float, rounds: int) -> No
     for target, result in zip(found, best, strict=True):
         tail = f"{result.percentile(0.95):.2f} | {result.percentile(0.99):.2f}"
         added = f"{result.p50 - best[0].p50:+.2f} ms"
-        cpu = f"{result.cpu:.0f} µs | {1e6 / result.cpu:.0f}" if result.cpu else "| "
-        print(f"| {target.name} | {result.p50:.2f} | {tail} | {added} | {cpu} |", flush=True)
+        cpu = f"{result.cpu:.0f} µs | {1e6 / result.cpu:.0f}/s" if result.cpu else "| "
+        print(
+            f"| {target.name} | {result.p50:.2f} | {tail} | {added} | {result.rate:.0f} | {cpu} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

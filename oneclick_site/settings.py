@@ -107,7 +107,7 @@ TABLE = (
         "DEMO_STREAMS_PER_ADDRESS",
         env.whole(1, 1000),
         "2",
-        "Answers of the demo to one address at the same time, in each worker.",
+        "Answers of the demo to one address at the same time.",
     ),
     Setting(
         "DEMO_STREAMS",

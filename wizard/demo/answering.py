@@ -44,7 +44,7 @@ async def completions(service: Service, exchange: Exchange) -> None:
 
 async def _answer(service: Service, exchange: Exchange, read: Reader) -> None:
     address = service.caller(exchange)
-    with service.limiter.stream(address):
+    async with service.limiter.stream(address):
         exchange.extra |= (await service.limiter.admit(address)).headers
         document = await exchange.json(service.limits.body_bytes)
         work = read(document, service.limits)

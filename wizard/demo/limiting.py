@@ -7,18 +7,20 @@ While it is out of reach every worker counts on its own, and says so once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from limits import RateLimitItem, RateLimitItemPerDay, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -29,7 +31,14 @@ from wizard.demo.values import Limits
 REDIS_SECONDS = 0.5
 TRY_REDIS_AGAIN_SECONDS = 10.0
 KEY_PREFIX = "oneclick:demo"
+# Reading a slow body comes before an answer's deadline begins.
+LEEWAY_SECONDS = 60
 _EVERYBODY = "everybody"
+_REDIS_OPTIONS: dict[str, Any] = {
+    "socket_timeout": REDIS_SECONDS,
+    "socket_connect_timeout": REDIS_SECONDS,
+    "retry": Retry(NoBackoff(), 0),
+}
 _log = logging.getLogger("oneclick.demo")
 T = TypeVar("T")
 
@@ -59,6 +68,32 @@ class _Counters:
         self.budget = FixedWindowRateLimiter(storage)
 
 
+class _SharedStreams:
+    """How many answers each address has in all workers.
+
+    A key lives as long as an answer may take after the last one began, so that
+    what a worker that crashed left behind is soon forgotten.
+    """
+
+    def __init__(self, url: str, deadline: float) -> None:
+        self._seconds = math.ceil(deadline + LEEWAY_SECONDS)
+        self._redis = Redis.from_url(url, **_REDIS_OPTIONS)
+
+    async def enter(self, address: str) -> int:
+        """Count one more; all that there are now. Raises RedisError."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.incr(_streams_key(address))
+            pipeline.expire(_streams_key(address), self._seconds)
+            count, _ = await pipeline.execute()
+        return int(count)
+
+    async def leave(self, address: str) -> None:
+        """Count one less, if Redis can be reached; the key is forgotten otherwise."""
+        with contextlib.suppress(RedisError, OSError):
+            if await self._redis.decr(_streams_key(address)) <= 0:
+                await self._redis.delete(_streams_key(address))
+
+
 class Limiter:
     """The limits of one worker, or of all of them where there is a Redis."""
 
@@ -72,6 +107,8 @@ class Limiter:
         self._is_shared_away = False
         self._shared_again = 0.0
         self._streams: Counter[str] = Counter()
+        self._shared_streams = _SharedStreams(redis_url, limits.deadline) if redis_url else None
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def admit(self, address: str) -> Standing:
         """Count one request. Raises TooManyRequests for an address, Busy for all together."""
@@ -89,25 +126,49 @@ class Limiter:
         if tokens > 0:
             await self._counted(take)
 
-    @contextmanager
-    def stream(self, address: str) -> Generator[None]:
-        """Hold one of an address's places in this worker. Raises TooManyRequests."""
-        most = self._limits.streams_per_address
-        if self._streams[address] >= most:
-            raise TooManyRequests(
-                f"this demo answers {most} requests of an address at the same time", retry_after=2
-            )
+    @asynccontextmanager
+    async def stream(self, address: str) -> AsyncGenerator[None]:
+        """Hold one of an address's places. Raises TooManyRequests."""
         self._streams[address] += 1
+        is_shared = False
         try:
+            running = self._streams[address]
+            if self._shared_streams and not self._is_away():
+                elsewhere = await self._entered(self._shared_streams, address)
+                is_shared, running = elsewhere > 0, max(running, elsewhere)
+            most = self._limits.streams_per_address
+            if running > most:
+                message = f"this demo answers {most} requests of an address at the same time"
+                raise TooManyRequests(message, retry_after=2)
             yield
         finally:
             self._streams[address] -= 1
             if not self._streams[address]:
                 del self._streams[address]
+            if is_shared and self._shared_streams:
+                self._later(self._shared_streams.leave(address))
+
+    async def _entered(self, streams: _SharedStreams, address: str) -> int:
+        """How many answers the address has in all workers, this one included; 0 if unknown."""
+        try:
+            async with asyncio.timeout(REDIS_SECONDS * 2):
+                return await streams.enter(address)
+        except (RedisError, OSError) as error:
+            self._note_away(error)
+            return 0
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what must be done although its request may be cancelled already."""
+        task = asyncio.create_task(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _is_away(self) -> bool:
+        return self._is_shared_away and time.monotonic() < self._shared_again
 
     async def _counted(self, count: Callable[[_Counters], Awaitable[T]]) -> T:
         """Count in Redis, or here while that is out of reach."""
-        if self._shared is None or (self._is_shared_away and time.monotonic() < self._shared_again):
+        if self._shared is None or self._is_away():
             return await count(self._own)
         try:
             async with asyncio.timeout(REDIS_SECONDS * 2):
@@ -156,12 +217,10 @@ async def _standing(counters: _Counters, item: RateLimitItem, *who: str) -> Stan
     return Standing(item.amount, remaining, wait)
 
 
+def _streams_key(address: str) -> str:
+    return f"{KEY_PREFIX}:streams:{address}"
+
+
 def _redis(url: str) -> RedisStorage:
-    return RedisStorage(
-        f"async+{url}",
-        implementation="redispy",
-        key_prefix=KEY_PREFIX,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-        retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]  # limits hands any option on
-    )
+    options = {"implementation": "redispy", "key_prefix": KEY_PREFIX, **_REDIS_OPTIONS}
+    return RedisStorage(f"async+{url}", **options)

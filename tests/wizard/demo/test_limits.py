@@ -132,6 +132,20 @@ def test_workers_share_one_bucket_on_redis(upstream: Upstream, tmp_path: Path) -
     assert elsewhere.status_code == 429
 
 
+def test_workers_share_an_addresss_answers_on_redis(upstream: Upstream, tmp_path: Path) -> None:
+    body = {**BODY, "prompt": "endless", "stream": True}
+    with redis_server(free_port(), tmp_path) as url:
+        shared = {"CACHE_URL": url, "DEMO_STREAMS_PER_ADDRESS": "1"}
+        with (
+            demo_site({"runtime": upstream}, **shared) as one,
+            demo_site({"runtime": upstream}, **shared) as other,
+        ):
+            with httpx2.stream("POST", f"{one.url}/api/generate", json=body) as first:
+                assert first.status_code == 200
+                assert _ask(other).status_code == 429
+            wait_until(lambda: _ask(other).status_code == 200)
+
+
 def test_a_redis_that_goes_is_told_once(upstream: Upstream, tmp_path: Path) -> None:
     with ExitStack() as stack:
         url = stack.enter_context(redis_server(free_port(), tmp_path))
