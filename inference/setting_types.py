@@ -167,13 +167,17 @@ def is_path(text: str) -> bool:
 
 
 def model(text: str) -> str:
-    """A model's canonical name, or the full path of a local GGUF file."""
+    """A model's canonical name, or the full path of a local GGUF file.
+
+    A link keeps its own name and neighbours: the Hub's cache links readable
+    names to digests.
+    """
     if not is_path(text):
         return str(refs.parse(text))
     path = Path(text).expanduser()
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
-    return str(path.resolve())
+    return str(path.absolute())
 
 
 def models(text: str) -> tuple[str, ...]:

@@ -55,7 +55,16 @@ def test_a_local_file_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.M
     file.touch()
     monkeypatch.chdir(tmp_path)
     for text in (str(file), "./m.gguf", "m.gguf"):
-        assert load(["--model", text], {}).models == (str(file.resolve()),)
+        assert load(["--model", text], {}).models == (str(file),)
+
+
+def test_a_link_keeps_its_own_name(tmp_path: Path) -> None:
+    """As in the Hub's cache, where readable names are links to digests."""
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs" / "0a1b").touch()
+    link = tmp_path / "model-Q4_K_M.gguf"
+    link.symlink_to(tmp_path / "blobs" / "0a1b")
+    assert load(["--model", str(link)], {}).models == (str(link),)
 
 
 def test_an_alias_stands_for_a_model_or_for_the_default_one() -> None:
