@@ -107,7 +107,7 @@ class _Keys:
             latent_key_length=self.number("attention.key_length_mla"),
             latent_value_length=self.number("attention.value_length_mla"),
             query_rank=self.number("attention.q_lora_rank"),
-            indexer_length=self.indexer_length() if any(indexer) else 0,
+            indexer_length=self.indexer_length(indexer),
             indexer_value_length=self.indexer_values(head_size),
             indexer_layers=indexer,
             compress_ratios=self.compress_ratios(layers),
@@ -258,8 +258,10 @@ class _Keys:
         recurs = recurrent or (False,) * layers
         return tuple(mark and not out for mark, out in zip(marked, recurs, strict=True))
 
-    def indexer_length(self) -> int:
+    def indexer_length(self, indexer: tuple[bool, ...]) -> int:
         """Elements that an indexer caches of a token: with pooling also gate and pooled value."""
+        if not any(indexer) and self.name != "deepseek4":
+            return 0
         pools = self.name == "glm5-next" and self.number("attention.indexer.kpool")
         return self.number("attention.indexer.key_length") * (3 if pools else 1)
 

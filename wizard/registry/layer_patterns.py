@@ -79,7 +79,7 @@ INDEXER = frozenset({"deepseek32", "glm-dsa", "hy_v4", "dots3note", "minimax-m3"
 INDEXER_IN_ATTENTION = frozenset({"glm5-next", "qwen4exp"})
 # Their caches or graphs have parts that an Architecture does not hold: the estimate is rough.
 ROUGH = frozenset(
-    {"deepseek4", "dots3note", "hrm_text", "hy_v4", "minimax-m3", "nanbeige", "t5", "t5encoder"}
+    {"dots3note", "hrm_text", "hy_v4", "minimax-m3", "nanbeige", "t5", "t5encoder"} | {"qwen4exp"}
 )
 # From this context length on GLM-5.2's own pattern holds where the header has none.
 _GLM_5_2_CONTEXT = 1048576

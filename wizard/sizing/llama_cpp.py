@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import compute, host, layers, weights
+from wizard.sizing import compressed, compute, host, layers, weights
 from wizard.sizing.cells import BLOCKS, cells, padded, row_bytes
 from wizard.sizing.values import KvType, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
@@ -140,6 +140,10 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     span = cells(architecture, workload)
     kv = [card.full_cell * span.full + card.sliding_cell * span.sliding for card in cards]
     state = [card.state * workload.slots for card in cards]
+    state[0] += 4 * architecture.extra_state * workload.slots
+    if compressed.applies(architecture):
+        kv = _shares(compressed.cache_bytes(architecture, workload), len(cards))
+        state = _shares(compressed.state_bytes(architecture) * workload.slots, len(cards))
     moved = int(part.largest_expert) if workload.experts_on_host and workload.gpus else 0
     scratch = [
         compute.card_bytes(architecture, workload, card) + moved for card in range(len(cards))
@@ -162,6 +166,11 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
         largest=max(on_card),
         host_weights=_host_weights(part, workload),
     )
+
+
+def _shares(size: int, count: int) -> list[int]:
+    """As even parts of a size as whole bytes allow."""
+    return [size // count + (1 if index < size % count else 0) for index in range(count)]
 
 
 def _cards_of(
@@ -258,6 +267,12 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
 
 
 def _kv_words(architecture: Architecture, workload: Workload) -> str:
+    if compressed.applies(architecture):
+        return (
+            f"a window of {architecture.sliding_window:,} tokens in each layer, and one cell for "
+            f"4 or 128 tokens of {workload.context_length:,}, for each of "
+            f"{plural(workload.slots, 'slot')}"
+        )
     found = layers.kv_layers(architecture)
     full = tuple(layer for layer in found if not layer.window)
     sliding = tuple(layer for layer in found if layer.window)
@@ -302,6 +317,8 @@ def _layer_words(found: tuple[layers.KvLayer, ...], workload: Workload) -> str:
 def _state_words(architecture: Architecture, workload: Workload) -> str:
     count = len(layers.recurrent_layers(architecture))
     each = state_bytes(architecture)
+    if compressed.applies(architecture):
+        return f"what is being compressed, for {plural(workload.slots, 'slot')}"
     return f"{plural(count, 'layer')} × {each:,} bytes × {plural(workload.slots, 'slot')}"
 
 

@@ -32,7 +32,8 @@ _RWKV = {"rwkv6": 13, "rwkv6qwen2": 13, "rwkv7": 18, "arwkv7": 18}
 
 _GATED_QUERIES = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp", "afmoe", "step35"})
 _POSITION_BIASES = frozenset({"t5", "t5encoder"})
-_INDEXED_BLOCKS = frozenset({"minimax-m3"})
+# An indexer's scores for the whole cache, their masks and the best of them.
+_INDEXED_BLOCKS = {"minimax-m3": 9, "qwen4exp": 9}
 _LIGHTNING = frozenset({"minimax-01"})
 
 
@@ -47,7 +48,7 @@ def kept(architecture: Architecture) -> int:
     width = architecture.embedding_length
     more = width if architecture.name in _KEEPS_INPUT else 0
     more += width * (architecture.deepstack_layers + _STREAMS.get(architecture.name, 0))
-    more += 8 * width if architecture.name in _HYPER_CONNECTIONS else 0
+    more += 10 * width if architecture.name in _HYPER_CONNECTIONS else 0
     more += 0 if architecture.causal else width
     if architecture.per_layer_embedding:
         more += width + architecture.layers * architecture.per_layer_embedding
@@ -106,7 +107,7 @@ def attention(architecture: Architecture, span: int, *, fused: bool) -> int:
     if architecture.kv_lora_rank:
         return scores + _latent(architecture) + _sparse(architecture, span)
     if architecture.name in _INDEXED_BLOCKS:
-        scores += (2 * max(architecture.kv_heads, default=0) + 1) * span + experts(architecture)
+        scores += _INDEXED_BLOCKS[architecture.name] * span + experts(architecture)
     return scores + beside_scores(architecture)
 
 

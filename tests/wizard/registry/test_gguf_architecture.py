@@ -122,8 +122,18 @@ def test_a_sparse_indexer_s_key_is_cached_too() -> None:
 
 
 def test_a_cache_that_is_not_modelled_makes_the_estimate_rough() -> None:
-    ratios: dict[str, gguf.Value] = {".attention.compress_ratios": [0, 4]}
-    assert not read("deepseek4", layers=2, extra=ratios).exact
+    assert not read("t5").exact
+
+
+def test_deepseek_v4_compresses_its_cells() -> None:
+    extra: dict[str, gguf.Value] = {
+        ".attention.compress_ratios": [0, 4],
+        ".attention.indexer.key_length": 128,
+        ".attention.sliding_window": 128,
+    }
+    found = read("deepseek4", layers=2, extra=extra)
+    assert (found.compress_ratios, found.indexer_length) == ((0, 4), 128)
+    assert found.sliding_layers == (True, True)
 
 
 def test_a_full_layer_may_come_first() -> None:

@@ -24,7 +24,7 @@ from wizard.sizing.values import KvType, MemoryEstimate, Workload
 
 VARIANT = Variant("F32", Format.GGUF, "F32", (ModelFile("model.gguf", 10**10),))
 # What an upper bound may cost a single family, and the family in the middle.
-LARGEST_RATIO, USUAL_RATIO = 1.9, 1.15
+LARGEST_RATIO, USUAL_RATIO = 1.9, 1.2
 WORKLOADS = {
     "one": Workload(8192, slots=1, gpus=0, unified_kv=True),
     "shared": Workload(16384, slots=4, gpus=0, unified_kv=True),
