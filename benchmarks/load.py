@@ -10,6 +10,7 @@ and the cores are left to what is measured.
 from __future__ import annotations
 
 import json
+import re
 import selectors
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 PATHS = {"openai": "/v1/chat/completions", "ollama": "/api/chat"}
-_TOKEN, _EMPTY = b'"content":"', b'"content":""'
+_TOKEN = re.compile(rb'"content": ?"(?!")')
 LONGEST_SILENCE = 300.0
 
 
@@ -106,8 +107,7 @@ class _Talk:
             self._end()
             return True
         self._received.append(data)
-        count = data.count(_TOKEN) - data.count(_EMPTY)
-        self.replies[-1].arrivals += [now] * count
+        self.replies[-1].arrivals += [now] * len(_TOKEN.findall(data))
         return False
 
     @property

@@ -12,7 +12,9 @@ own. Ratios are of one round each; told are their median, least and greatest.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -123,6 +125,22 @@ def table(contestants: Sequence[Contestant], name: str, streams: Sequence[int], 
             print(row(count, each.name, found[each.name], found[contestants[0].name]), flush=True)
 
 
+def limit(program: Path, told: Load, streams: Sequence[int]) -> None:
+    """Print what ``llama-batched-bench`` reaches on prompts and answers of the short scenario."""
+    prompt, tokens = 60, scenarios.SCENARIOS["short"].tokens
+    command = [
+        *(str(program), "-m", str(told.model), "-c", str(told.slots * told.context_length)),
+        *("-npp", str(prompt), "-ntg", str(tokens), "-npl", ",".join(map(str, streams))),
+        *("-t", str(told.threads), "--output-format", "jsonl"),
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    print("\nllama-batched-bench, no server at all: tokens/s, prompts included\n")
+    print("| streams | tokens/s |\n| ---: | ---: |")
+    for line in filter(lambda text: text.startswith(b"{"), done.stdout.splitlines()):
+        found = json.loads(line)
+        print(f"| {found['pl']} | {found['pl'] * tokens / found['t']:.1f} |", flush=True)
+
+
 @contextmanager
 def _contestants(
     told: Load, binary: Path | None, python: Path | None, *, stock: bool
@@ -152,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engine-binary", type=Path, help="a llama-server; default: xllamacpp")
     parser.add_argument("--stock", action="store_true", help="measure it with its own defaults too")
     parser.add_argument("--llama-cpp-python", type=Path, help="a Python that has llama_cpp.server")
+    parser.add_argument("--batched-bench", type=Path, help="a llama-batched-bench: the limit")
     parser.add_argument("--scenarios", nargs="+", choices=scenarios.SCENARIOS, default=["short"])
     parser.add_argument("--streams", type=int, nargs="+", default=[])
     parser.add_argument("--rounds", type=int, default=5)
@@ -167,6 +186,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = asked.model or random_model.write(Path(folder) / "random.gguf")
         told = Load(model.resolve(), asked.slots, asked.context_length, asked.threads)
+        if asked.batched_bench:
+            fitting = [count for count in asked.streams or (1, 4, 8, 16) if count <= told.slots]
+            limit(asked.batched_bench, told, fitting)
         binary, python = asked.engine_binary, asked.llama_cpp_python
         with _contestants(told, binary, python, stock=asked.stock) as contestants:
             for name in asked.scenarios:

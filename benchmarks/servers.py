@@ -108,11 +108,15 @@ def stock(load: Load, binary: Path) -> Iterator[Server]:
 
 @contextmanager
 def llama_cpp_python(load: Load, python: Path) -> Iterator[Server]:
-    """``python -m llama_cpp.server`` of another virtual environment."""
+    """``python -m llama_cpp.server`` of another virtual environment.
+
+    It answers one request at a time, and by default drops it for the next one.
+    """
     port = free_port()
     command = [
         *(str(python), "-m", "llama_cpp.server", "--model", str(load.model)),
         *("--port", str(port), "--n_ctx", str(load.context_length)),
+        *("--interrupt_requests", "False"),
         *("--n_threads", str(load.threads), "--n_threads_batch", str(load.threads)),
     ]
     with started(command, port, "/v1/models") as pid:
