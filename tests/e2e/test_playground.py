@@ -742,6 +742,27 @@ def test_a_link_can_name_the_model(at: Callable[..., Visit], site: LiveSite) -> 
     expect(page.locator("#model")).to_have_value("bob")
 
 
+def test_a_link_to_a_model_that_is_not_offered_says_so(
+    at: Callable[..., Visit], site: LiveSite
+) -> None:
+    page = at(site.url, "/playground/?model=<b>gone</b>").page
+    expect(page.locator("#notice")).to_contain_text("<b>gone</b> is not offered here")
+    expect(page.locator("#model")).to_have_value("ada")
+
+
+def test_copying_works_without_a_clipboard_of_the_browsers(page: Page) -> None:
+    _ask(page, "hello")
+    page.evaluate(
+        """() => {
+          Object.defineProperty(navigator, "clipboard", { value: undefined });
+          document.addEventListener("copy", () => { window.copied = String(getSelection()); });
+        }"""
+    )
+    page.locator(".answer [data-act=copy]").click()
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    assert page.evaluate("window.copied") == "You said: hello"
+
+
 def test_without_javascript(at: Callable[..., Visit], embedded: LiveSite, visit_at: Open) -> None:
     visit = visit_at(embedded.url, java_script_enabled=False)
     visit.open("/playground/")

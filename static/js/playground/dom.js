@@ -38,7 +38,7 @@ export function say(words) {
 }
 
 export async function copy(from, text) {
-  const done = await navigator.clipboard.writeText(text).then(() => true, () => false);
+  const done = await toClipboard(from, text);
   const words = done ? "Copied" : "The browser does not allow copying here";
   from.dataset.said = words;
   from.classList.toggle("done", done);
@@ -47,6 +47,27 @@ export async function copy(from, text) {
     delete from.dataset.said;
     from.classList.remove("done");
   }, 1600);
+}
+
+async function toClipboard(from, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(from, text);
+  }
+}
+
+// Over plain http there is no clipboard, yet a selection can still be copied.
+function copyBySelection(from, text) {
+  const field = h("textarea", { class: "visually-hidden", readonly: true, tabindex: "-1", "aria-hidden": "true" });
+  field.value = text;
+  from.after(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  from.focus();
+  return done;
 }
 
 export function save(name, type, text) {

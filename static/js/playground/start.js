@@ -35,6 +35,8 @@ function use(target) {
   showModels(target, target.isOwn ? "" : wanted);
   showDeploy();
   showTalk();
+  const isThere = target.models.some((model) => model.name === wanted);
+  if (wanted && !target.isOwn && !isThere) notice(`${wanted.slice(0, 100)} is not offered here. You are talking to ${currentModel().name}.`);
 }
 
 async function useDemo() {
