@@ -123,6 +123,12 @@ TABLE = (
         "Seconds that an answer of the demo may take, its wait included.",
     ),
     Setting(
+        "DEMO_HEARTBEAT",
+        env.whole(0, 3600),
+        "15",
+        "Seconds of silence after which an answer sends a sign of life; 0: never.",
+    ),
+    Setting(
         "DEMO_TOKENS_PER_DAY",
         env.whole(1, 10**12),
         "2000000",
@@ -170,6 +176,7 @@ DEMO_LIMITS = Limits(
     streams=_values["DEMO_STREAMS"],
     queue=_values["DEMO_QUEUE"],
     deadline=_values["DEMO_DEADLINE"],
+    heartbeat=_values["DEMO_HEARTBEAT"],
     tokens_per_day=_values["DEMO_TOKENS_PER_DAY"],
     max_tokens=_values["DEMO_MAX_TOKENS"],
     prompt_characters=_values["DEMO_MAX_PROMPT"],

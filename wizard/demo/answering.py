@@ -13,11 +13,10 @@ from wizard.demo.asked import Question
 from wizard.demo.asking import question
 from wizard.demo.client import Reply
 from wizard.demo.errors import TimedOut, UpstreamFailed
-from wizard.demo.exchange import Exchange
+from wizard.demo.exchange import EVENTS, JSON, NDJSON, Exchange
 from wizard.demo.service import Service
 from wizard.demo.values import Dialect, Limits, Upstream, Work
 
-NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
 PROGRESS_HEADER = "x-oneclick-progress"
 Reader = Callable[[Mapping[str, Any], Limits], Work]
 
@@ -49,7 +48,8 @@ async def _answer(service: Service, exchange: Exchange, read: Reader) -> None:
         document = await exchange.json(service.limits.body_bytes)
         work = read(document, service.limits)
         service.dispatcher.having(work.model)
-        await exchange.held(_in_time(_Run(service, exchange, work)))
+        run = _Run(service, exchange, work)
+        await exchange.held(_in_time(run), run.content_type, service.limits.heartbeat)
 
 
 async def _in_time(run: _Run) -> None:
@@ -69,6 +69,8 @@ class _Run:
         self._exchange = exchange
         self._work = work
         self._is_answered = False
+        streamed = NDJSON if work.dialect is Dialect.OLLAMA else EVENTS
+        self.content_type = streamed if work.stream else JSON
         self._tells_places = (
             work.dialect is Dialect.OLLAMA and work.stream and PROGRESS_HEADER in exchange.headers
         )
@@ -129,5 +131,5 @@ class _Run:
 
     async def _send(self, data: bytes) -> None:
         if not self._exchange.begun:
-            await self._exchange.begin(NDJSON if self._work.dialect is Dialect.OLLAMA else EVENTS)
+            await self._exchange.begin(self.content_type)
         await self._exchange.write(data)

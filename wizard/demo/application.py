@@ -14,7 +14,7 @@ from typing import Any
 
 from wizard.demo import answering, errors, models
 from wizard.demo.errors import DemoError, MethodNotAllowed, NotOffered
-from wizard.demo.exchange import Application, ClientGone, Exchange, Receive, Send
+from wizard.demo.exchange import JSON, Application, ClientGone, Exchange, Receive, Send
 from wizard.demo.service import Service
 from wizard.demo.values import Dialect
 
@@ -136,7 +136,7 @@ def _handler(exchange: Exchange) -> Handler:
 async def tell(exchange: Exchange, error: DemoError) -> None:
     """Tell a failure: with its status, or as the last words of a stream that has begun."""
     dialect = dialect_of(exchange.path)
-    if exchange.begun:
+    if exchange.begun and exchange.content_type != JSON:
         await exchange.end(errors.last_words(error, dialect))
         return
     headers = dict(error.headers)

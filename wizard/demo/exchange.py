@@ -24,6 +24,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 JSON = "application/json; charset=utf-8"
+NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
+BLANK, COMMENT = b" ", b": \n\n"
 # A client may take its time, but not hold a place for it.
 BODY_SECONDS = 30.0
 STALL_SECONDS = 30.0
@@ -46,9 +48,11 @@ class Exchange:
         self.extra: dict[str, str] = {}
         self.facts: dict[str, object] = {}
         self.status = 0
+        self.content_type = ""
         self._receive = receive
         self._send = send
         self._writing_since = 0.0
+        self._written = time.monotonic()
 
     @property
     def _is_stalled(self) -> bool:
@@ -94,39 +98,52 @@ class Exchange:
         *,
         content_type: str = JSON,
     ) -> None:
-        """Send a whole answer; ``document`` is JSON's value, or its bytes."""
+        """Send a whole answer; ``document`` is JSON's value, or its bytes.
+
+        Where signs of life went out already, the status is sent, and stays 200.
+        """
         data = document if isinstance(document, bytes) else orjson.dumps(document)
+        if self.begun:
+            await self.end(data)
+            return
         own = {"Content-Type": content_type, "Content-Length": str(len(data)), **(headers or {})}
         await self._start(status, own)
         await self._send({"type": "http.response.body", "body": data})
 
     async def begin(self, content_type: str) -> None:
-        """Send the status and the headers of a stream."""
+        """Send the status and the headers of an answer that comes in parts."""
+        self.content_type = content_type
         await self._start(200, {"Content-Type": content_type})
 
     async def write(self, data: bytes) -> None:
         """Send a part of a stream; waits for a client that reads slowly."""
         self._writing_since = time.monotonic()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        self._writing_since = 0.0
+        self._writing_since, self._written = 0.0, time.monotonic()
 
     async def end(self, data: bytes = b"") -> None:
         """Send the last part of a stream."""
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
-    async def held(self, work: Coroutine[Any, Any, None]) -> None:
+    async def held(
+        self, work: Coroutine[Any, Any, None], content_type: str, heartbeat: float
+    ) -> None:
         """Do ``work`` for as long as the client is there. Only once the body has been read.
 
-        Raises ClientGone, once what was under way has ended.
+        After ``heartbeat`` seconds of silence (0: never) a sign of life goes
+        out, since proxies cut connections that say nothing: a blank, or a
+        comment in an event stream. Raises ClientGone, once what was under way
+        has ended.
         """
+        tick = min(STALL_CHECK_SECONDS, heartbeat / 2 or STALL_CHECK_SECONDS)
         working, leaving = asyncio.create_task(work), asyncio.create_task(self._gone())
         try:
             while not (working.done() or leaving.done() or self._is_stalled):
                 await asyncio.wait(
-                    (working, leaving),
-                    timeout=STALL_CHECK_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
+                    (working, leaving), timeout=tick, return_when=asyncio.FIRST_COMPLETED
                 )
+                if heartbeat and not working.done():
+                    await self._beat(content_type, heartbeat)
         finally:
             leaving.cancel()
             working.cancel()
@@ -134,6 +151,14 @@ class Exchange:
         if working.cancelled():
             raise ClientGone
         working.result()
+
+    async def _beat(self, content_type: str, heartbeat: float) -> None:
+        """Say that the answer is still to come. Between lines: all that is sent is whole ones."""
+        if self._writing_since or time.monotonic() - self._written < heartbeat:
+            return
+        if not self.begun:
+            await self.begin(content_type)
+        await self.write(COMMENT if content_type == EVENTS else BLANK)
 
     async def _gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

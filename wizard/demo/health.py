@@ -22,6 +22,7 @@ PROBE_PATHS = {
 PROBE_SECONDS = 3.0
 EVERY_WHEN_UP = 15.0
 EVERY_WHEN_DOWN = 1.0
+MISSES_OF_DOWN = 2
 _log = logging.getLogger("oneclick.demo")
 
 
@@ -30,6 +31,7 @@ class _State:
     is_up: bool = True
     was_up: bool = False
     due: float = 0.0
+    misses: int = 0
 
 
 class Health:
@@ -70,6 +72,12 @@ class Health:
 
     async def _probe(self, session: aiohttp.ClientSession, upstream: Upstream) -> None:
         reason = await _trouble(session, upstream)
+        state = self._states[upstream.name]
+        state.misses = state.misses + 1 if reason else 0
+        if state.is_up and 0 < state.misses < MISSES_OF_DOWN:
+            # A busy machine answers late once: only requests are believed at the first time.
+            state.due = time.monotonic() + EVERY_WHEN_DOWN
+            return
         self._set(upstream, is_up=not reason, reason=reason)
 
     def _set(self, upstream: Upstream, *, is_up: bool, reason: str = "") -> None:

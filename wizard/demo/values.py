@@ -95,6 +95,7 @@ class Limits:
     streams: int = 16
     queue: int = 32
     deadline: float = 120.0
+    heartbeat: float = 15.0
     tokens_per_day: int = 2_000_000
     max_tokens: int = 1024
     prompt_characters: int = 32_000

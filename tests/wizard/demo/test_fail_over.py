@@ -145,6 +145,20 @@ def test_the_deadline_ends_what_takes_too_long(two: tuple[Upstream, Upstream]) -
     assert "longer than the 1 s" in json.loads(lines[-1])["error"]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_long_silence_has_signs_of_life(two: tuple[Upstream, Upstream], stream: bool) -> None:
+    with _site(two[0].url, DEMO_HEARTBEAT="1", DEMO_DEADLINE="3") as site:
+        ollama = _ask(site, "silent", stream=stream)
+        messages = [{"role": "user", "content": "silent"}]
+        body = {"model": MODEL, "messages": messages, "stream": stream}
+        openai = httpx2.post(f"{site.url}/v1/chat/completions", json=body, timeout=30)
+    assert ollama.text.startswith(" ")
+    assert "longer than the 3 s" in ollama.json()["error"]
+    assert openai.text.startswith(": \n\n" if stream else " ")
+    told = json.loads(openai.text.rpartition("data: ")[2] if stream else openai.text)
+    assert told["error"]["type"] == "timeout_error"
+
+
 def test_keys_go_to_their_upstream_and_nothing_else_does(two: tuple[Upstream, Upstream]) -> None:
     first, _ = two
     upstream = {
