@@ -763,6 +763,14 @@ def test_copying_works_without_a_clipboard_of_the_browsers(page: Page) -> None:
     assert page.evaluate("window.copied") == "You said: hello"
 
 
+def test_a_text_that_is_too_long_is_told_and_kept(page: Page) -> None:
+    text = "word " * 7000
+    page.fill("#prompt", text)
+    page.press("#prompt", "Enter")
+    expect(page.locator("#notice")).to_contain_text("34,999 characters; the demo takes 32,000")
+    expect(page.locator("#prompt")).to_have_value(text)
+
+
 def test_without_javascript(at: Callable[..., Visit], embedded: LiveSite, visit_at: Open) -> None:
     visit = visit_at(embedded.url, java_script_enabled=False)
     visit.open("/playground/")

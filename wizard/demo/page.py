@@ -19,6 +19,11 @@ LANGUAGES = {
     "ollama": "Python, ollama",
     "javascript": "JavaScript",
 }
+# Named at once, so that the browser need not find them one import after the other.
+MODULES = tuple(
+    f"js/playground/{file.name}"
+    for file in sorted((settings.BASE_DIR / "static" / "js" / "playground").glob("*.js"))
+)
 # What the tiny embedded model knows as well as a large one.
 STARTERS = (
     "What is the Akash Network?",
@@ -47,6 +52,7 @@ def playground(request: HttpRequest) -> HttpResponse:
         "limits": settings.DEMO_LIMITS,
         "rate": _rate_in_words(settings.DEMO_LIMITS.rates),
         "languages": LANGUAGES,
+        "modules": MODULES,
         "starters": STARTERS,
         "is_embedded": settings.DEMO_EMBEDDED,
         "undeployable": embedded.NAME,

@@ -198,7 +198,7 @@ function step(turn, by) {
 function edit(turn) {
   if (runningAnswers().length) return;
   const article = document.querySelector(`[data-turn="${turn.id}"]`);
-  const field = h("textarea", { class: "input", rows: "2", maxlength: "32000", "aria-label": "Edit the message" });
+  const field = h("textarea", { class: "input", rows: "2", "aria-label": "Edit the message" });
   field.value = turn.text;
   const cancel = () => {
     showTalk();

@@ -1,6 +1,7 @@
 // The box below: text, images by file, paste and drop, sending and stopping.
 import { byId, h } from "./dom.js";
 import { onChat, runningAnswers, send, showCodeOf, stop, usedOfContext } from "./chat.js";
+import { grouped } from "./figures.js";
 import { UnreadableImage, imagesOf, smaller } from "./images.js";
 import { currentModel, onSettings } from "./settings.js";
 import { state } from "./state.js";
@@ -117,6 +118,8 @@ function submit() {
   const prompt = byId("prompt");
   const text = prompt.value.trim();
   if (!isReady() || (!text && !images.length)) return;
+  const most = state.target.isOwn ? Infinity : Number(byId("play").dataset.mostCharacters);
+  if (text.length > most) return notice(`That is ${grouped(text.length)} characters; the demo takes ${grouped(most)}. Shorten it, or use your own endpoint.`);
   notice("");
   const sent = images;
   prompt.value = "";
