@@ -72,7 +72,8 @@ class Console:
 
     def providers(self, addresses: frozenset[str]) -> tuple[Provider, ...]:
         """What is known of these providers; needs no key."""
-        wanted, found = sorted(addresses), []
+        wanted = sorted(addresses)
+        found: list[Provider] = []
         for start in range(0, len(wanted), ADDRESSES):
             query = {"addresses": ",".join(wanted[start : start + ADDRESSES])}
             found += reading.providers(self._repeated("GET", "/v1/providers", query=query))

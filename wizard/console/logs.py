@@ -25,10 +25,12 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from django.conf import settings
+from yarl import URL
 
 from wizard.console.client import Console
 from wizard.console.errors import ConsoleError
 from wizard.console.values import Deployment
+from wizard.registry.public_only import is_public
 
 logger = logging.getLogger(__name__)
 
@@ -179,7 +181,8 @@ class _PublicOnly(AbstractResolver):
 
 def _check_host(base: str) -> None:
     """An address instead of a name is not resolved, so it is looked at here."""
-    host = urlsplit(base).hostname or ""
+    # As it will be asked: full-width digits are an address once they are normalised.
+    host = URL(base).host or ""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -189,7 +192,7 @@ def _check_host(base: str) -> None:
 
 
 def _is_allowed(address: str) -> bool:
-    return ipaddress.ip_address(address).is_global or _is_local(settings.CONSOLE_API_URL)
+    return is_public(address) or _is_local(settings.CONSOLE_API_URL)
 
 
 def _is_local(url: str) -> bool:

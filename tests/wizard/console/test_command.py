@@ -16,6 +16,7 @@ from tests.standins.endpoint import GB, Endpoint
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.tls import certificate
 from wizard.console import following
+from wizard.management.commands import deploy
 from wizard.console.following import Patience
 
 QUICK = Patience(pause=0.02, bids=0.2, settling=0.0, ready=20.0)
@@ -36,7 +37,7 @@ def _world(
     api.endpoint = endpoint.host
     monkeypatch.setenv("AKASH_CONSOLE_API_KEY", api.key)
     monkeypatch.delenv("ENDPOINT_API_KEY", raising=False)
-    monkeypatch.setattr("wizard.management.commands.deploy.PATIENCE", QUICK)
+    monkeypatch.setattr(deploy, "PATIENCE", QUICK)
     with OllamaStandIn() as ollama:
         settings.OLLAMA_URL, settings.OLLAMA_REGISTRY_URL = ollama.url, ollama.registry_url
         settings.HUGGING_FACE_URL = "http://127.0.0.1:9"
@@ -138,7 +139,7 @@ def test_an_endpoint_that_says_it_failed(api: ConsoleApi, endpoint: Endpoint) ->
 
 def test_not_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     late = Patience(pause=0.02, bids=0.2, settling=0.0, ready=0.3)
-    monkeypatch.setattr("wizard.management.commands.deploy.PATIENCE", late)
+    monkeypatch.setattr(deploy, "PATIENCE", late)
     assert failure(*REF).returncode == 7
 
 
