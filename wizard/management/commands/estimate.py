@@ -63,7 +63,7 @@ class Command(BaseCommand):
         parser.add_argument("--kv", default="f16", choices=[kv.value for kv in KvType])
         parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
         parser.add_argument("--ubatch", type=count, default=512, help="tokens a step")
-        parser.add_argument("--flash-attention", default="on", choices=("on", "off"))
+        parser.add_argument("--flash-attention", default="on", choices=("on", "auto", "off"))
         parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
         parser.add_argument("--gpus", type=_up_to(_LARGEST_CARDS), default=1, help="for llama.cpp")
         parser.add_argument(
@@ -137,7 +137,7 @@ def _from_registry(text: str) -> tuple[Architecture, Variant]:
 
 def _workload(architecture: Architecture, variant: Variant, options: dict[str, Any]) -> Workload:
     kv_type, is_vllm = KvType(options["kv"]), variant.format is Format.SAFETENSORS
-    fused = options["flash_attention"] == "on"
+    fused = options["flash_attention"] != "off"
     if is_vllm:
         _check_vllm(kv_type, options["backend"])
     else:
