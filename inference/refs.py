@@ -30,7 +30,7 @@ _OLLAMA_NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}\Z")
 _OLLAMA_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}\Z")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,119}\Z")
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=@,() /-]{0,399}\Z")
+_FILE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.+=@,() /-]{0,398}[A-Za-z0-9_.+=@,()/-])?\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _HUB_COMMANDS = {
     ("vllm", "serve"),

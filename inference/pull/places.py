@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from inference.errors import RegistryAnswer
 
@@ -37,19 +38,21 @@ def host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower().rstrip(".")
 
 
-def check_host(host: str, named: Collection[str]) -> None:
-    """Raise RegistryAnswer for an address that is neither public nor a registry's that was named.
+def checked(url: str, named: Collection[str]) -> URL:
+    """The URL to ask, of a registry that was named or a public address.
 
-    Names are looked at when they are resolved: see :class:`PublicOnly`.
+    What counts is the host as it will be asked: full-width digits and the like
+    are an address once they are normalised. Names are looked at when they are
+    resolved: see :class:`PublicOnly`. Raises RegistryAnswer.
     """
-    if host in named:
-        return
     try:
-        is_inside = not is_public(host)
+        target = URL(url, encoded=url.isascii() and " " not in url)
+        host = (target.host or "").lower().rstrip(".")
     except ValueError:
-        return
-    if is_inside:
+        raise RegistryAnswer("The registry leads to an address that cannot be read.") from None
+    if host not in named and _is_inside(host):
         raise RegistryAnswer(f"The registry leads to {host}, which is no public address.")
+    return target
 
 
 class PublicOnly(AbstractResolver):
@@ -72,3 +75,10 @@ class PublicOnly(AbstractResolver):
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+def _is_inside(host: str) -> bool:
+    try:
+        return not is_public(host)
+    except ValueError:
+        return False

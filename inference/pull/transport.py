@@ -14,7 +14,6 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import orjson
-from yarl import URL
 
 from inference.errors import RegistryAnswer, RegistryUnreachable
 from inference.pull import places
@@ -156,9 +155,8 @@ class Transport:
     ) -> AsyncIterator[Answer]:
         linked = ""
         for _ in range(self.limits.redirects + 1):
-            places.check_host(places.host_of(url), self._named)
             async with self._client.get(
-                URL(url, encoded=url.isascii() and " " not in url),
+                places.checked(url, self._named),
                 headers={**headers, **self._credentials(url)},
                 allow_redirects=False,
             ) as response:

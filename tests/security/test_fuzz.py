@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def test_it_works() -> None:
 
 
 @pytest.mark.parametrize("path", FINDS, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_a_find_stays_mended(path: seeds.Path) -> None:
+def test_a_find_stays_mended(path: Path) -> None:
     targets.TARGETS[path.parent.name](path.read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""Where a registry's answer may lead: the public internet, and the hosts that were named.
+"""Where a registry's answer may lead: the public internet, and the registries' own hosts.
 
 A redirect could else make this site ask a machine beside it, or its cloud's
 metadata service. Every new connection to another host is looked at before it
