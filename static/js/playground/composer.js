@@ -108,6 +108,7 @@ function showImages() {
 export function notice(words, retry = null) {
   const place = byId("notice");
   place.hidden = !words;
+  place.className = `notice composer-notice ${retry ? "stop" : "warn"}`;
   place.replaceChildren(h("div", {}, words));
   if (retry) place.append(h("button", { type: "button", class: "btn quiet retry", onclick: retry }, "Retry"));
 }

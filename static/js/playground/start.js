@@ -58,7 +58,7 @@ async function useDemo() {
 function showWhere() {
   const { target } = state;
   const left = target?.limits?.remaining ?? Infinity;
-  const few = left <= FEW ? `${left} ${left === 1 ? "message" : "messages"} left for now.` : byId("where").dataset.demo;
+  const few = left <= FEW ? `${left || "No"} ${left === 1 ? "message" : "messages"} left for now.` : byId("where").dataset.demo;
   byId("where").textContent = target?.isOwn ? `Your endpoint at ${new URL(target.url).host}.` : few;
 }
 

@@ -5,6 +5,7 @@ import { Markdown } from "./markdown.js";
 import { runOf } from "./run.js";
 import { followersOf } from "./talk.js";
 
+const SHORTEST_THOUGHT = 0.1;
 const PHASES = { reading: "Reading the prompt", thinking: "Thinking", writing: "Writing" };
 
 export function turnView(talk, turn, before) {
@@ -82,7 +83,7 @@ export class AnswerView {
     this.thought.hidden = !thinking;
     if (!thinking) return;
     const lasted = figures.phases.thinking;
-    this.thought.firstElementChild.textContent = run?.phase === "thinking" ? "Thinking…" : `Thought${lasted ? ` for ${seconds(lasted)}` : ""}`;
+    this.thought.firstElementChild.textContent = run?.phase === "thinking" ? "Thinking…" : lasted >= SHORTEST_THOUGHT ? `Thought for ${seconds(lasted)}` : "Thoughts";
     this.thought.lastElementChild.textContent = thinking;
   }
 
@@ -91,9 +92,13 @@ export class AnswerView {
     if (this.isFinished) return;
     this.isFinished = true;
     const { answer } = this;
-    const acts = [button("Copy", { "data-act": "copy", hidden: !answer.text }, "copy"), button("Again", { "data-act": "again" }, "refresh-cw"), button("View code", { "data-act": "code" }, "code")];
-    this.actions.append(...acts);
-    if (answer.state === "failed") this.showTrouble();
+    const hasFailed = answer.state === "failed";
+    this.actions.append(
+      button("Copy", { "data-act": "copy", hidden: !answer.text }, "copy"),
+      button("Again", { "data-act": "again", hidden: hasFailed }, "refresh-cw"),
+      button("View code", { "data-act": "code" }, "code"),
+    );
+    if (hasFailed) this.showTrouble();
   }
 
   showTrouble() {
