@@ -16,8 +16,8 @@ from tests.standins.endpoint import GB, Endpoint
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.tls import certificate
 from wizard.console import following
-from wizard.management.commands import deploy
 from wizard.console.following import Patience
+from wizard.management.commands import deploy
 
 QUICK = Patience(pause=0.02, bids=0.2, settling=0.0, ready=20.0)
 REF = ("qwen3:8b", "--set", "gpu=rtx3090", "--set", "count=1")
