@@ -140,6 +140,7 @@ def test_the_playground_takes_the_endpoint(world: World) -> None:
     world.step("ready", "done")
     key = world.page.locator("#api-key").inner_text()
     world.page.click("#open-playground")
+    expect(world.page.locator("#own-title")).to_contain_text("connected", timeout=20_000)
     expect(world.page.locator("#own-url")).to_have_value(world.endpoint.address)
     expect(world.page.locator("#own-key")).to_have_value(key)
 

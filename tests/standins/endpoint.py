@@ -8,6 +8,7 @@ from tests.standins.server import Reply, Request, StandIn, json
 from tests.standins.tls import server_context
 
 GB = 10**9
+_MODEL = {"name": "qwen3:8b", "model": "qwen3:8b", "details": {"family": "qwen3"}}
 _ALLOWED = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
@@ -24,8 +25,10 @@ class Endpoint(StandIn):
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
+        self.route("GET", "/.*", json({"error": "there is no such route"}, 404, _ALLOWED))
         self.route("GET", "/status", self._status)
         self.route("GET", "/v1/models", self._models)
+        self.route("GET", "/api/tags", json({"models": [_MODEL]}, headers=_ALLOWED))
         self.route("OPTIONS", "/.*", Reply(204, b"", _ALLOWED))
 
     def reset(self) -> None:
