@@ -88,7 +88,9 @@ class Health:
             return
         state.is_up = is_up
         fields = {"upstream": upstream.name, **({"reason": reason} if reason else {})}
-        _log.warning("upstream is %s", "up" if is_up else "down", extra={"fields": fields})
+        level = logging.WARNING if state.was_up and not is_up else logging.INFO
+        told = "up" if is_up else "down" if state.was_up else "not up yet"
+        _log.log(level, "upstream is %s", told, extra={"fields": fields})
         self._changed()
 
 
