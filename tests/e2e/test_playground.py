@@ -551,7 +551,9 @@ def test_the_log_follows_only_from_its_end(page: Page) -> None:
     assert log.evaluate(gap) < 4
 
 
-def test_nothing_jumps_while_the_page_loads_and_answers(page: Page) -> None:
+def test_nothing_jumps_while_a_model_answers(page: Page) -> None:
+    expect(page.locator("#model")).to_have_value("ada")
+    page.evaluate("window.shift = 0")
     _ask(page, "drip 10")
     _ask(page, MARKDOWN)
     assert page.evaluate("window.shift") < 0.02

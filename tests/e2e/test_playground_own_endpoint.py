@@ -42,13 +42,13 @@ def test_it_works(visit: Open, endpoint: Endpoint, offline_site: LiveSite) -> No
     seen.open("/playground/?model=x")
     page = seen.page
     _connect(page, f"{endpoint.url}/v1/", KEY)
-    expect(page.locator("#own-title")).to_have_text("Your own endpoint: connected")
+    expect(page.locator("#own-title")).to_have_text("Your own endpoint: connected", timeout=SLOW)
     expect(page.locator("#where")).to_contain_text(endpoint.url.removeprefix("http://"))
     expect(page.locator("#deploy")).to_be_hidden()
     page.fill("#prompt", "What is quantisation?")
     page.press("#prompt", "Enter")
     expect(page.locator(".md")).to_contain_text("fewer bits", timeout=SLOW)
-    expect(page.locator("#meter")).to_contain_text("of 1,024 tokens")
+    expect(page.locator("#meter")).to_contain_text("of 1,024 tokens", timeout=SLOW)
     to_us = [line for line in seen.sent if offline_site.url in line.split()[1]]
     assert to_us
     assert not any(KEY in line or "quantisation" in line for line in to_us)
@@ -62,12 +62,12 @@ def test_the_key_lives_in_this_tab_alone(visit: Open, endpoint: Endpoint) -> Non
     seen.open("/playground/")
     page = seen.page
     _connect(page, endpoint.url, KEY)
-    expect(page.locator("#model")).to_have_value("oneclick-demo")
+    expect(page.locator("#model")).to_have_value("oneclick-demo", timeout=SLOW)
     page.fill("#prompt", "Hello")
     page.press("#prompt", "Enter")
     expect(page.locator("[data-act=again]")).to_be_visible(timeout=SLOW)
     page.reload()
-    expect(page.locator("#model")).to_have_value("oneclick-demo")
+    expect(page.locator("#model")).to_have_value("oneclick-demo", timeout=SLOW)
     kept = page.evaluate(
         """async () => {
           const open = indexedDB.open("oneclickllm.playground");
@@ -93,7 +93,7 @@ def test_a_wrong_key_is_told(visit: Open, endpoint: Endpoint) -> None:
     seen = visit()
     seen.open("/playground/")
     _connect(seen.page, endpoint.url, "wrong")
-    expect(seen.page.locator("#own-trouble")).to_contain_text("refused the key")
+    expect(seen.page.locator("#own-trouble")).to_contain_text("refused the key", timeout=SLOW)
     assert any("401" in text for text in seen.complaints)
     seen.complaints.clear()
 
