@@ -143,12 +143,16 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
-def origins(text: str) -> tuple[str, ...]:
-    """``*``, or origins such as ``https://example.org``."""
+def origins(text: str) -> tuple[str, ...] | None:
+    """``*``, ``none``, or origins such as ``https://example.org``; None where nothing is said."""
     found = words(text)
+    if not found:
+        return None
+    if found == ("none",):
+        return ()
     for origin in found:
         if origin != "*" and urlsplit(url(origin)).path:
-            raise ValueError("use origins such as https://example.org, or *")
+            raise ValueError("use origins such as https://example.org, or *, or none")
     return tuple(origin if origin == "*" else url(origin).lower() for origin in found)
 
 

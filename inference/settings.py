@@ -130,6 +130,8 @@ def from_flags(
     """As :func:`load`, with flags that are parsed already (by name, None where absent)."""
     values = {setting.key: _read(setting, flags, environ) for setting in TABLE}
     hashes = frozenset((*values.pop("api_key"), *values.pop("api_key_sha256")))
+    if values["cors_origins"] is None:
+        values["cors_origins"] = ("*",) if hashes else ()
     settings = Settings(api_key_hashes=hashes, **_with_targets(values))
     _check(settings)
     if serving:

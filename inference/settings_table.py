@@ -91,7 +91,8 @@ TABLE: tuple[Setting, ...] = (
         "CORS_ORIGINS",
         types.origins,
         "",
-        "Web origins whose pages may call the API, separated by commas, or `*`.",
+        "Web origins whose pages may call the API, separated by commas; `*` for any, `none`. "
+        "Empty: any where a key is needed, since a page without it gets nothing; else none.",
         many=True,
     ),
     Setting(

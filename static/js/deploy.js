@@ -106,9 +106,6 @@ async function pendingFile() {
 async function writtenFile() {
   const address = new URL(root.dataset.yaml, location.href);
   address.searchParams.set("api_key_sha256", secrets.hash);
-  const isTold = address.searchParams.getAll("env").some((line) => line.includes("CORS_ORIGINS="));
-  // So that this page may watch it start, and the playground may talk to it.
-  if (root.dataset.runtime && !isTold) address.searchParams.append("env", `CORS_ORIGINS=${location.origin}`);
   try {
     const answer = await fetch(address);
     return answer.ok ? secrets.fill(await answer.text()) : "";

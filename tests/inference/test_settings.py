@@ -199,3 +199,18 @@ def test_the_table_documents_every_setting() -> None:
     assert all(f"`{setting.name}`" in row for setting, row in zip(TABLE, rows[2:], strict=True))
     fields = {setting.key for setting in TABLE} - {"api_key", "api_key_sha256"}
     assert fields | {"api_key_hashes"} == set(Settings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("environ", "origins"),
+    [
+        ({}, ()),
+        ({"API_KEY": "a-long-enough-key"}, ("*",)),
+        ({"API_KEY": "a-long-enough-key", "CORS_ORIGINS": "none"}, ()),
+        ({"CORS_ORIGINS": "https://Example.org"}, ("https://example.org",)),
+    ],
+)
+def test_any_page_may_call_where_a_key_is_needed(
+    environ: dict[str, str], origins: tuple[str, ...]
+) -> None:
+    assert load([], {"MODEL": "llama3", **environ}).cors_origins == origins

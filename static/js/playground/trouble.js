@@ -40,7 +40,7 @@ export function ofNetwork(isOwn) {
   if (!navigator.onLine) return new Trouble("This device is offline. Your message is kept: try again when it is back.");
   return new Trouble(
     isOwn
-      ? `The endpoint could not be reached from this page. Check the address and its certificate; and that it lets this page call it: CORS_ORIGINS=${location.origin} for our runtime.`
+      ? `The endpoint could not be reached from this page. Check the address and its certificate; and, where it is not our runtime, that it lets pages of other sites call it (CORS).`
       : "The site could not be reached. Check your connection and try again.",
   );
 }
