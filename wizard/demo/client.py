@@ -1,7 +1,7 @@
 """Asking an upstream: one session for a worker, and answers that are closed with their reader.
 
-aiohttp and not httpx2: reading a stream costs it a fraction of the time for
-each chunk (``benchmarks/demo_proxy.py``).
+aiohttp, as in the runtime: one streaming client in the project, and the one that
+lets an answer be closed with its reader.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import demo_site, wait_until, wait_until_still
 
 STREAMS = 200
-# benchmarks/demo_proxy.py measures it; machines that test are busy with other work.
+# Well under a second on an idle machine; machines that test are busy with other work.
 STOPPED_WITHIN = 5.0
 MEGABYTE = 1 << 20
 
