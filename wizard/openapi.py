@@ -133,12 +133,12 @@ def _operation(name: str, summary: str, content: Schema) -> Schema:
 
 
 def _deploy_yaml(name: str) -> Schema:
-    content = {"application/yaml": {"schema": {"type": "string"}}}
+    content = {"application/yaml": {"schema": {"type": "object"}}}
     return _operation(name, "The SDL for Akash", content)
 
 
 def _compose_yaml(name: str) -> Schema:
-    content = {"application/yaml": {"schema": {"type": "string"}}}
+    content = {"application/yaml": {"schema": {"type": "object"}}}
     return _operation(name, "The same plan for Docker Compose", content)
 
 
