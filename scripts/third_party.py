@@ -89,7 +89,7 @@ def licence_of(name: str) -> str:
     ]
     for text in (told["License-Expression"], told["License"], *classifiers):
         if text and len(text) < 60:
-            return SPELLINGS.get(text, text)
+            return str(SPELLINGS.get(text, text))
     raise LookupError(f"{name} names no licence: look it up, and add it to NOT_EVERYWHERE.")
 
 

@@ -32,7 +32,7 @@ def test_every_requirement_has_its_hashes(lock: str) -> None:
 
 
 def test_every_vendored_file_is_the_one_that_was_checked() -> None:
-    listed = {}
+    listed: dict[str, str] = {}
     for package in json.loads(third_party.VENDORED.read_text(encoding="utf-8")):
         assert package["integrity"].startswith("sha512-")
         listed |= package["files"]

@@ -1,0 +1,1 @@
+"""What keeps the checkout in order; each is a command."""
