@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,10 @@ from aiohttp import web
 
 BLANK = b" "
 COMMENT = b": \n\n"
+# Seconds after which a client is given up that takes nothing of what is sent:
+# one whose machine lost its power never says goodbye, and the kernel by itself
+# would try for a quarter of an hour, with a slot held. See tcp(7), TCP_USER_TIMEOUT.
+UNTAKEN_SECONDS = 60.0
 
 
 class Answer:
@@ -45,6 +50,7 @@ class Answer:
         return self._stream is not None
 
     async def __aenter__(self) -> Self:
+        _give_up_the_lost(self._request)
         if self._interval > 0:
             self._put_off()
             self._beating = asyncio.create_task(self._beat())
@@ -108,3 +114,13 @@ class Answer:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+def _give_up_the_lost(request: web.Request) -> None:
+    """Have the kernel end a connection on which nothing is taken any more, where it can."""
+    if request.transport is None or not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return
+    connection = request.transport.get_extra_info("socket")
+    milliseconds = int(UNTAKEN_SECONDS * 1000)
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)

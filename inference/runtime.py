@@ -40,6 +40,13 @@ class TooBusy(InferenceError):
     default_next_step = "Try again in a few seconds."
 
 
+class Stopping(InferenceError):
+    """The server ends while the answer is under way."""
+
+    status = 503
+    default_next_step = "Ask again: it is back in a moment, or another one answers."
+
+
 @dataclass
 class Runtime:
     """One server's state."""
@@ -54,15 +61,37 @@ class Runtime:
     started: float = field(default_factory=time.monotonic)
     running: Counter[str] = field(default_factory=Counter)
     failures: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_FAILURES))
+    _deadlines: set[asyncio.Timeout] = field(default_factory=set)
 
     @property
     def in_flight(self) -> int:
         """Requests that have or wait for a slot."""
         return self.running.total()
 
-    def deadline(self) -> asyncio.Timeout:
-        """The longest time for one request; raises TimeoutError when it is over."""
-        return asyncio.timeout(self.settings.request_timeout)
+    @asynccontextmanager
+    async def deadline(self) -> AsyncIterator[None]:
+        """The longest time for one request.
+
+        Raises TimeoutError when it is over, and Stopping where the server ends before.
+        """
+        try:
+            async with asyncio.timeout(self.settings.request_timeout) as running:
+                self._deadlines.add(running)
+                try:
+                    yield
+                finally:
+                    self._deadlines.discard(running)
+        except TimeoutError:
+            if self.phase is Phase.STOPPING and running.expired():
+                raise Stopping("The server stopped before this answer was whole.") from None
+            raise
+
+    def end_answers(self) -> None:
+        """End what still runs, each answer with its last words."""
+        now = asyncio.get_running_loop().time()
+        for running in tuple(self._deadlines):
+            if not running.expired():
+                running.reschedule(now)
 
     @asynccontextmanager
     async def engine(

@@ -20,6 +20,8 @@ from inference.runtime import Phase, Runtime
 from inference.settings import Settings
 
 BACKLOG = 1024
+# Seconds after the grace time for the last words of answers that were not finished in it.
+LAST_WORDS = 2.0
 # Where a new start may go better than this one: whoever runs the container starts it again.
 _WORTH_A_RESTART = (RegistryUnreachable, RegistryAnswer)
 _log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ async def run(settings: Settings, puller: Puller | None = None) -> int:
             application.build(runtime),
             handler_cancellation=True,
             access_log=None,
-            shutdown_timeout=settings.grace_time,
+            shutdown_timeout=settings.grace_time + LAST_WORDS,
         )
         await runner.setup()
         try:
@@ -60,6 +62,7 @@ async def run(settings: Settings, puller: Puller | None = None) -> int:
             return 1
         finally:
             runtime.phase = Phase.STOPPING
+            loop.call_later(settings.grace_time, runtime.end_answers)
             await runner.cleanup()
             await runtime.pool.close()
 

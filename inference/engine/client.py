@@ -18,6 +18,8 @@ from inference.engine.supervisor import Engine
 from inference.errors import EngineError
 
 LARGEST_ERROR = 1 << 20
+# What llama-server answers, as a mistake of the caller's, where memory is short.
+NO_MEMORY = "std::bad_alloc"
 READ_BUFFER = 1 << 18
 
 
@@ -93,7 +95,7 @@ async def events(
             event = orjson.loads(data)
             if field == b"error" or "error" in event:
                 failure = event.get("error", event)
-                raise EngineRefused(_status(failure), failure)
+                raise _refused(_status(failure), failure)
             yield event
 
 
@@ -122,7 +124,14 @@ async def refusal(answer: aiohttp.ClientResponse) -> EngineRefused:
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         error = {"message": raw.decode("utf-8", "replace")[:500], "type": "server_error"}
-    return EngineRefused(answer.status, error)
+    return _refused(answer.status, error)
+
+
+def _refused(status: int, error: Mapping[str, Any]) -> EngineRefused:
+    if error.get("message") != NO_MEMORY:
+        return EngineRefused(status, error)
+    told = "The engine has too little memory for this request: try again, or send a shorter one."
+    return EngineRefused(503, {"message": told})
 
 
 def _status(error: Mapping[str, Any]) -> int:

@@ -63,11 +63,15 @@ class Endpoint:
 
 @contextmanager
 def running(
-    folder: Path, *arguments: str, wait: bool = True, environ: dict[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    wait: bool = True,
+    environ: dict[str, str] | None = None,
+    module: str = "inference",
 ) -> Iterator[Endpoint]:
     """A runtime with these flags; ended at the end, for certain."""
     port, log = free_port(), folder / f"runtime-{time.monotonic_ns()}.log"
-    command = [sys.executable, "-m", "inference", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", module, "serve", "--port", str(port)]
     flags = ["--models-dir", str(folder / "models"), "--threads", "2", "--api-key", KEY]
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -94,12 +98,17 @@ def running(
 
 @contextmanager
 def running_on_stand_in(
-    folder: Path, models: Path, *arguments: str, wait: bool = True, start: str = ""
+    folder: Path,
+    models: Path,
+    *arguments: str,
+    wait: bool = True,
+    start: str = "",
+    module: str = "inference",
 ) -> Iterator[Endpoint]:
     """A runtime on the stand-in engine, whose start may be ``slow``, or ``refuse``."""
     flags = ["--model", str(models / "tiny.gguf"), "--engine-binary", str(stand_in_engine(folder))]
     environ = {"STANDIN_ENGINE": start}
-    with running(folder, *flags, *arguments, wait=wait, environ=environ) as endpoint:
+    with running(folder, *flags, *arguments, wait=wait, environ=environ, module=module) as endpoint:
         yield endpoint
 
 
