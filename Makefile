@@ -27,6 +27,7 @@ lint: $(VENV)/.test ## Ruff, mypy strict and the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/readme_tables.py --check
+	$(BIN)/python scripts/third_party.py --check
 
 format: $(VENV)/.test ## Format the code
 	$(BIN)/ruff check --fix .
