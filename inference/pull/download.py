@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,12 +14,12 @@ from typing import TypeVar
 from inference.errors import (
     DigestMismatch,
     InferenceError,
-    NotEnoughDisk,
     RegistryAnswer,
     StorageError,
     UnreadableModel,
 )
 from inference.gguf import MAGIC
+from inference.pull.disk import storage_error, sync_folder
 from inference.pull.journal import Journal
 from inference.pull.pieces import Pieces
 from inference.pull.progress import Meter, Stage
@@ -330,23 +329,6 @@ class _Download:
         length = answer.response.content_length
         if length is not None and length != self._file.size:
             raise Transient(f"the file has {length} bytes, and not {self._file.size}")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename survive a crash of the machine."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def storage_error(error: OSError, folder: Path) -> InferenceError:
-    """What a failure of the disk means."""
-    if error.errno in (28, 122):
-        return NotEnoughDisk(f"The disk of {folder} is full.", next_step="Make room there.")
-    return StorageError(f"{folder} cannot be used: {error.strerror}.")
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

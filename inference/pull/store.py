@@ -24,7 +24,8 @@ import orjson
 from inference.errors import NotEnoughDisk
 from inference.models import LocalFile, LocalModel
 from inference.pull import records
-from inference.pull.download import journal_of, part_of, storage_error, sync_folder
+from inference.pull.disk import storage_error, sync_folder
+from inference.pull.download import journal_of, part_of
 from inference.pull.values import RemoteFile
 
 LARGEST_RECORD = 32 << 20
