@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-import subprocess
+import socket
 import sys
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -28,10 +29,13 @@ worker_class = "asgi"
 asgi_lifespan = "on"
 control_socket_disable = True
 graceful_timeout = 30
-keepalive = 15
+# A stop waits for connections that are kept open: less than the 10 s that Docker gives it.
+keepalive = 5
 loglevel = "warning"
 _ending: list[asyncio.Future[None]] = []
-_keeper: subprocess.Popen[bytes] | None = None
+_keeper: embedded.Keeper | None = None
+# As the runtime has it, see inference/heartbeat.py.
+_UNTAKEN_MILLISECONDS = 60_000
 
 
 def on_starting(server: object) -> None:
@@ -44,7 +48,7 @@ def on_starting(server: object) -> None:
 def on_exit(server: object) -> None:
     """End what was started beside the site."""
     if _keeper:
-        embedded.stop(_keeper)
+        _keeper.stop()
 
 
 def worker_int(worker: object) -> None:
@@ -54,6 +58,8 @@ def worker_int(worker: object) -> None:
     _ending.append(asyncio.ensure_future(application.close()))
 
 
-def when_ready(server: object) -> None:
-    """Say where to look: the first thing that a person needs after `make run`."""
+def when_ready(server: Any) -> None:
+    """Give up clients that are lost, and say where to look: what a person needs first."""
+    for listener in server.LISTENERS if hasattr(socket, "TCP_USER_TIMEOUT") else ():
+        listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNTAKEN_MILLISECONDS)
     print(f"OneClickLLM is at http://localhost:{_port} (Ctrl-C ends it)", flush=True)

@@ -50,7 +50,9 @@ def is_alive(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """The process ids of a process's children, whichever of its threads started them."""
+    told = (path.read_text() for path in sorted(Path(f"/proc/{pid}/task").glob("*/children")))
+    return [int(child) for line in told for child in line.split()]
 
 
 def chat(prompt: str, model: str = "tiny", *, stream: bool = True) -> dict[str, object]:

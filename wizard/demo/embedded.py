@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -35,6 +36,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # A runtime that lived this long did not fail at its start.
 SETTLED_SECONDS = 60.0
 STOP_SECONDS = 5.0
+WATCH_SECONDS = 1.0
 # The site's own settings must not become the runtime's.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH")
 _DIES_WITH_PARENT = (sys.executable, "-m", "inference.engine.launcher")
@@ -59,29 +61,48 @@ def upstreams(environ: Mapping[str, str]) -> tuple[Upstream, ...]:
     )
 
 
-def start(environ: MutableMapping[str, str]) -> subprocess.Popen[bytes]:
+class Keeper:
+    """The process that keeps the runtime running, started again where something kills it."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+        self._is_over = threading.Event()
+        self._process = self._started()
+        # The kernel ends a child with the thread that started it: this one stays.
+        threading.Thread(target=self._watch, name="keeper", daemon=True).start()
+
+    def stop(self) -> None:
+        """End it, and the runtime with it."""
+        self._is_over.set()
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(WATCH_SECONDS):
+            if self._process.poll() is not None:
+                self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C reaches the site alone, which then ends this.
+        return subprocess.Popen(  # noqa: S603  (our own module)
+            [*_DIES_WITH_PARENT, sys.executable, "-m", "wizard.demo.embedded"],
+            cwd=ROOT,
+            env=self._environ,
+            start_new_session=True,
+        )
+
+
+def start(environ: MutableMapping[str, str]) -> Keeper:
     """Start the runtime's keeper, and tell in ``environ`` where the runtime will be."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environ[URL] = f"http://127.0.0.1:{port}"
     environ[KEY] = secrets.token_urlsafe(32)
-    # A session of its own: Ctrl-C reaches the site alone, which then ends this.
-    return subprocess.Popen(  # noqa: S603  (our own module)
-        [*_DIES_WITH_PARENT, sys.executable, "-m", "wizard.demo.embedded"],
-        cwd=ROOT,
-        env=dict(environ),
-        start_new_session=True,
-    )
-
-
-def stop(keeper: subprocess.Popen[bytes]) -> None:
-    """End the keeper, and the runtime with it."""
-    keeper.terminate()
-    try:
-        keeper.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        keeper.kill()
+    return Keeper(environ)
 
 
 def keep_running(command: list[str], environ: Mapping[str, str]) -> None:

@@ -1,0 +1,218 @@
+"""The runtime killed while it pulls, a full disk, and a registry that lies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.impatient import PIECE
+from tests.faults.outcomes import Watch, chat, eventually, tell
+from tests.inference import endpoint as endpoints
+from tests.inference.endpoint import Endpoint
+from tests.standins.server import Reply, redirect, text
+from tests.standins.weights import Weights, all_is_well
+
+NAME = "hf.co/user/repo:Q8_0"
+IMPATIENT = "tests.faults.impatient"
+SIZE = 8 << 20
+FULL = ("file size limit", "disk") if os.geteuid() == 0 else ("file size limit",)
+
+
+@pytest.fixture
+def data(models: Path) -> bytes:
+    """A model that answers, made long by bytes that no tensor has."""
+    real = (models / "tiny.gguf").read_bytes()
+    return real + hashlib.shake_128(b"tail").digest(SIZE - len(real))
+
+
+@pytest.fixture
+def weights(data: bytes) -> Iterator[Weights]:
+    with Weights() as servers:
+        servers.add_hub("user/repo", {"m-Q8_0.gguf": data})
+        yield servers
+
+
+def _start(
+    weights: Weights, folder: Path, *, flags: tuple[str, ...] = ()
+) -> AbstractContextManager[Endpoint]:
+    told = ("--model", NAME, *flags)
+    environ = weights.environ()
+    return endpoints.running(folder, *told, wait=False, environ=environ, module=IMPATIENT)
+
+
+def _serves(weights: Weights, folder: Path, data: bytes) -> int:
+    """Start once more and get an answer; the bytes that had to be fetched for it."""
+    before = weights.sent
+    with _start(weights, folder) as again, again.client() as http:
+        endpoints.wait_ready(again)
+        answer = http.post("/api/chat", json=chat("Hi", NAME, stream=False))
+        assert answer.status_code == 200
+    digest = hashlib.sha256(data).hexdigest()
+    assert (folder / "models" / "blobs" / f"sha256-{digest}").read_bytes() == data
+    return weights.sent - before
+
+
+def _when_half_is_sent(weights: Weights, do: Callable[[], None]) -> None:
+    """Do something once, when half of the file went out."""
+    once = threading.Lock()
+
+    def watch(_count: int) -> None:
+        if weights.sent >= SIZE // 2 and once.acquire(blocking=False):
+            do()
+
+    weights.on_bytes = watch
+
+
+def test_killed_while_it_pulls(weights: Weights, tmp_path: Path, data: bytes) -> None:
+    with _start(weights, tmp_path) as endpoint:
+        _when_half_is_sent(weights, endpoint.process.kill)
+        assert endpoint.process.wait(30) == -9
+        watch = Watch()
+        with pytest.raises(httpx.ConnectError) as seen:
+            httpx.get(endpoint.url)
+    kept = _noted(tmp_path)
+    fetched = _serves(weights, tmp_path, data)
+    assert kept > 0
+    assert fetched <= SIZE - kept
+    tell(f"kill -9 while it pulls, {SIZE - fetched} of {SIZE} bytes kept", str(seen.value), watch)
+
+
+def _noted(folder: Path) -> int:
+    """Bytes of whole pieces that were confirmed."""
+    (journal,) = (folder / "models" / "blobs").glob("*.journal")
+    return sum(line.startswith("[") for line in journal.read_text().split("\n")[:-1]) * PIECE
+
+
+@pytest.fixture(params=FULL)
+def fill(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[int], None]]:
+    """Leaves the process that is named no room to write; a disk of its own where root runs this."""
+    if request.param == "file size limit":
+        yield _limit_files
+        return
+    folder = tmp_path / "models"
+    folder.mkdir()
+    _mount(folder, "size=64m")
+    try:
+        yield lambda _pid: _mount(folder, f"remount,size={SIZE * 3 // 4}")
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def _limit_files(pid: int) -> None:
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (SIZE * 3 // 4, SIZE * 3 // 4))
+
+
+def _mount(folder: Path, options: str) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], check=True)
+
+
+def test_a_disk_that_gets_full(
+    weights: Weights, tmp_path: Path, data: bytes, fill: Callable[[int], None]
+) -> None:
+    with _start(weights, tmp_path) as endpoint, endpoint.client() as http:
+        _when_half_is_sent(weights, lambda: fill(endpoint.process.pid))
+        endpoints.wait_ready(endpoint, "/healthz")
+        eventually(lambda: http.get("/status").json()["phase"] == "failed")
+        told = http.get("/status").json()["message"]
+        assert "is full" in told or "File too large" in told
+        answer = http.post("/api/chat", json=chat("Hi", NAME))
+        assert answer.status_code == 503
+        kept = _noted(tmp_path)
+    if (tmp_path / "models").is_mount():
+        _mount(tmp_path / "models", "remount,size=64m")
+    watch = Watch()
+    fetched = _serves(weights, tmp_path, data)
+    assert 0 < kept <= SIZE - fetched
+    tell(f"a full disk, {kept} bytes kept", told.replace(str(tmp_path), ""), watch)
+
+
+def _break(fault: str, weights: Weights, digest: str, data: bytes) -> None:
+    page = text("<html>Sign in</html>", content_type="text/html")
+    match fault:
+        case "a flipped byte":
+            weights.serve(digest, data[:-1] + bytes([data[-1] ^ 1]))
+        case "a truncated file":
+            weights.serve(digest, data[:-99])
+        case "an oversized file":
+            weights.serve(digest, data + bytes(99))
+        case "a Content-Length that lies":
+            weights.cdn.fail(digest, Reply(200, data[:999], claimed=SIZE))
+        case "a registry that stalls":
+            weights.hub.hang("/api/")
+        case "files that stall":
+            weights.cdn.hang(digest)
+        case "redirects in a circle":
+            weights.cdn.fail(digest, redirect(f"/{digest}"))
+        case "a page for JSON":
+            weights.hub.fail("/api/", page)
+        case "a page for the file":
+            weights.cdn.fail(digest, page)
+
+
+# What is told, and the exit code where the server ends so that its container starts again.
+WRONG = {
+    "a flipped byte": ("thrown away", None),
+    "a truncated file": ("bytes", 6),
+    "an oversized file": ("bytes", 6),
+    "a Content-Length that lies": ("attempts", 6),
+    "a registry that stalls": ("attempts", 6),
+    "files that stall": ("attempts", 6),
+    "redirects in a circle": ("more than 5 times", 6),
+    "a page for JSON": ("not JSON", 6),
+    "a page for the file": ("a web page instead", 6),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_what_arrives_is_wrong(weights: Weights, tmp_path: Path, data: bytes, fault: str) -> None:
+    """Wrong bytes stay and are told; what a new start may cure ends with a code of its own."""
+    words, code = WRONG[fault]
+    digest = hashlib.sha256(data).hexdigest()
+    _break(fault, weights, digest, data)
+    with _start(weights, tmp_path) as endpoint:
+        if code is None:
+            _is_told_by_http(endpoint, words)
+        else:
+            assert endpoint.process.wait(30) == code
+        assert words in endpoint.logged()
+    assert not (tmp_path / "models" / "blobs" / f"sha256-{digest}").exists()
+    for server in (weights.hub, weights.cdn):
+        server.heal()
+    weights.serve(digest, data)
+    watch = Watch()
+    _serves(weights, tmp_path, data)
+    tell(fault, f"{words}; exit code {code}", watch)
+
+
+def _is_told_by_http(endpoint: Endpoint, words: str) -> None:
+    endpoints.wait_ready(endpoint, "/healthz")
+    with endpoint.client() as http:
+        eventually(lambda: http.get("/status").json()["phase"] == "failed")
+        assert words in http.get("/status").json()["message"]
+        for path in ("/api/chat", "/v1/chat/completions"):
+            answer = http.post(path, json=chat("Hi", NAME))
+            assert answer.status_code == 503
+            assert words in str(answer.json()["error"])
+
+
+def test_a_file_that_changes_under_a_resumed_pull(
+    weights: Weights, tmp_path: Path, data: bytes
+) -> None:
+    with _start(weights, tmp_path) as endpoint:
+        _when_half_is_sent(weights, endpoint.process.kill)
+        endpoint.process.wait(30)
+    weights.on_bytes = all_is_well
+    weights.etags[hashlib.sha256(data).hexdigest()] = '"another version"'
+    watch = Watch()
+    fetched = _serves(weights, tmp_path, data)
+    assert fetched >= SIZE
+    tell("a file that changes under a resumed pull", "fetched anew, and right", watch)

@@ -1,0 +1,171 @@
+"""The site with a worker, Redis or its tiny model killed, lost clients, a crowd, and the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections import Counter
+from pathlib import Path
+
+import httpx2
+import pytest
+import redis
+
+from tests.faults.outcomes import Watch, bare, chat, children, eventually, is_alive, tell
+from tests.site.live import LiveSite, free_port
+from tests.site.redis_server import redis_server
+from tests.standins.upstream import Upstream
+from tests.wizard.demo.sites import OPEN, demo_site
+
+PAGE = "/models/ollama/llama3.1:8b/configure/"
+BOTH = ("/api/chat", "/v1/chat/completions")
+DIALECTS = pytest.mark.parametrize("path", BOTH)
+MODEL = "on-ollama"
+CROWD = 500
+
+
+def _answers(site: LiveSite, model: str = MODEL) -> bool:
+    try:
+        answer = httpx2.post(f"{site.url}/api/chat", json=chat("Hi", model), timeout=30)
+    except httpx2.TransportError:
+        return False
+    return answer.status_code == 200 and '"error"' not in answer.text
+
+
+def _pages(site: LiveSite) -> bool:
+    return httpx2.get(f"{site.url}{PAGE}", timeout=30).status_code == 200
+
+
+@DIALECTS
+def test_workers_killed_in_mid_stream(path: str) -> None:
+    """Both of them, since the kernel says not which one has the stream."""
+    with Upstream() as upstream, demo_site({"ollama": upstream}, WORKERS="2") as site:
+        eventually(lambda: len(children(site.process.pid)) == 2)
+        with httpx2.stream("POST", site.url + path, json=chat("endless", MODEL)) as answer:
+            lines = answer.iter_lines()
+            assert next(lines)
+            watch = Watch()
+            first, second = children(site.process.pid)
+            os.kill(first, signal.SIGKILL)
+            eventually(lambda: _pages(site))
+            os.kill(second, signal.SIGKILL)
+            with pytest.raises(httpx2.RemoteProtocolError) as seen:
+                list(lines)
+        eventually(lambda: _answers(site))
+        tell(f"kill -9 of gunicorn's workers in mid-stream, {path}", str(seen.value), watch)
+        eventually(lambda: upstream.open == 0)
+        eventually(lambda: len(children(site.process.pid)) == 2)
+
+
+def _redis(url: str) -> int:
+    """The process id of a Redis server."""
+    with redis.Redis.from_url(url) as client:
+        return int(client.info()["process_id"])
+
+
+def test_redis_killed_in_mid_stream(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        Upstream() as upstream,
+        redis_server(port, tmp_path) as url,
+        demo_site({"ollama": upstream}, CACHE_URL=url) as site,
+    ):
+        assert _pages(site)
+        question = chat("drip 100", MODEL)
+        with httpx2.stream("POST", f"{site.url}/api/chat", json=question) as answer:
+            lines = answer.iter_lines()
+            assert next(lines)
+            watch = Watch()
+            os.kill(_redis(url), signal.SIGKILL)
+            assert _pages(site)
+            assert _answers(site)
+            tell("kill -9 of Redis in mid-stream", "nothing", watch)
+            assert json.loads([line for line in lines if line][-1])["done"] is True
+
+
+def test_redis_that_hangs(tmp_path: Path) -> None:
+    """It takes connections, and says nothing."""
+    port = free_port()
+    with (
+        Upstream() as upstream,
+        redis_server(port, tmp_path) as url,
+        demo_site({"ollama": upstream}, CACHE_URL=url) as site,
+    ):
+        assert _pages(site)
+        server = _redis(url)
+        os.kill(server, signal.SIGSTOP)
+        watch = Watch()
+        assert _pages(site)
+        assert _answers(site)
+        tell("Redis that hangs", "a page and an answer, later", watch)
+        assert httpx2.get(f"{site.url}/healthz").json()["cache"] is False
+        os.kill(server, signal.SIGCONT)
+        eventually(lambda: bool(httpx2.get(f"{site.url}/healthz").json()["cache"]))
+
+
+def test_the_tiny_model_killed_with_its_keeper_in_mid_stream() -> None:
+    with LiveSite(DEMO_EMBEDDED="1", **OPEN) as site:
+        eventually(lambda: _answers(site, "oneclick-demo"))
+        for number, place in enumerate(("engine", "runtime", "keeper")):
+            watch = Watch()
+            os.kill(_chain(site)[-1 - number], signal.SIGKILL)
+            assert httpx2.get(f"{site.url}/healthz").status_code == 200
+            eventually(lambda: len(_chain(site)) == 3 and _answers(site, "oneclick-demo"))
+            tell(f"kill -9 of the tiny model's {place}", "503 until it is back", watch)
+        family = _chain(site)
+    eventually(lambda: not any(map(is_alive, family)))
+
+
+def _chain(site: LiveSite) -> list[int]:
+    """The keeper, the runtime, its engine, as far as they run."""
+    for pid in children(site.process.pid):
+        if b"wizard.demo.embedded" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            found = [pid]
+            while below := children(found[-1]):
+                found.append(below[0])
+            return found
+    return []
+
+
+def test_five_hundred_at_once() -> None:
+    with Upstream() as upstream, demo_site({"ollama": upstream}) as site:
+        watch = Watch()
+        body = json.dumps(chat("drip 3", MODEL)).encode()
+        crowd = [bare(site.url, BOTH[number % 2], body) for number in range(CROWD)]
+        counts = Counter(map(_status, crowd))
+        assert counts == {200: CROWD}
+        assert _pages(site)
+        tell("500 connections at once, site", f"{dict(counts)}", watch)
+        assert upstream.open == 0
+
+
+def _status(sock: socket.socket) -> int:
+    with sock, sock.makefile("rb") as answer:
+        raw = answer.read().decode()
+    assert "[DONE]" in raw or '"done":true' in raw
+    return int(raw.split(" ", 2)[1])
+
+
+@DIALECTS
+def test_the_end_with_a_stream_open(path: str) -> None:
+    with Upstream() as upstream, demo_site({"ollama": upstream}) as site:
+        with httpx2.stream("POST", site.url + path, json=chat("drip 100", MODEL)) as answer:
+            lines = answer.iter_lines()
+            assert next(lines)
+            watch = Watch()
+            site.process.send_signal(signal.SIGTERM)
+            last = [line for line in lines if line][-1]
+        assert last == "data: [DONE]" or json.loads(last)["done"] is True
+        assert site.process.wait(30) == 0
+        tell(f"SIGTERM with a stream open, site, {path}", "the whole answer", watch)
+
+
+def test_the_end_with_an_idle_connection_kept() -> None:
+    with LiveSite() as site, httpx2.Client() as http:
+        assert http.get(f"{site.url}/healthz").status_code == 200
+        watch = Watch()
+        site.process.send_signal(signal.SIGTERM)
+        assert site.process.wait(30) == 0
+        tell("SIGTERM with an idle connection, site", "nothing", watch)
