@@ -19,7 +19,7 @@ run: $(VENV)/.run ## Serve the site on http://localhost:8000 (PORT=… changes i
 test: $(VENV)/.test ## Ruff, mypy, import-linter, pytest with coverage
 	scripts/test-setup.sh
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term --durations=10
+	PATH="$(CURDIR)/var/node/bin:$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term --durations=10
 
 lint: $(VENV)/.test ## Ruff, mypy strict and the import contract
 	$(BIN)/ruff check .

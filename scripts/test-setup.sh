@@ -12,6 +12,7 @@ has_chromium() { command -v chromium || command -v chromium-browser || command -
 missing=()
 command -v npm >/dev/null || missing+=(nodejs npm)
 has_chromium >/dev/null || missing+=(chromium)
+command -v curl >/dev/null || missing+=(curl)
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v openssl >/dev/null || missing+=(openssl)
 PATH=$PATH:/usr/sbin command -v nginx >/dev/null || missing+=(nginx-light)
@@ -20,6 +21,14 @@ has_openmp || missing+=(libgomp1)
 if [ ${#missing[@]} != 0 ]; then
     may_install || { echo "The tests need ${missing[*]}: sudo apt-get install ${missing[*]}" >&2; exit 1; }
     install "${missing[@]}"
+fi
+
+# The judges need Node 20; Debian 12 and Ubuntu 24.04 bring 18. `make test` puts
+# this folder first on the path.
+if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ] && [ ! -x var/node/bin/node ]; then
+    package=node-linux-$(node -p process.arch)
+    npm install --prefix var/node --no-save --no-audit --no-fund --silent "$package@20.20.2"
+    ln -sfn "node_modules/$package/bin" var/node/bin
 fi
 
 if [ tests/judge/package-lock.json -nt tests/judge/node_modules/.package-lock.json ]; then

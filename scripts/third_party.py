@@ -82,12 +82,13 @@ def licence_of(name: str) -> str:
     if name in NOT_EVERYWHERE:
         return NOT_EVERYWHERE[name]
     told = metadata.metadata(name)
+    first = [text for key in ("License-Expression", "License") for text in told.get_all(key) or ()]
     classifiers = [
         text.rpartition("::")[2].strip()
         for text in told.get_all("Classifier") or ()
         if text.startswith("License")
     ]
-    for text in (told["License-Expression"], told["License"], *classifiers):
+    for text in (*first, *classifiers):
         if text and len(text) < 60:
             return str(SPELLINGS.get(text, text))
     raise LookupError(f"{name} names no licence: look it up, and add it to NOT_EVERYWHERE.")
