@@ -32,6 +32,14 @@ def weights() -> Iterator[Weights]:
 
 
 @pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell's background job ignores Ctrl-C, and so would the processes that a test starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def environ(weights: Weights, tmp_path: Path) -> dict[str, str]:
     return weights.environ(MODELS_DIR=str(tmp_path / "models"))
 
@@ -172,6 +180,7 @@ def test_every_kind_of_failure_has_a_documented_code() -> None:
     assert {kind.exit_code for kind in kinds} <= set(dict(EXIT_CODES))
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_pull_ends_quietly_and_goes_on_later(
     environ: dict[str, str], weights: Weights
 ) -> None:
