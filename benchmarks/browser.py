@@ -67,7 +67,11 @@ def _visit(browser: Browser, url: str) -> Visit:
     page = context.new_page()
     page.add_init_script(WATCH)
     answers: list[Response] = []
-    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - Playwright marks it
+
+    def note(answer: Response) -> None:
+        answers.append(answer)
+
+    page.on("response", note)
     page.goto(url, wait_until="networkidle")
     seen = page.evaluate("window.seen")
     sizes: dict[str, int] = {}

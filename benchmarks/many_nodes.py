@@ -60,8 +60,8 @@ def sdl(nodes: int) -> dict[str, Any]:
     """The file that the site serves for a model over this many nodes."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oneclick_site.settings")
     os.environ["OFFLINE"] = "1"
-    import django  # noqa: PLC0415 - reads the environment
-    from django.test import Client  # noqa: PLC0415
+    import django
+    from django.test import Client
 
     django.setup()
     answer = Client(headers={"host": "localhost"}).get(
@@ -75,7 +75,7 @@ def sdl(nodes: int) -> dict[str, Any]:
 
 def ray_environment(folder: Path) -> Path:
     """A virtual environment with the Ray that the SDL pins; made once."""
-    if str(folder).startswith("/tmp/"):  # noqa: S108 - the pods' own /tmp would hide it
+    if str(folder).startswith("/tmp/"):
         sys.exit("Put Ray's environment outside /tmp: each pod has a /tmp of its own.")
     if not (folder / "bin" / "ray").exists():
         venv.create(folder, with_pip=True)
@@ -225,7 +225,7 @@ class Pod:
                 ],
                 env={
                     "PATH": f"{self.path}:/usr/sbin:/usr/bin:/sbin:/bin",
-                    "HOME": "/tmp",  # noqa: S108 - its own tmpfs
+                    "HOME": "/tmp",
                     **pod.env,
                 },
                 stdout=log,

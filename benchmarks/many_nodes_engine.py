@@ -16,13 +16,12 @@ from typing import Any
 import ray  # type: ignore[import-not-found]  # in the benchmark's own environment
 
 
-@ray.remote(num_cpus=0, num_gpus=1)
 class Worker:
     """One card's worker."""
 
     def listen(self) -> tuple[str, str, int]:
         """Its node and where the others reach it."""
-        self.server = socket.create_server(("0.0.0.0", 0))  # noqa: S104 - its own namespace
+        self.server = socket.create_server(("0.0.0.0", 0))
         threading.Thread(target=self._answer, daemon=True).start()
         node = ray.get_runtime_context().get_node_id()
         return node, ray.util.get_node_ip_address(), self.server.getsockname()[1]
@@ -50,10 +49,12 @@ def spread(tensor_parallel: int, pipeline_parallel: int) -> list[Any]:
     world = tensor_parallel * pipeline_parallel
     group = ray.util.placement_group([{"GPU": 1}] * world, strategy="PACK")
     ray.get(group.ready(), timeout=120)
-    placed: Any = getattr(Worker, "options")  # noqa: B009 - the decorator adds it
+    actor: Any = ray.remote(num_cpus=0, num_gpus=1)(Worker)
     strategy = ray.util.scheduling_strategies.PlacementGroupSchedulingStrategy
     return [
-        placed(scheduling_strategy=strategy(group, placement_group_bundle_index=index)).remote()
+        actor.options(
+            scheduling_strategy=strategy(group, placement_group_bundle_index=index)
+        ).remote()
         for index in range(world)
     ]
 
@@ -84,7 +85,7 @@ def serve(port: int, text: str) -> None:
             self.end_headers()
             self.wfile.write(text.encode())
 
-    server = HTTPServer(("0.0.0.0", port), Handler)  # noqa: S104 - its own namespace
+    server = HTTPServer(("0.0.0.0", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 

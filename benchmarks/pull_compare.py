@@ -186,7 +186,7 @@ def _served(place: Path, size: int) -> Iterator[Source]:
 
 def _write(path: Path, size: int) -> str:
     """Write the file; answers its SHA-256."""
-    digest, draw = hashlib.sha256(), random.Random(3)  # noqa: S311  (filler, no secret)
+    digest, draw = hashlib.sha256(), random.Random(3)
     with path.open("wb") as file:
         for start in range(0, size, MIB):
             block = draw.randbytes(min(MIB, size - start))

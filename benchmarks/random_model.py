@@ -83,7 +83,7 @@ def write(path: Path, shape: Shape | None = None, seed: int = 7) -> Path:
         sizes = struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape)
         head += gguf.string(tensor.name) + sizes + struct.pack("<IQ", kind, offset)
         offset += _aligned(tensor.size)
-    draw = random.Random(seed)  # noqa: S311  (weights, no secret)
+    draw = random.Random(seed)
     with path.open("wb") as file:
         file.write(head.ljust(_aligned(len(head)), b"\0"))
         for tensor in tensors:

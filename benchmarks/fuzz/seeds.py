@@ -44,7 +44,7 @@ STREAMS = (
 
 def corpus() -> dict[str, list[bytes]]:
     """Inputs by target."""
-    draw = random.Random(1)  # noqa: S311  (a fixed choice, not a secret)
+    draw = random.Random(1)
     headers = [
         gguf.file(gguf.llama(name, vocab=20), {"token_embd.weight": [64, 20]})
         for name in ("llama", "qwen3", "gemma2", "deepseek2")

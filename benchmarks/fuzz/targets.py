@@ -192,7 +192,7 @@ def _require(holds: bool, what: str) -> None:
 
 
 def _scratch() -> Path:
-    memory = Path("/dev/shm")  # noqa: S108  (a file system in memory: nothing of worth is written)
+    memory = Path("/dev/shm")
     folder = memory if memory.is_dir() else Path(tempfile.gettempdir())
     return folder / f"oneclick-fuzz-{os.getpid()}.gguf"
 
