@@ -133,9 +133,8 @@ def candidates(text: str) -> tuple[Ref, ...]:
     A bare ``user/model`` may live in both registries: both are answered.
     """
     try:
-        text = _bare(_without_command(_bare(_checked(text))))
-        host = text.partition("/")[0].lower()
-        if "://" in text or host in (*HUB_HOSTS, *OLLAMA_HOSTS):
+        text = _pasted(text)
+        if _is_link(text):
             return (_from_link(text),)
     except ValueError:
         return ()
@@ -149,19 +148,25 @@ def candidates(text: str) -> tuple[Ref, ...]:
 def link_problem(text: str) -> str:
     """Why a pasted link leads to no model, in a sentence; empty for anything else."""
     try:
-        text = _bare(_without_command(_bare(_checked(text))))
+        text = _pasted(text)
     except RefError:
         return ""
-    host = text.partition("/")[0].lower()
-    if "://" not in text and host not in (*HUB_HOSTS, *OLLAMA_HOSTS):
-        return ""
     try:
-        _from_link(text)
+        if _is_link(text):
+            _from_link(text)
     except RefError as error:
         return str(error)
     except ValueError:
         return "This link cannot be read."
     return ""
+
+
+def _pasted(text: str) -> str:
+    return _bare(_without_command(_bare(_checked(text))))
+
+
+def _is_link(text: str) -> bool:
+    return "://" in text or text.partition("/")[0].lower() in (*HUB_HOSTS, *OLLAMA_HOSTS)
 
 
 def _tried(read: Callable[[str], Ref], text: str) -> list[Ref]:
