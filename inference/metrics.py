@@ -50,6 +50,11 @@ class Metrics:
         self.first_token = Histogram()
         self.duration = Histogram()
 
+    def count(self, model: str, *, read: int = 0, written: int = 0) -> None:
+        """Count an answer's tokens: those of its prompt, and those that were generated."""
+        self.tokens[model, "prompt"] += read
+        self.tokens[model, "generated"] += written
+
     def lines(self) -> Iterator[str]:
         """The lines of the text format."""
         yield from sample(

@@ -258,10 +258,8 @@ def _chunk(call: Call, told: dict[str, Any], piece: Piece) -> dict[str, Any]:
 
 def _last(call: Call, piece: Piece, told: dict[str, Any]) -> dict[str, Any]:
     """The end of an answer with its figures; those that are zero are left out."""
-    timings, tokens = piece.timings, call.runtime.metrics.tokens
-    model = public_name(call.model.name)
-    tokens[model, "prompt"] += piece.prompt_tokens
-    tokens[model, "generated"] += piece.tokens
+    timings, model = piece.timings, public_name(call.model.name)
+    call.runtime.metrics.count(model, read=piece.prompt_tokens, written=piece.tokens)
     figures = {
         "context": call.extra.get("context"),
         "total_duration": int((time.monotonic() - call.began) * 1e9),

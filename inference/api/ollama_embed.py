@@ -14,6 +14,7 @@ from inference.api.vectors import shortened
 from inference.engine import client
 from inference.engine.client import EngineRefused
 from inference.engine.supervisor import Engine
+from inference.library import public_name
 from inference.models import LocalModel
 
 MOST_INPUTS = 2048
@@ -36,6 +37,7 @@ async def embed(request: web.Request) -> web.StreamResponse:
         async with runtime.deadline(), runtime.engine(model, keep_alive) as lease:
             loaded = lease.load_seconds or time.monotonic() - began
             vectors, tokens = await _embed(lease.engine, texts, truncate=truncate)
+        runtime.metrics.count(public_name(model.name), read=tokens)
         return {
             "model": name,
             "embeddings": [shortened(vector, dimensions) for vector in vectors],
@@ -58,7 +60,8 @@ async def embeddings(request: web.Request) -> web.StreamResponse:
 
     async def told() -> dict[str, Any]:
         async with runtime.deadline(), runtime.engine(model, keep_alive) as lease:
-            vectors, _ = await _embed(lease.engine, [text], truncate=True)
+            vectors, tokens = await _embed(lease.engine, [text], truncate=True)
+        runtime.metrics.count(public_name(model.name), read=tokens)
         return {"embedding": vectors[0]}
 
     return await ollama.whole(request, runtime, told())

@@ -17,6 +17,7 @@ from aiohttp import web
 from inference import runtime as runtimes
 from inference.api import errors, facts, fields, options
 from inference.api.errors import ApiError
+from inference.api.tally import Tally
 from inference.api.vectors import packed, shortened
 from inference.engine import client
 from inference.errors import ModelNotFound
@@ -37,6 +38,13 @@ ROUTES = (
     "/v1/messages",
     "/v1/messages/count_tokens",
     *errors.LLAMA_CPP_ROUTES,
+)
+# What llama-server answers as a whole, whether a stream is asked for or not.
+_WHOLE = frozenset(
+    path
+    for path in ROUTES
+    if path.endswith(("tokens", "embedding", "embeddings", "tokenize", "template"))
+    or "rerank" in path
 )
 _SAMPLED = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
 _DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
@@ -76,9 +84,10 @@ async def passed(request: web.Request) -> web.StreamResponse:
     shape = _shortening(document) if request.path == "/v1/embeddings" else None
     if shape:
         mended |= {"encoding_format": "float"}
-    stream = fields.typed(document, "stream", bool, False)
+    stream = fields.typed(document, "stream", bool, False) and request.path not in _WHOLE
     sign, kind = (COMMENT, EVENTS) if stream else (BLANK, JSON)
     interval = runtime.settings.heartbeat
+    tally = Tally(runtime.metrics, public_name(wanted.name), time.monotonic())
     async with Answer(request, content_type=kind, interval=interval, sign=sign) as answer:
         try:
             async with (
@@ -86,8 +95,9 @@ async def passed(request: web.Request) -> web.StreamResponse:
                 aclosing(_bytes(runtime, wanted, request.path, orjson.dumps(mended))) as parts,
             ):
                 if stream:
-                    return await _streamed(answer, parts)
+                    return await _streamed(answer, parts, tally)
                 whole = b"".join([part async for part in parts])
+                tally.whole(request.path, whole)
                 return await answer.finish(shape(whole) if shape else whole)
         except ConnectionError:
             raise
@@ -97,8 +107,11 @@ async def passed(request: web.Request) -> web.StreamResponse:
             return await _ended(answer, request.path, error, stream=stream)
 
 
-async def _streamed(answer: Answer, parts: AsyncGenerator[bytes]) -> web.StreamResponse:
+async def _streamed(
+    answer: Answer, parts: AsyncGenerator[bytes], tally: Tally
+) -> web.StreamResponse:
     async for part in parts:
+        tally.part(part)
         answer.between_lines = part.endswith(b"\n\n")
         await answer.send(part)
     return await answer.finish()
@@ -117,7 +130,6 @@ async def _bytes(
     runtime: Runtime, wanted: LocalModel, path: str, body: bytes
 ) -> AsyncGenerator[bytes]:
     """The engine's answer as it comes. Raises EngineRefused, EngineLost and the like."""
-    began, is_first = time.monotonic(), True
     async with (
         runtime.engine(wanted) as lease,
         client.opened(lease.engine, "POST", path, body) as answer,
@@ -125,9 +137,6 @@ async def _bytes(
         if answer.status != 200:
             raise await client.refusal(answer)
         async for part in answer.content.iter_any():
-            if is_first:
-                runtime.metrics.first_token.observe(time.monotonic() - began)
-                is_first = False
             yield part
 
 
