@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wizard.hardware.choice import largest_contexts
 from wizard.hardware.values import Offer
+from wizard.planning.engines import family
 from wizard.sdl.values import Engine, Plan
 from wizard.sizing.buffers import Buffers, buffers
+from wizard.sizing.values import Workload
 
 
 def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
@@ -25,7 +28,10 @@ def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
         "choices": _choices(plan),
         "reasons": {reason.field: reason.sentence for reason in plan.reasons},
         "memory": _memory(plan),
-        "offers": [_offer(offer, _place(offer) in chosen) for offer in plan.offers],
+        "offers": [
+            _offer(offer, longest, _place(offer) in chosen)
+            for offer, longest in zip(plan.offers, _largest_contexts(plan), strict=True)
+        ],
         "price": {
             "usd_per_hour": plan.usd_per_hour,
             "ceiling_usd_per_hour": plan.price_ceiling,
@@ -99,7 +105,12 @@ def _place(offer: Offer) -> tuple[str, int, int]:
     return offer.title, offer.count, offer.nodes
 
 
-def _offer(offer: Offer, is_chosen: bool) -> dict[str, Any]:
+def _largest_contexts(plan: Plan) -> tuple[int | None, ...]:
+    workload = Workload(plan.context, plan.slots, plan.kv, family(plan.engine))
+    return largest_contexts(plan.architecture, plan.variant, workload, plan.offers)
+
+
+def _offer(offer: Offer, largest_context: int | None, is_chosen: bool) -> dict[str, Any]:
     return {
         "title": offer.title,
         "gpu": offer.gpu.model if offer.gpu else None,
@@ -111,7 +122,7 @@ def _offer(offer: Offer, is_chosen: bool) -> dict[str, Any]:
         "needed_bytes": offer.needed_bytes,
         "headroom_bytes": offer.headroom_bytes,
         "usd_per_hour": offer.usd_per_hour,
-        "largest_context": offer.largest_context,
+        "largest_context": largest_context,
         "tokens_per_second": offer.tokens_per_second,
         "usd_per_million_tokens": offer.usd_per_million_tokens,
         "reason": offer.reason,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 
 from wizard.hardware import rules
 from wizard.hardware.values import Fit, Gpu, Offer, PriceList
@@ -56,6 +57,9 @@ class _Look:
                 self.workload, gpus=count, nodes=nodes, batched_tokens=tokens
             )
         return self.workloads[key]
+
+    def without_card(self) -> Workload:
+        return replace(self.workload, gpus=0, nodes=1)
 
     def needed(self, workload: Workload) -> int:
         if workload not in self.needs:
@@ -108,6 +112,25 @@ def offers(
     return tuple(sorted(found, key=_order))
 
 
+@lru_cache(maxsize=64)
+def largest_contexts(
+    architecture: Architecture, variant: Variant, workload: Workload, found: tuple[Offer, ...]
+) -> tuple[int | None, ...]:
+    """The longest context in tokens on each of the offers; None where it does not fit.
+
+    Apart from `offers`, since it costs several times as much as all the rest.
+    """
+    look = _Look(architecture, variant, workload)
+    return tuple(None if offer.fit is Fit.NO else _largest_context(look, offer) for offer in found)
+
+
+def _largest_context(look: _Look, offer: Offer) -> int:
+    if offer.gpu is None:
+        return look.largest_context(look.without_card(), _CPU_MEMORY)
+    room = budget(offer.gpu.usable_bytes, look.workload.family)
+    return look.largest_context(look.on(offer.gpu, offer.count, offer.nodes), room)
+
+
 def _several_nodes(asked: int, is_needed: bool) -> list[tuple[int, int]]:
     """Cards a node and nodes: whole nodes where they are needed, any count where asked for."""
     if asked > 1:
@@ -135,7 +158,6 @@ def _offer(look: _Look, gpu: Gpu, count: int, nodes: int) -> Offer:
     price = None if gpu.usd_per_hour is None else gpu.usd_per_hour * count * nodes
     refusal = rules.refusal(gpu, look.architecture, workload)
     fit = Fit.NO if refusal else _fit(needed, room)
-    fits = fit is not Fit.NO
     return Offer(
         gpu=gpu,
         count=count,
@@ -145,8 +167,7 @@ def _offer(look: _Look, gpu: Gpu, count: int, nodes: int) -> Offer:
         headroom_bytes=room - needed,
         usd_per_hour=price,
         reason=refusal or _reason(look, gpu, workload, fit),
-        largest_context=look.largest_context(workload, room) if fits else None,
-        tokens_per_second=look.speed(gpu, workload) if fits else None,
+        tokens_per_second=None if fit is Fit.NO else look.speed(gpu, workload),
     )
 
 
@@ -178,8 +199,7 @@ def _has_cpu(look: _Look) -> bool:
 
 def _cpu_offer(look: _Look) -> Offer:
     """Without a card; the price is 0 since RAM and cores are priced elsewhere."""
-    workload = replace(look.workload, gpus=0, nodes=1)
-    needed = look.needed(workload)
+    needed = look.needed(look.without_card())
     fit = _fit(needed, _CPU_MEMORY)
     if fit is Fit.NO:
         reason = f"Needs {size(needed)} of RAM, more than the {size(_CPU_MEMORY)} offered."
@@ -195,7 +215,6 @@ def _cpu_offer(look: _Look) -> Offer:
         headroom_bytes=_CPU_MEMORY - needed,
         usd_per_hour=0.0,
         reason=reason,
-        largest_context=None if fit is Fit.NO else look.largest_context(workload, _CPU_MEMORY),
         tokens_per_second=None if fit is Fit.NO else round(speed, 1),
     )
 
@@ -219,7 +238,7 @@ def named_gpus(offers: Iterable[Offer], limit: int = 5) -> tuple[Offer, ...]:
     cheapest = min(near, key=lambda offer: (offer.nodes, offer.count, _order(offer)))
     beside = [offer for offer in fitting if _goes_with(offer, cheapest)]
     ordered = sorted(beside, key=lambda offer: (not _is_free(offer), _order(offer)))
-    named = tuple(_one_a_model(ordered, everything))[:limit]
+    named = islice(_one_a_model(ordered, everything), limit)
     return tuple(sorted(named, key=_order))
 
 

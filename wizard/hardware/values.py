@@ -67,7 +67,6 @@ class Offer:
     headroom_bytes: int
     usd_per_hour: float | None
     reason: str
-    largest_context: int | None = None
     tokens_per_second: float | None = None
 
     @property

@@ -71,12 +71,12 @@ class Lookout:
 
     def wanted(self, found: tuple[Offer, ...]) -> tuple[Offer, ...]:
         """Those offers that the person's choices of card, count and nodes leave."""
+        if self.is_cpu_only:
+            return tuple(offer for offer in found if offer.gpu is None)
         return tuple(offer for offer in found if self._is_wanted(offer))
 
     def _is_wanted(self, offer: Offer) -> bool:
         choices = self.choices
-        if self.is_cpu_only:
-            return offer.gpu is None
         if offer.gpu is None:
             return False
         if choices.count is not None and offer.count != choices.count:

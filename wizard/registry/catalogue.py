@@ -114,9 +114,10 @@ def popular(limit: int = PAGE_SIZE) -> tuple[Model, ...]:
 
 def search(query: SearchQuery) -> SearchPage:
     """One page of what matches, best first; the whole snapshot for an empty query."""
-    known = load()
-    found = [entry for entry in known.entries if _matches(entry, query)]
-    found.sort(key=lambda entry: _order(entry, query))
+    text = _plain(query.text)
+    words = text.split()
+    found = [entry for entry in load().entries if _matches(entry, query, words)]
+    found.sort(key=lambda entry: _order(entry, query, text))
     page = min(max(query.page, 1), LAST_PAGE)
     start, end = (page - 1) * PAGE_SIZE, page * PAGE_SIZE
     return SearchPage(
@@ -161,12 +162,16 @@ def architecture(model: Model, variant: Variant) -> Architecture:
     A derived shape has ``exact=False`` and errs on the large side.
     """
     key = _architecture_key(model, variant)
-    record = load().architectures.get(key) if key else None
-    if record is None:
+    if key not in load().architectures:
         return derive(model, variant)
-    known = store.architecture_from(record)
-    length = variant.context_length or model.context_length or known.context_length
-    return replace(known, context_length=length)
+    return _known(key, variant.context_length or model.context_length)
+
+
+@lru_cache(maxsize=1024)
+def _known(key: str, context_length: int | None) -> Architecture:
+    """One object for each: what was worked out for it is found again by identity."""
+    found = store.architecture_from(load().architectures[key])
+    return replace(found, context_length=context_length or found.context_length)
 
 
 def _is_shown_first(record: Record) -> bool:
@@ -206,7 +211,7 @@ def _nearest_key(rows: list[list[Any]], variant: Variant) -> str:
     label = variant.name.partition("-")[0]
     same = [row for row in rows if label and row[0].partition("-")[0] == label]
     wanted = variant.parameters or 0
-    near = [row for row in rows if abs((_parameters(row) or 0) - wanted) < 0.1 * wanted]
+    near = (row for row in rows if abs((_parameters(row) or 0) - wanted) < 0.1 * wanted)
     return _any_key(same) or _any_key(near)
 
 
@@ -219,7 +224,7 @@ def _base_key(model: Model) -> str:
     return _any_key(base.get("variants", [])) if base else ""
 
 
-def _any_key(rows: list[list[Any]]) -> str:
+def _any_key(rows: Iterable[list[Any]]) -> str:
     return next(filter(None, map(store.architecture_key, rows)), "")
 
 
@@ -227,7 +232,7 @@ def _model(entry: Entry) -> Model:
     return store.model_from(entry.record, entry.source, as_of(entry.source))
 
 
-def _matches(entry: Entry, query: SearchQuery) -> bool:
+def _matches(entry: Entry, query: SearchQuery, words: list[str]) -> bool:
     record = entry.record
     if query.source and entry.source is not query.source:
         return False
@@ -239,10 +244,10 @@ def _matches(entry: Entry, query: SearchQuery) -> bool:
         return False
     if query.max_bytes is not None and not 0 < record.get("smallest", 0) <= query.max_bytes:
         return False
-    return all(word in entry.haystack for word in _plain(query.text).split())
+    return all(word in entry.haystack for word in words)
 
 
-def _order(entry: Entry, query: SearchQuery) -> tuple[int | str, ...]:
+def _order(entry: Entry, query: SearchQuery, text: str) -> tuple[int | str, ...]:
     """Smaller is earlier. Closeness of the name decides before popularity.
 
     The place within a registry stands for downloads: Ollama counts pulls since
@@ -257,7 +262,7 @@ def _order(entry: Entry, query: SearchQuery) -> tuple[int | str, ...]:
         return (-_day_number(record), entry.rank)
     if query.sort == "trending":
         return (-_recent_downloads(record), entry.rank)
-    return (_closeness(entry, _plain(query.text)), entry.rank)
+    return (_closeness(entry, text), entry.rank)
 
 
 def _closeness(entry: Entry, text: str) -> int:
