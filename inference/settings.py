@@ -56,6 +56,7 @@ class Settings:
     batch: int
     ubatch: int
     gpu_layers: int | None
+    cpu_moe: bool
     threads: int | None
     embeddings: str
     speculative: str

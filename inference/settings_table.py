@@ -122,6 +122,14 @@ TABLE: tuple[Setting, ...] = (
         "auto",
         "Layers on the GPU. `auto`: all that fit; `0`: none.",
     ),
+    Setting(
+        "CPU_MOE",
+        types.boolean,
+        "0",
+        "Leave the experts of a mixture in the machine's memory and the rest on the GPU: a far "
+        "smaller card holds the model, and answers are slower.",
+        switch=True,
+    ),
     Setting("THREADS", types.auto_or(types.whole(1, 1024)), "auto", "CPU threads."),
     Setting(
         "EMBEDDINGS",

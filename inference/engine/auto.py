@@ -8,6 +8,7 @@ recurrent layers take less.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ SMALLEST_CONTEXT = 512
 STEP = 256
 SLOTS_ON_GPU = (16, 8, 4, 2, 1)
 SLOTS_ON_CPU = (4, 2, 1)
+_EXPERTS = re.compile(r"\.ffn_(?:up|down|gate|gate_up)_(?:ch)?exps")
 _CGROUP = Path("/sys/fs/cgroup")
 _QUERY = ("nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits")
 
@@ -76,7 +78,8 @@ def configure(
             next_step="Set SPECULATIVE to ngram or off.",
         )
     embeds = pools_itself(header)
-    context, slots = choose(header, model.size, settings, memory)
+    weights = model.size - (experts(header) if settings.cpu_moe and memory.on_gpu else 0)
+    context, slots = choose(header, weights, settings, memory)
     embeddings = settings.embeddings != "off"
     ubatch = max(32, min(context, LONGEST_EMBEDDED)) if embeds else settings.ubatch
     return EngineConfig(
@@ -90,11 +93,12 @@ def configure(
         batch=max(settings.batch, ubatch),
         ubatch=ubatch,
         gpu_layers=settings.gpu_layers,
+        cpu_moe=settings.cpu_moe,
         threads=settings.threads,
         embeddings=embeddings,
         pooling="mean" if embeddings and not embeds else "",
         speculative=settings.speculative,
-        memory=estimate(header, model.size, context * slots, settings),
+        memory=estimate(header, weights, context * slots, settings),
         prompt_cache_mib=min(LARGEST_PROMPT_CACHE, memory.host // PROMPT_CACHE_SHARE // MIB),
     )
 
@@ -135,6 +139,11 @@ def estimate(header: Header, weights: int, tokens: int, settings: Settings) -> i
     compute = 4 * settings.ubatch * (vocabulary + width)
     cache = tokens * bytes_per_token(header, settings.kv_cache_type)
     return weights + compute + int(cache) + RUNTIME
+
+
+def experts(header: Header) -> int:
+    """Bytes of a mixture's experts in this file, which ``CPU_MOE`` leaves in host memory."""
+    return sum(tensor.size or 0 for tensor in header.tensors if _EXPERTS.search(tensor.name))
 
 
 def bytes_per_token(header: Header, cache_type: str) -> float:

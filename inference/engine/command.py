@@ -25,6 +25,7 @@ class EngineConfig:
     ``context_length`` is tokens for each of ``slots`` requests, ``memory`` the
     estimated bytes that it will take. None leaves a choice to llama.cpp.
     ``prompt_cache_mib`` is host memory for the prompts of idle slots.
+    ``cpu_moe`` leaves a mixture's experts in host memory.
     ``pooling`` is empty where the file says how to pool, or nothing is embedded.
     """
 
@@ -38,6 +39,7 @@ class EngineConfig:
     batch: int = 2048
     ubatch: int = 512
     gpu_layers: int | None = None
+    cpu_moe: bool = False
     threads: int | None = None
     embeddings: bool = False
     pooling: str = ""
@@ -66,6 +68,8 @@ def arguments(config: EngineConfig, port: int) -> list[str]:
         found += ["--lora", str(adapter)]
     if config.gpu_layers is not None:
         found += ["--n-gpu-layers", str(config.gpu_layers)]
+    if config.cpu_moe:
+        found += ["--cpu-moe"]
     if config.threads is not None:
         found += ["--threads", str(config.threads)]
     if config.embeddings:

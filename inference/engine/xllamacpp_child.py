@@ -20,6 +20,8 @@ from inference.engine.command import KEY_VARIABLE
 
 _KV_TYPES = {"f16": "GGML_TYPE_F16", "q8_0": "GGML_TYPE_Q8_0", "q4_0": "GGML_TYPE_Q4_0"}
 _FLASH = {"auto": "LLAMA_FLASH_ATTN_TYPE_AUTO", "on": "LLAMA_FLASH_ATTN_TYPE_ENABLED"}
+# llama.cpp's own ``--cpu-moe`` (``LLM_FFN_EXPS_REGEX`` in ``common/common.h``).
+_EXPERTS = r"\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
 _SPECULATION = {
     "ngram-mod": "COMMON_SPECULATIVE_TYPE_NGRAM_MOD",
     "draft-mtp": "COMMON_SPECULATIVE_TYPE_DRAFT_MTP",
@@ -34,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{flag}", type=int, required=True)
     for flag in ("n-gpu-layers", "threads"):
         parser.add_argument(f"--{flag}", type=int)
-    for flag in ("no-kv-unified", "jinja", "no-webui", "metrics", "slots", "embeddings"):
+    for flag in ("no-kv-unified", "jinja", "no-webui", "metrics", "slots", "embeddings", "cpu-moe"):
         parser.add_argument(f"--{flag}", action="store_true")
     parser.add_argument("--cache-type-k", choices=_KV_TYPES, default="f16")
     parser.add_argument("--cache-type-v", choices=_KV_TYPES, default="f16")
@@ -72,6 +74,8 @@ def _optional(params: Any, flags: argparse.Namespace) -> None:
         params.mmproj.path = flags.mmproj
     if flags.n_gpu_layers is not None:
         params.n_gpu_layers = flags.n_gpu_layers
+    if flags.cpu_moe:
+        params.tensor_buft_overrides = _EXPERTS
     if flags.threads is not None:
         params.cpuparams.n_threads = flags.threads
         params.cpuparams_batch.n_threads = flags.threads

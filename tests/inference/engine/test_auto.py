@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from inference.engine import auto
 from inference.engine.auto import Memory
-from inference.gguf import Header
+from inference.gguf import Header, Tensor
+from inference.models import LocalFile, LocalModel, Source
 from inference.settings import Settings, load
 
 GIB = 1 << 30
@@ -68,6 +71,19 @@ def test_what_is_set_is_kept() -> None:
     assert auto.choose(_header(), 5 * GIB, both, memory) == (5000, 3)
     one = _settings("--context-length", "4096")
     assert auto.choose(_header(), 5 * GIB, one, Memory(80 * GIB, on_gpu=True)) == (4096, 16)
+
+
+def test_experts_in_host_memory_take_none_of_the_card() -> None:
+    tensors = (
+        Tensor("blk.0.attn_q.weight", (4096, 4096), "F16", 0, 1 * GIB),
+        Tensor("blk.0.ffn_up_exps.weight", (4096, 4096, 64), "F16", 1 * GIB, 30 * GIB),
+    )
+    header = replace(_header(), tensors=tensors)
+    model = LocalModel("mixture", Source.LOCAL, (LocalFile(Path("mixture.gguf"), 31 * GIB),))
+    card, host = Memory(24 * GIB, on_gpu=True), Memory(64 * GIB, on_gpu=False)
+    assert auto.configure(model, header, _settings("--cpu-moe"), card).memory < 24 * GIB
+    assert auto.configure(model, header, _settings(), card).memory > 31 * GIB
+    assert auto.configure(model, header, _settings("--cpu-moe"), host).memory > 31 * GIB
 
 
 def test_a_machine_without_gpu_is_not_filled() -> None:

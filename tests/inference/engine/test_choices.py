@@ -38,7 +38,7 @@ def test_it_works(models: Path, provider: str, tmp_path: Path) -> None:
     """What only changes the pace changes no word."""
     model = ("--model", str(models / "tiny.gguf"), "--slots", "1")
     said = []
-    for flags in ((), ("--speculative", "ngram"), ("--batch", "64", "--ubatch", "32")):
+    for flags in ((), ("--speculative", "ngram"), ("--batch", "64", "--ubatch", "32", "--cpu-moe")):
         with _runtime(tmp_path, provider, *model, *flags) as http:
             said.append(_said(http, "tiny"))
     assert said[0]

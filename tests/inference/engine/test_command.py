@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from inference.errors import EngineError
 
 def test_it_works() -> None:
     command.require_engine(None)
+
+
+def test_experts_stay_in_host_memory_where_asked() -> None:
+    config = command.EngineConfig("mixture", Path("m.gguf"), 4096, 1)
+    assert "--cpu-moe" not in command.arguments(config, 8081)
+    assert "--cpu-moe" in command.arguments(replace(config, cpu_moe=True), 8081)
 
 
 def test_a_missing_library_is_told_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
