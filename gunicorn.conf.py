@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from typing import Any
@@ -29,6 +30,8 @@ worker_class = "asgi"
 asgi_lifespan = "on"
 control_socket_disable = True
 graceful_timeout = 30
+# Seconds before the grace time is over: answers that still run get their last words then.
+_LAST_WORDS = 2
 # A stop waits for connections that are kept open: less than the 10 s that Docker gives it.
 keepalive = 5
 loglevel = "warning"
@@ -49,6 +52,23 @@ def on_exit(server: object) -> None:
     """End what was started beside the site."""
     if _keeper:
         _keeper.stop()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let SIGTERM end answers with a sentence that are longer than the grace time.
+
+    gunicorn has no hook for it, and would cut them off: its master kills the
+    worker before the worker's own waiting is over.
+    """
+    worker.loop.add_signal_handler(signal.SIGTERM, _stop, worker)
+
+
+def _stop(worker: Any) -> None:
+    from oneclick_site.asgi import application  # noqa: PLC0415  (the worker's, not the master's)
+
+    worker.handle_exit_signal()
+    patience = max(0, worker.cfg.graceful_timeout - _LAST_WORDS)
+    worker.loop.call_later(patience, application.end_answers)
 
 
 def worker_int(worker: object) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -160,6 +161,43 @@ def test_the_end_with_a_stream_open(path: str) -> None:
         assert last == "data: [DONE]" or json.loads(last)["done"] is True
         assert site.process.wait(30) == 0
         tell(f"SIGTERM with a stream open, site, {path}", "the whole answer", watch)
+
+
+SHORT_GRACE = {"GUNICORN_CMD_ARGS": "--graceful-timeout 4"}
+
+
+@DIALECTS
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_end_with_a_stream_beyond_the_grace_time(path: str, number: int) -> None:
+    with Upstream() as upstream, demo_site({"ollama": upstream}, **SHORT_GRACE) as site:
+        with httpx2.stream("POST", site.url + path, json=chat("endless", MODEL)) as answer:
+            lines = answer.iter_lines()
+            assert next(lines)
+            watch = Watch()
+            site.process.send_signal(number)
+            last = [line for line in lines if line][-1]
+        told = json.loads(last.removeprefix("data: "))["error"]
+        sentence = told if path == "/api/chat" else told["message"]
+        assert sentence == "the site stopped before this answer was whole: ask once more"
+        assert site.process.wait(30) == 0
+        name = signal.Signals(number).name
+        tell(f"{name}, a stream beyond the site's grace time, {path}", sentence, watch)
+        eventually(lambda: upstream.open == 0)
+
+
+@DIALECTS
+def test_the_end_while_a_single_answer_is_waited_for(path: str) -> None:
+    with Upstream() as upstream, demo_site({"ollama": upstream}, **SHORT_GRACE) as site:
+        question = chat("silent", MODEL, stream=False)
+        with ThreadPoolExecutor() as pool:
+            waiting = pool.submit(httpx2.post, site.url + path, json=question, timeout=30)
+            eventually(lambda: upstream.open == 1)
+            site.process.send_signal(signal.SIGTERM)
+            answer = waiting.result()
+        assert answer.status_code == 503
+        assert "the site stopped" in answer.text
+        assert int(answer.headers["Retry-After"]) > 0
+        assert site.process.wait(30) == 0
 
 
 def test_the_end_with_an_idle_connection_kept() -> None:

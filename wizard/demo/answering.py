@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from wizard.demo import client, ollama_fields, openai_fields, to_openai
 from wizard.demo.asked import Question
 from wizard.demo.asking import question
 from wizard.demo.client import Reply
-from wizard.demo.errors import TimedOut, UpstreamFailed
+from wizard.demo.errors import UpstreamFailed
 from wizard.demo.exchange import EVENTS, JSON, NDJSON, Exchange
 from wizard.demo.service import Service
 from wizard.demo.values import Dialect, Limits, Upstream, Work
@@ -53,12 +52,8 @@ async def _answer(service: Service, exchange: Exchange, read: Reader) -> None:
 
 
 async def _in_time(run: _Run) -> None:
-    deadline = run.service.limits.deadline
-    try:
-        async with asyncio.timeout(deadline):
-            await run.on_any()
-    except TimeoutError:
-        raise TimedOut(f"the answer took longer than the {deadline:g} s of this demo") from None
+    async with run.service.deadline():
+        await run.on_any()
 
 
 class _Run:

@@ -65,6 +65,11 @@ class DemoApi:
         else:
             await self._django(scope, receive, send)
 
+    def end_answers(self) -> None:
+        """End the answers that still run with a sentence: the site stops."""
+        if self._service:
+            self._service.end_answers()
+
     async def close(self) -> None:
         """Let go of everything that is held in the running loop; running answers end."""
         if self._service:

@@ -121,6 +121,10 @@ class TimedOut(DemoError):
     kind = "timeout_error"
 
 
+class Stopping(Busy):
+    """The site ends before the answer does."""
+
+
 def status_of(error: DemoError) -> int:
     """The HTTP status that tells an error."""
     return error.answered if isinstance(error, UpstreamRefused) else error.status

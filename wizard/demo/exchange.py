@@ -9,6 +9,7 @@ between the view and the first byte.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
@@ -51,6 +52,7 @@ class Exchange:
         self.content_type = ""
         self._receive = receive
         self._send = send
+        self._is_whole = False
         self._writing_since = 0.0
         self._written = time.monotonic()
 
@@ -106,6 +108,7 @@ class Exchange:
         if self.begun:
             await self.end(data)
             return
+        self._is_whole = True
         own = {"Content-Type": content_type, "Content-Length": str(len(data)), **(headers or {})}
         await self._start(status, own)
         await self._send({"type": "http.response.body", "body": data})
@@ -123,6 +126,7 @@ class Exchange:
 
     async def end(self, data: bytes = b"") -> None:
         """Send the last part of a stream."""
+        self._is_whole = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def held(
@@ -135,26 +139,34 @@ class Exchange:
         comment in an event stream. Raises ClientGone, once what was under way
         has ended.
         """
-        tick = min(STALL_CHECK_SECONDS, heartbeat / 2 or STALL_CHECK_SECONDS)
-        working, leaving = asyncio.create_task(work), asyncio.create_task(self._gone())
+        working = asyncio.create_task(work)
+        leaving = asyncio.create_task(self._gone())
+        stalling = asyncio.create_task(self._watched(content_type, heartbeat))
+        tasks = (working, leaving, stalling)
         try:
-            while not (working.done() or leaving.done() or self._is_stalled):
-                await asyncio.wait(
-                    (working, leaving), timeout=tick, return_when=asyncio.FIRST_COMPLETED
-                )
-                if heartbeat and not working.done():
-                    await self._beat(content_type, heartbeat)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            leaving.cancel()
-            working.cancel()
-            await asyncio.wait((working, leaving))
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         if working.cancelled():
             raise ClientGone
         working.result()
 
+    async def _watched(self, content_type: str, heartbeat: float) -> None:
+        """Give signs of life, until the client has read nothing for too long."""
+        tick = min(STALL_CHECK_SECONDS, heartbeat / 2 or STALL_CHECK_SECONDS)
+        while not self._is_stalled:
+            await asyncio.sleep(tick)
+            # The client may not read these either.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STALL_SECONDS):
+                    await self._beat(content_type, heartbeat)
+
     async def _beat(self, content_type: str, heartbeat: float) -> None:
         """Say that the answer is still to come. Between lines: all that is sent is whole ones."""
-        if self._writing_since or time.monotonic() - self._written < heartbeat:
+        is_quiet = time.monotonic() - self._written >= heartbeat
+        if not heartbeat or not is_quiet or self._writing_since or self._is_whole:
             return
         if not self.begun:
             await self.begin(content_type)

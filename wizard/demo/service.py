@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 from oneclick_site.logs import hashed
 from wizard.demo import client
 from wizard.demo.callers import caller
 from wizard.demo.catalogue import Catalogue
 from wizard.demo.dispatch import Dispatcher
+from wizard.demo.errors import Stopping, TimedOut
 from wizard.demo.exchange import Exchange
 from wizard.demo.limiting import Limiter
 from wizard.demo.values import Limits, Upstream, Work
 
+RESTART_SECONDS = 5.0
 _log = logging.getLogger("oneclick.access")
 
 
@@ -35,10 +39,38 @@ class Service:
         self.catalogue = Catalogue(upstreams, self.session)
         self.dispatcher = Dispatcher(upstreams, limits)
         self._spending: set[asyncio.Task[None]] = set()
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._is_ending = False
         self._watching = asyncio.create_task(self.dispatcher.health.watch(self.session))
 
+    @asynccontextmanager
+    async def deadline(self) -> AsyncGenerator[None]:
+        """The time that an answer has. Raises TimedOut, and Stopping where the site ends before."""
+        seconds = self.limits.deadline
+        try:
+            async with asyncio.timeout(0 if self._is_ending else seconds) as running:
+                self._deadlines.add(running)
+                try:
+                    yield
+                finally:
+                    self._deadlines.discard(running)
+        except TimeoutError:
+            if self._is_ending:
+                message = "the site stopped before this answer was whole: ask once more"
+                raise Stopping(message, retry_after=RESTART_SECONDS) from None
+            message = f"the answer took longer than the {seconds:g} s of this demo"
+            raise TimedOut(message) from None
+
+    def end_answers(self) -> None:
+        """End what still runs, each answer with its last words."""
+        self._is_ending = True
+        for running in tuple(self._deadlines):
+            if not running.expired():
+                running.reschedule(asyncio.get_running_loop().time())
+
     async def close(self) -> None:
-        """Let go of everything that is held in the loop."""
+        """End what still runs, and let go of everything that is held in the loop."""
+        self.end_answers()
         self._watching.cancel()
         await asyncio.wait((self._watching,))
         await self.session.close()

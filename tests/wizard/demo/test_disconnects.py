@@ -14,10 +14,12 @@ import pytest
 from tests.site.live import LiveSite
 from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import demo_site, wait_until, wait_until_still
+from wizard.demo.exchange import STALL_SECONDS
 
 STREAMS = 200
-# Well under a second on an idle machine; machines that test are busy with other work.
-STOPPED_WITHIN = 5.0
+# A fraction of a second (benchmarks/demo_proxy.py measures it), but not on a machine that is
+# busy with other work. Less than what ends a client that does not read.
+STOPPED_WITHIN = STALL_SECONDS / 2
 MEGABYTE = 1 << 20
 
 
@@ -86,12 +88,15 @@ def test_one_that_waits_for_a_whole_answer_stops_it(alone: LiveSite, upstream: U
 
 
 def test_two_hundred_slow_streams_leave_nothing_behind(alone: LiveSite, upstream: Upstream) -> None:
-    """Half of them leave in mid-stream, a quarter stops reading and is then gone."""
-    for _ in range(2):
-        _crowd(alone, upstream)
+    """Half of them leave in mid-stream, a quarter stops reading and is then gone.
+
+    Once when all that fits on the way to them is there, once while it fills up.
+    """
+    for is_full in (True, False):
+        _crowd(alone, upstream, is_full=is_full)
     before = _memory(alone)
-    for _ in range(2):
-        _crowd(alone, upstream)
+    for is_full in (True, False):
+        _crowd(alone, upstream, is_full=is_full)
     assert _memory(alone) - before < 10 * MEGABYTE
 
 
@@ -107,13 +112,14 @@ def test_the_site_has_no_place_left_taken(upstream: Upstream) -> None:
     assert answer.status_code == 200
 
 
-def _crowd(site: LiveSite, upstream: Upstream) -> None:
+def _crowd(site: LiveSite, upstream: Upstream, *, is_full: bool) -> None:
     readers = [Client(site, "endless") for _ in range(STREAMS - STREAMS // 4)]
     stalled = [Client(site, "flood") for _ in range(STREAMS // 4)]
     wait_until(lambda: upstream.open == STREAMS)
     for client in readers:
         assert client.read()
-    wait_until_still(lambda: upstream.flooded)
+    if is_full:
+        wait_until_still(lambda: upstream.flooded)
     aborted, staying = readers[: STREAMS // 2], readers[STREAMS // 2 :]
     for client in aborted:
         client.leave()
