@@ -38,7 +38,7 @@ lock: $(VENV)/.test ## Compile requirements*.txt anew, with hashes
 	scripts/lock.sh
 
 bench: $(VENV)/.test ## Measure the pages: requests a second, p50 and p95
-	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python -m benchmarks.pages
 
 clean: ## Remove everything that the other targets made
 	rm -rf $(VENV) var tests/judge/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage

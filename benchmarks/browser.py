@@ -106,11 +106,11 @@ def main() -> None:
         measure(playwright, program, collected, times)
 
 
-def collect(folder: str) -> LiveSite:
+def collect(folder: str, **settings: str) -> LiveSite:
     """A site whose static files are hashed and compressed, as `make run` serves them."""
     words = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
     subprocess.run(words, check=True, cwd=ROOT, env={**os.environ, "STATIC_DIR": folder})
-    return LiveSite(STATIC_DIR=folder)
+    return LiveSite(STATIC_DIR=folder, **settings)
 
 
 def measure(playwright: Playwright, program: str, live: LiveSite, times: int) -> None:

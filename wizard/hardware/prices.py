@@ -11,6 +11,7 @@ import json
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import httpx2
@@ -46,17 +47,23 @@ def price_list() -> PriceList:
     key = settings.CONSOLE_API_URL
     fresh = cache.get(_FRESH + key)
     if isinstance(fresh, PriceList):
-        return fresh
+        return _held(fresh)
     if cache.get(_DOWN + key):
         return _last_seen(key)
     try:
-        found = _live()
+        found = _held(_live())
     except PricesUnavailable as error:
         logger.warning("gpu prices: %s", error)
         cache.set(_DOWN + key, True, RETRY_SECONDS)
         return _last_seen(key)
     cache.set(_FRESH + key, found, FRESH_SECONDS)
     cache.set(_STALE + key, found, STALE_SECONDS)
+    return found
+
+
+@lru_cache(maxsize=4)
+def _held(found: PriceList) -> PriceList:
+    """The list that is equal: what was worked out for it is then found by identity."""
     return found
 
 
@@ -73,7 +80,7 @@ def _last_seen(key: str) -> PriceList:
         return bundled_price_list("Akash's live prices are out of reach.")
     when = f"{seen.as_of.day} {seen.as_of:%B, %H:%M} UTC"
     return replace(
-        seen,
+        _held(seen),
         live=False,
         notice=f"Akash's live prices are out of reach. These were seen on {when}.",
     )

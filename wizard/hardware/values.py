@@ -41,6 +41,10 @@ class PriceList:
     live: bool
     notice: str = ""
 
+    def __hash__(self) -> int:
+        # What was worked out is looked up for each row of a page: not by every card each time.
+        return hash((self.as_of, self.live))
+
 
 class Fit(StrEnum):
     """Whether a workload fits: TIGHT is within 8 % of the usable memory."""
