@@ -672,7 +672,31 @@ def test_the_place_in_the_queue_is_told(
         expect(second.locator("#announcer")).to_have_text("Queued, place 1.")
         first.click("#stop")
         expect(_settled(second).locator(".md")).to_have_text("You said: hello")
-        assert "queued" in str(second.locator(".status").get_attribute("title"))
+
+
+def test_the_phases_of_an_answer_are_told_with_their_times(
+    at: Callable[..., Visit], ada: Upstream, bob: Upstream
+) -> None:
+    settings = {**OPEN, "DEMO_STREAMS": "1", "DEMO_UPSTREAMS": _upstreams(ada, bob)}
+    with LiveSite(**settings) as small:
+        first, second = at(small.url).page, at(small.url).page
+        _say(first, "endless")
+        expect(first.locator(".md")).to_contain_text("word0")
+        _say(second, "hold drip 60")
+        phase = second.locator(".phase")
+        expect(phase).to_have_text(re.compile(r"^Queued, place 1 · [1-9]\d*\.\d s$"))
+        first.click("#stop")
+        expect(phase).to_have_text(re.compile(r"^Reading the prompt · [1-9]\d*\.\d s$"))
+        expect(second.locator(".answer")).to_have_attribute("aria-busy", "true")
+        ada.let_go()
+        expect(phase).to_have_text(re.compile(r"^Writing · \d+\.\d s$"))
+        expect(second.locator(".status")).to_contain_text(re.compile(r"[\d.]+ tokens/s"))
+        _settled(second)
+        told = str(second.locator(".status").get_attribute("title"))
+        spent = r"[\d.]+ s"
+        assert re.fullmatch(
+            f"queued {spent}, reading 7 tokens {spent}, writing {spent}; {spent} in all", told
+        )
 
 
 def test_by_keyboard_alone(at: Callable[..., Visit], site: LiveSite) -> None:

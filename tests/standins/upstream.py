@@ -9,6 +9,7 @@
     refuse        400 with a sentence
     call          a call of a tool
     think         thoughts before the answer
+    hold drip 5   nothing until ``let_go()``, then as the rest says
 
 Anything else is answered with ``You said: …``. ``failing`` is a status that
 every request gets instead; ``open`` counts the answers under way, ``flooded``
@@ -61,6 +62,7 @@ class Upstream:
         self.most_open = 0
         self.flooded = 0
         self.requests: list[Asked] = []
+        self._let_go = asyncio.Event()
         self._started = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -73,6 +75,10 @@ class Upstream:
     def asked(self, path: str) -> list[dict[str, Any]]:
         """The bodies that came in on a path."""
         return [request.body for request in self.requests if request.path == path]
+
+    def let_go(self) -> None:
+        """Let answers begin that are held, as a model that has read a long prompt."""
+        self._loop.call_soon_threadsafe(self._let_go.set)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -180,6 +186,10 @@ class Upstream:
         if prompt == "silent":
             await asyncio.Event().wait()
         await response.prepare(request)
+        if prompt.startswith("hold "):
+            await self._let_go.wait()
+            self._let_go.clear()
+            prompt = prompt.removeprefix("hold ")
         for part in answer.first(prompt):
             await response.write(part)
         async for word in _words(prompt):
