@@ -9,6 +9,7 @@
     refuse        400 with a sentence
     call          a call of a tool
     think         thoughts before the answer
+    nothing       an answer without a word
     hold drip 5   nothing until ``let_go()``, then as the rest says
 
 Anything else is answered with ``You said: …``. ``failing`` is a status that
@@ -173,7 +174,7 @@ class Upstream:
         answer = _OpenaiAnswer(body["model"], is_chat=is_chat, usage=usage)
         if prompt == "refuse":
             error = {"message": f"{body['model']} does not like this", "type": "BadRequestError"}
-            return web.json_response({"error": error}, status=400)
+            return web.json_response({"error": {**error, "param": None, "code": 400}}, status=400)
         if not body["stream"]:
             text = "".join([word async for word in _words(prompt)])
             return web.json_response(answer.whole(text, prompt))
@@ -216,7 +217,8 @@ class _OllamaAnswer:
 
     def first(self, prompt: str) -> list[bytes]:
         if prompt == "call":
-            message = {"role": "assistant", "content": "", "tool_calls": [{"function": CALL}]}
+            call = {"id": "call_1", "function": {"index": 0, **CALL}}
+            message = {"role": "assistant", "content": "", "tool_calls": [call]}
             return [_line({**self._head, "message": message, "done": False})]
         if prompt == "think":
             message = {"role": "assistant", "content": "", "thinking": "hmm"}
@@ -278,7 +280,8 @@ class _OpenaiAnswer:
         return [*last, b"data: [DONE]\n\n"]
 
     def failure(self) -> bytes:
-        return _sse({"error": {"message": "the model ran out of luck", "type": "server_error"}})
+        error = {"message": "the model ran out of luck", "type": "InternalServerError"}
+        return _sse({"error": {**error, "param": None, "code": 500}}) + b"data: [DONE]\n\n"
 
     def whole(self, text: str, prompt: str) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": text}
@@ -292,7 +295,8 @@ class _OpenaiAnswer:
         return {**self._head("completion"), "choices": choices, "usage": USAGE}
 
     def _event(self, choice: dict[str, Any]) -> bytes:
-        return _sse({**self._head("chunk"), "choices": [{"index": 0, **choice}]})
+        whole = {"index": 0, "logprobs": None, "finish_reason": None, **choice}
+        return _sse({**self._head("chunk"), "choices": [whole]})
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": "cmpl-1", "object": kind, "created": 1_795_000_000, "model": self._model}
@@ -309,7 +313,7 @@ async def _words(prompt: str) -> AsyncIterator[str]:
         return
     while kind == "flood":
         yield "x" * WORD_BYTES
-    for word in ("You ", "said: ", prompt) if kind != "call" else ():
+    for word in ("You ", "said: ", prompt) if kind not in ("call", "nothing") else ():
         yield word
 
 

@@ -114,7 +114,9 @@ class _Run:
                 if data := stream.feed(chunk):
                     self._is_answered = True
                     await self._send(data)
-            await self._exchange.end(stream.close())
+            last = stream.close()
+            await self._begin()
+            await self._exchange.end(last)
         finally:
             # A stream that was left early never says its tokens: each chunk is about one.
             self.service.spent(self._exchange, self._work, stream.tokens or chunks)
@@ -125,6 +127,9 @@ class _Run:
         await self._exchange.answer(document)
 
     async def _send(self, data: bytes) -> None:
+        await self._begin()
+        await self._exchange.write(data)
+
+    async def _begin(self) -> None:
         if not self._exchange.begun:
             await self._exchange.begin(self.content_type)
-        await self._exchange.write(data)

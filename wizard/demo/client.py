@@ -144,7 +144,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
         found = orjson.loads(raw)
     except (*_BROKEN, ValueError):
         found = {}
-    told = found.get("error") if isinstance(found, dict) else None
+    # Older vLLM says its message without an ``error`` around it.
+    told = found.get("error") or found if isinstance(found, dict) else None
     message = told.get("message") if isinstance(told, dict) else told
     return UpstreamRefused(str(message or "the model refuses this request"), response.status)
 

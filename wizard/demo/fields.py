@@ -66,6 +66,8 @@ def image(item: Any, limits: Limits) -> str:
     if not isinstance(item, str):
         raise BadRequest("images must be base64-encoded strings")
     data = item.partition(",")[2] if item.startswith("data:") else item
+    # Encoders for mail break lines, and Ollama does not mind.
+    data = data.replace("\r", "").replace("\n", "")
     if len(data) * 3 // 4 > limits.image_bytes + 3:
         raise TooLarge(f"an image is larger than {limits.image_bytes} bytes")
     try:

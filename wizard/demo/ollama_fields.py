@@ -20,7 +20,7 @@ from wizard.demo.values import Dialect, Limits, Work
 
 GENERATE, CHAT = "/api/generate", "/api/chat"
 ROLES = ("system", "user", "assistant", "tool")
-THINK_LEVELS = ("high", "medium", "low")
+THINK_LEVELS = ("high", "medium", "low", "max")
 MOST_CONTEXT = 1 << 16
 _LARGEST = 1 << 31
 _INTEGERS: Mapping[str, tuple[int, int]] = {
@@ -128,8 +128,9 @@ def _common(document: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     think = document.get("think")
     if think is not None:
         found["think"] = _think(think)
-    if fields.typed(document, "truncate", bool, True) is False:
-        found["truncate"] = False
+    for key in ("truncate", "shift"):
+        if fields.typed(document, key, bool, True) is False:
+            found[key] = False
     return {**found, **fields.logprobs(document)}
 
 
@@ -146,14 +147,14 @@ def _think(value: Any) -> bool | str:
     if isinstance(value, bool) or value in THINK_LEVELS:
         return value  # type: ignore[no-any-return]  # one of these by the line above
     shown = orjson.dumps(value).decode()[:100]
-    allowed = 'must be "high", "medium", "low", true, or false'
+    allowed = 'must be "high", "medium", "low", "max", true, or false'
     raise BadRequest(f"invalid think value: {shown} ({allowed})")
 
 
 def _message(item: Any, limits: Limits) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise BadRequest("messages must be objects with a role and a content")
-    role = fields.typed(item, "role", str, "")
+    role = fields.typed(item, "role", str, "").lower()
     if role not in ROLES:
         raise BadRequest(f"invalid role: {role[:50]}; use {', '.join(ROLES)}")
     message: dict[str, Any] = {"role": role, "content": fields.typed(item, "content", str, "")}

@@ -17,7 +17,7 @@ from wizard.demo.values import Dialect, Limits, Work
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 ROLES = ("system", "developer", "user", "assistant", "tool")
-EFFORTS = ("none", "minimal", "low", "medium", "high")
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _NUMBERS: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
@@ -47,8 +47,8 @@ def chat(document: Mapping[str, Any], limits: Limits) -> Work:
     if tools := fields.tools(fields.typed(document, "tools", list, [])):
         body["tools"] = tools
         body |= _tool_choice(document)
-    if (effort := fields.typed(document, "reasoning_effort", str, "")) in EFFORTS:
-        body["reasoning_effort"] = effort
+    if effort := fields.typed(document, "reasoning_effort", str, ""):
+        body["reasoning_effort"] = _effort(effort)
     return _work(CHAT, model, {**body, **fields.logprobs(document)}, document)
 
 
@@ -116,7 +116,7 @@ def _length(document: Mapping[str, Any], limits: Limits) -> int:
 def _message(item: Any, limits: Limits) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise BadRequest("messages must be objects with a role and a content", param="messages")
-    role = fields.typed(item, "role", str, "")
+    role = fields.typed(item, "role", str, "").lower()
     if role not in ROLES:
         raise BadRequest(f"invalid role: {role[:50]}; use {', '.join(ROLES)}", param="messages")
     message: dict[str, Any] = {"role": "system" if role == "developer" else role}
@@ -182,6 +182,13 @@ def _call(item: Any, limits: Limits) -> dict[str, Any]:
         "type": "function",
         "function": {"name": name, "arguments": arguments},
     }
+
+
+def _effort(value: str) -> str:
+    if value not in EFFORTS:
+        told = f'"reasoning_effort" must be one of {", ".join(EFFORTS)}'
+        raise BadRequest(told, param="reasoning_effort")
+    return value
 
 
 def _tool_choice(document: Mapping[str, Any]) -> dict[str, Any]:

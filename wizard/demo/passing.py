@@ -151,6 +151,17 @@ def parsed(line: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def failed(told: Mapping[str, Any]) -> UpstreamFailed:
+    """What an upstream said of its own failure, in the middle of a stream.
+
+    Ollama says ``{"error": text}``, OpenAI ``{"error": {"message"}}``, and older
+    vLLM ``{"object": "error", "message"}``.
+    """
+    error = told.get("error")
+    message = error.get("message") if isinstance(error, dict) else error or told.get("message")
+    return UpstreamFailed(f"{FAILED}: {message}" if isinstance(message, str) else FAILED)
+
+
 def count(document: Mapping[str, Any], key: str) -> int:
     """A number of tokens; 0 where it is missing or no number."""
     value = document.get(key)

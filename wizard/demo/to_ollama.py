@@ -15,12 +15,12 @@ import orjson
 
 from wizard.demo.asked import Question
 from wizard.demo.errors import UpstreamFailed
-from wizard.demo.passing import DIED, FAILED, Lines, count, parsed
+from wizard.demo.passing import DIED, Lines, count, failed, parsed
 from wizard.demo.values import Work
 
 _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop")
 _OPENAI_DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
-_THINKING = {"none": False, "minimal": "low"}
+_THINKING = {"none": False, "minimal": "low", "xhigh": "max"}
 
 
 def question(work: Work, context: int, model: str, name: str) -> Question:
@@ -174,7 +174,7 @@ class _Events:
     def _line(self, line: bytes) -> list[dict[str, Any]]:
         found = parsed(line)
         if not found or "error" in found:
-            self._failure = UpstreamFailed(FAILED)
+            self._failure = failed(found)
             return []
         message = found.get("message") or {}
         text = str(message.get("content", "") if self._shape.is_chat else found.get("response", ""))
@@ -224,9 +224,10 @@ def _usage(line: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _finish(line: Mapping[str, Any], *, is_calling: bool) -> str:
-    if is_calling:
-        return "tool_calls"
-    return "length" if line.get("done_reason") == "length" else "stop"
+    """An answer that was cut is told as such, even if it has calls."""
+    if line.get("done_reason") == "length":
+        return "length"
+    return "tool_calls" if is_calling else "stop"
 
 
 def _logprobs(line: Mapping[str, Any]) -> dict[str, Any] | None:

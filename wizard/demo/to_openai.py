@@ -15,13 +15,15 @@ import orjson
 from wizard.demo import fields, memory
 from wizard.demo.asked import Question, stamp
 from wizard.demo.errors import BadRequest, UpstreamFailed
-from wizard.demo.passing import DIED, FAILED, Lines, count, parsed
+from wizard.demo.passing import DIED, Lines, count, failed, parsed
 from wizard.demo.values import Kind, Upstream, Work
 
 CHAT_PATH, COMPLETIONS_PATH = "/v1/chat/completions", "/v1/completions"
 _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop")
 _VLLM = {"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"}
 _OLLAMA_DEFAULTS = {"temperature": 0.8, "top_p": 0.9}
+# Not every server that speaks OpenAI's API has a level above this one.
+_EFFORTS = {"max": "high"}
 NANOSECONDS = 1e9
 
 
@@ -77,9 +79,10 @@ def _chat(work: Work, messages: list[dict[str, Any]], kind: Kind) -> dict[str, A
         found["response_format"] = _format(wanted)
     think = work.body.get("think")
     if isinstance(think, str):
-        found["reasoning_effort"] = think
+        found["reasoning_effort"] = _EFFORTS.get(think, think)
     elif think is not None and kind is Kind.VLLM:
-        found["chat_template_kwargs"] = {"enable_thinking": think}
+        # Qwen's templates know the first name, DeepSeek's and Granite's the second.
+        found["chat_template_kwargs"] = {"enable_thinking": think, "thinking": think}
     if work.body.get("logprobs"):
         found |= {"logprobs": True, "top_logprobs": work.body.get("top_logprobs", 0)}
     return found
@@ -211,23 +214,22 @@ class _Lines:
         for line in self._lines.feed(data).split(b"\n"):
             if line.startswith(b"data:"):
                 found += self._event(line[5:].strip())
-        return b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in found)
+        return _written(found)
 
     def close(self) -> bytes:
-        """The last line. Raises UpstreamFailed where the upstream did not finish."""
+        """The last lines. Raises UpstreamFailed where the upstream did not finish."""
         if self._failure or not (self._is_done or self._finish):
             raise self._failure or UpstreamFailed(DIED)
         end = self._shape.end(self._finish, self._usage, "".join(self._text), self._first)
-        last = {**self._shape.part(""), **end}
-        return orjson.dumps(last, option=orjson.OPT_APPEND_NEWLINE)
+        return _written([*self._whole_calls(), {**self._shape.part(""), **end}])
 
     def _event(self, data: bytes) -> list[dict[str, Any]]:
         if data == b"[DONE]":
             self._is_done = True
-            return self._whole_calls()
+            return []
         event = parsed(data)
-        if "error" in event:
-            self._failure = UpstreamFailed(FAILED)
+        if "error" in event or event.get("object") == "error":
+            self._failure = failed(event)
         if isinstance(event.get("usage"), dict):
             self._usage = event["usage"]
             self.tokens = count(self._usage, "prompt_tokens") + count(
@@ -253,8 +255,9 @@ class _Lines:
         empty = {"id": "", "name": "", "arguments": ""}
         call = self._calls.setdefault(int(part.get("index") or 0), empty)
         function = part.get("function") or {}
-        call["id"] += part.get("id") or ""
-        call["name"] += function.get("name") or ""
+        # Some servers say these two again with each piece of the arguments.
+        call["id"] = call["id"] or part.get("id") or ""
+        call["name"] = call["name"] or function.get("name") or ""
         call["arguments"] += function.get("arguments") or ""
 
     def _whole_calls(self) -> list[dict[str, Any]]:
@@ -263,6 +266,10 @@ class _Lines:
             for _, call in sorted(self._calls.items())
         ]
         return [{**self._shape.part("", tool_calls=calls), "done": False}] if calls else []
+
+
+def _written(lines: list[dict[str, Any]]) -> bytes:
+    return b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
 
 
 def _choice(document: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wizard.demo import ollama_fields, openai_fields
@@ -67,6 +67,15 @@ def test_a_load_is_known() -> None:
     work = ollama_fields.generate({"model": "m"}, LIMITS)
     assert (work.is_load, work.stream) == (True, False)
     assert ollama_fields.chat({"model": "m"}, LIMITS).is_load
+
+
+def test_what_ollama_takes_is_taken() -> None:
+    """Roles in any case, lines broken in base64, and what to do at the context's end."""
+    assert _chat(messages=[{"role": "User", "content": "Hi"}]) == _chat()
+    broken = f"{PICTURE[:8]}\n{PICTURE[8:]}\r\n"
+    assert _generate(images=[broken])["images"] == [PICTURE]
+    assert _chat(truncate=False, shift=False) == {**_chat(), "truncate": False, "shift": False}
+    assert _chat(think="max")["think"] == "max"
 
 
 def test_images_keep_their_data_alone() -> None:
@@ -143,6 +152,7 @@ def test_bad_prompts_are_refused(
         ({"temperature": 3}, "between 0 and 2"),
         ({"stop": 5}, "string or an array of strings"),
         ({"response_format": {"type": "xml"}}, "must be of type text, json_object or json_schema"),
+        ({"reasoning_effort": "very"}, '"reasoning_effort" must be one of none, minimal'),
         ({"tool_choice": "maybe", "tools": [{"function": {"name": "f"}}]}, "none, auto, required"),
         ({"messages": [{"role": "user", "content": 5}]}, "a text or an array of parts"),
         ({"messages": [{"role": "user", "content": [{"type": "file"}]}]}, "a text or an image_url"),
@@ -163,6 +173,7 @@ def test_a_completion_has_one_prompt() -> None:
         openai_fields.completion({"model": "m", "prompt": [1, 2]}, LIMITS)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -172,6 +183,8 @@ def test_a_completion_has_one_prompt() -> None:
                 "options",
                 "format",
                 "think",
+                "reasoning_effort",
+                "shift",
                 "tools",
                 "images",
                 "context",

@@ -73,6 +73,16 @@ def test_ollama_streams_a_chat(client: ollama.Client, kind: str) -> None:
     assert last.total_duration > 0
 
 
+def test_an_answer_without_a_word(
+    client: ollama.Client, openai_client: openai.OpenAI, kind: str
+) -> None:
+    (last,) = client.chat(f"on-{kind}", _said("nothing"), stream=True)
+    assert (last.done, last.message.content) == (True, "")
+    chunks = _asked(openai_client, model=f"on-{kind}", messages=_said("nothing"), stream=True)
+    words = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
+    assert "".join(words) == ""
+
+
 def test_ollama_generates_with_a_memory(client: ollama.Client, kind: str) -> None:
     first = client.generate(f"on-{kind}", "Hi", system="Be brief")
     assert first.response == "You said: Hi"
