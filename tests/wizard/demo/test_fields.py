@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wizard.demo import ollama_fields, openai_fields
@@ -173,7 +173,6 @@ def test_a_completion_has_one_prompt() -> None:
         openai_fields.completion({"model": "m", "prompt": [1, 2]}, LIMITS)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(
