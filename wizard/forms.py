@@ -55,7 +55,8 @@ Word = TypeVar("Word", bound=StrEnum)
 # Every parameter of a model's three files, in the order that a link writes them.
 PARAMETERS = (
     *("variant", "engine", "context", "slots", "kv", "gpu", "count", "nodes", "replicas"),
-    *("region", "audited", "price_ceiling", "storage", "storage_gib", "cpu_only", "env", "alias"),
+    *("region", "audited", "price_ceiling", "storage", "storage_gib", "cpu_only", "cpu_moe"),
+    *("env", "alias"),
 )
 
 
@@ -84,6 +85,7 @@ def read_choices(query: QueryDict) -> Choices:
         storage_class=_word(query, "storage", StorageClass),
         storage_gib=_whole(query, "storage_gib"),
         cpu_only=_yes_or_no(query, "cpu_only"),
+        cpu_moe=_yes_or_no(query, "cpu_moe"),
         extra_env=_environment(query),
         aliases=_aliases(query),
     )
@@ -137,6 +139,7 @@ def to_query(choices: Choices, **changes: str | tuple[str, ...]) -> str:
         "storage": choices.storage_class,
         "storage_gib": choices.storage_gib,
         "cpu_only": _written(choices.cpu_only),
+        "cpu_moe": _written(choices.cpu_moe),
         "env": tuple(f"{name}={value}" for name, value in choices.extra_env),
         "alias": choices.aliases,
     }

@@ -100,6 +100,7 @@ def _parameters() -> list[Schema]:
         _query("storage", "Where the weights live", _words(StorageClass)),
         _query("storage_gib", "Size of the volume in GiB", _whole(1)),
         _query("cpu_only", "No card at all", flag),
+        _query("cpu_moe", "A mixture's experts in RAM, for the runtime and llama-server", flag),
         _query("env", "KEY=VALUE for the container", texts | {"items": text}),
         _query("alias", "Further names of the model", texts | {"items": text}),
         _query(
@@ -209,6 +210,7 @@ def _schemas() -> Schema:
                 context=whole,
                 slots=whole,
                 kv=_words(chain(*KV_TYPES.values())),
+                cpu_moe=flag,
                 gpus=texts,
                 count=whole,
                 nodes=whole,
@@ -227,6 +229,7 @@ def _schemas() -> Schema:
                 buffers=_object(**{field.name: whole for field in fields(Buffers)}),
                 parts=_list_of(_object(name=text, bytes=whole, formula=text)),
             ),
+            limits={"anyOf": [_limits(), {"type": "null"}]},
             offers=_list_of(_offer()),
             price=_object(
                 usd_per_hour=_or_null("number"),
@@ -240,6 +243,21 @@ def _schemas() -> Schema:
             links={"type": "object", "additionalProperties": {"type": "string", "format": "uri"}},
         ),
     }
+
+
+def _limits() -> Schema:
+    """What the first of the named cards would hold; null without a card."""
+    whole, number = {"type": "integer"}, {"type": "number"}
+    return _object(
+        fits={"type": "boolean"},
+        needed_bytes=whole,
+        usable_bytes=whole,
+        largest_context=whole,
+        most_slots=whole,
+        smallest_bytes=whole,
+        tokens_per_second=number,
+        usd_per_million_tokens=_or_null("number"),
+    )
 
 
 def _offer() -> Schema:

@@ -7,15 +7,16 @@ from typing import Any
 
 from wizard.hardware.choice import largest_contexts
 from wizard.hardware.values import Offer
-from wizard.planning.engines import family
+from wizard.planning.limits import limits
+from wizard.planning.workload import workload_of
 from wizard.sdl.values import Engine, Plan
 from wizard.sizing.buffers import Buffers, buffers
-from wizard.sizing.values import Workload
 
 
 def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
     """What ``plan.json`` holds; `wizard.openapi` has its schema."""
     chosen = {_place(offer) for offer in plan.chosen}
+    found = limits(plan)
     return {
         "model": _model(plan),
         "variant": {
@@ -28,6 +29,7 @@ def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
         "choices": _choices(plan),
         "reasons": {reason.field: reason.sentence for reason in plan.reasons},
         "memory": _memory(plan),
+        "limits": found.document() if found else None,
         "offers": [
             _offer(offer, longest, _place(offer) in chosen)
             for offer, longest in zip(plan.offers, _largest_contexts(plan), strict=True)
@@ -67,6 +69,7 @@ def _choices(plan: Plan) -> dict[str, Any]:
         "context": plan.context,
         "slots": plan.slots,
         "kv": plan.kv.value,
+        "cpu_moe": plan.cpu_moe,
         "gpus": [offer.gpu.model for offer in plan.chosen if offer.gpu],
         "count": plan.count,
         "nodes": plan.nodes,
@@ -106,8 +109,7 @@ def _place(offer: Offer) -> tuple[str, int, int]:
 
 
 def _largest_contexts(plan: Plan) -> tuple[int | None, ...]:
-    workload = Workload(plan.context, plan.slots, plan.kv, family(plan.engine))
-    return largest_contexts(plan.architecture, plan.variant, workload, plan.offers)
+    return largest_contexts(plan.architecture, plan.variant, workload_of(plan), plan.offers)
 
 
 def _offer(offer: Offer, largest_context: int | None, is_chosen: bool) -> dict[str, Any]:

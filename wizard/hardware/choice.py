@@ -12,6 +12,7 @@ from wizard.hardware import rules
 from wizard.hardware.values import Fit, Gpu, Offer, PriceList
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import budget, largest_context, needed_bytes, tokens_per_second
+from wizard.sizing.speed import RAM_BANDWIDTH
 from wizard.sizing.values import EngineFamily, Workload
 from wizard.sizing.vllm import GPU_MEMORY_UTILIZATION
 from wizard.sizing.words import size
@@ -24,8 +25,6 @@ _TIGHT = 0.08
 # More weights than this are too slow on a CPU to be worth an offer.
 _CPU_WEIGHTS = 10 * 10**9
 _CPU_MEMORY = 64 << 30
-# Memory bandwidth of a share of a server with DDR4, in bytes a second.
-_CPU_BANDWIDTH = 30 * 10**9
 # Cards that cost more than this times the cheapest are not named beside it.
 _DEAREST = 2.5
 
@@ -83,6 +82,7 @@ class _Look:
                 gpu.bandwidth,
                 workload.gpus,
                 family=workload.family,
+                experts_on_host=workload.experts_on_host,
             )
             self.speeds[key] = round(found, 1)
         return self.speeds[key]
@@ -194,6 +194,8 @@ def _reason(look: _Look, gpu: Gpu, workload: Workload, fit: Fit) -> str:
 
 def _has_cpu(look: _Look) -> bool:
     is_llama_cpp = look.workload.family is EngineFamily.LLAMA_CPP
+    if look.workload.experts_on_host:
+        return False
     return is_llama_cpp and look.variant.weight_bytes <= _CPU_WEIGHTS
 
 
@@ -205,7 +207,7 @@ def _cpu_offer(look: _Look) -> Offer:
         reason = f"Needs {size(needed)} of RAM, more than the {size(_CPU_MEMORY)} offered."
     else:
         reason = f"Needs {size(needed)} of RAM; much slower than a card."
-    speed = tokens_per_second(look.architecture, look.variant, _CPU_BANDWIDTH)
+    speed = tokens_per_second(look.architecture, look.variant, RAM_BANDWIDTH)
     return Offer(
         gpu=None,
         count=0,

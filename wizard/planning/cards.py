@@ -8,6 +8,7 @@ from wizard.hardware.choice import COUNTS, NODES, named_gpus, offers
 from wizard.hardware.values import Fit, Offer, PriceList
 from wizard.planning.engines import family
 from wizard.planning.errors import ChoiceError
+from wizard.planning.experts import can_stay
 from wizard.planning.price import GIB, UNKNOWN_CARD
 from wizard.registry.values import Architecture, Variant
 from wizard.sdl.values import Choices, Engine, Reason
@@ -40,6 +41,7 @@ class Lookout:
     kv: KvType
     price_list: PriceList
     choices: Choices
+    cpu_moe: bool = False
 
     def workload(self, context: int, gpus: int, nodes: int) -> Workload:
         return Workload(
@@ -49,6 +51,7 @@ class Lookout:
             family=family(self.engine),
             gpus=gpus,
             nodes=nodes,
+            experts_on_host=self.cpu_moe,
         )
 
     def offers(self, context: int) -> tuple[Offer, ...]:
@@ -191,9 +194,11 @@ def _nothing_fits(
     everything: tuple[Offer, ...], wanted: tuple[Offer, ...], look: Lookout, context: int
 ) -> Hardware:
     needed = estimate(look.architecture, look.variant, look.workload(context, 1, 1)).total
+    can_move = can_stay(look.architecture, look.engine) and not look.cpu_moe
+    experts = ", or leave the experts in RAM" if can_move else ""
     sentence = (
         f"Nothing that Akash offers holds this as chosen: it needs {needed / 1e9:,.1f} GB at "
         f"{context:,} tokens × {look.slots} slots. Choose a smaller variant, a shorter context, "
-        "fewer slots, or a q8_0 KV cache."
+        f"fewer slots, or a q8_0 KV cache{experts}."
     )
     return Hardware(everything, wanted[:1], Reason("gpu", "Nothing fits."), problems=(sentence,))

@@ -7,6 +7,7 @@ from wizard.planning import price
 from wizard.planning.cards import Lookout, check_numbers, choose_hardware
 from wizard.planning.engines import ImageCheck, choose_engine, engines_for, family
 from wizard.planning.errors import ChoiceError
+from wizard.planning.experts import can_stay, choose_experts, experts_reason
 from wizard.planning.resources import resources_for
 from wizard.planning.warnings import image_warnings, plan_warnings
 from wizard.planning.workload import choose_context, choose_kv, choose_slots
@@ -39,7 +40,8 @@ def make_plan(
     engine, image, engine_reason = choose_engine(model, variant, choices.engine, image_check)
     kv, kv_reason = choose_kv(choices.kv, family(engine))
     slots, slots_reason = choose_slots(choices.slots, family(engine), causal=architecture.causal)
-    look = Lookout(architecture, variant, engine, slots, kv, price_list, choices)
+    cpu_moe = choose_experts(architecture, engine, choices)
+    look = Lookout(architecture, variant, engine, slots, kv, price_list, choices, cpu_moe)
     context, context_reason = choose_context(architecture, choices.context, look.cheapest_price)
     hardware = choose_hardware(look, context)
     best = hardware.chosen[0] if hardware.chosen else None
@@ -52,6 +54,7 @@ def make_plan(
         family(engine),
         count=count,
         nodes=nodes,
+        cpu_moe=cpu_moe,
         storage_class=storage_class,
         storage_gib=_checked_storage(choices.storage_gib, memory),
     )
@@ -89,6 +92,7 @@ def make_plan(
         price_list=price_list,
         extra_env=choices.extra_env,
         aliases=choices.aliases,
+        cpu_moe=cpu_moe,
         reasons=(
             Reason("engine", engine_reason),
             context_reason,
@@ -97,6 +101,11 @@ def make_plan(
             hardware.reason,
             Reason("price_ceiling", ceiling_sentence),
             Reason("storage", _storage_reason(storage_class)),
+            *(
+                (experts_reason(architecture, variant, workload, best),)
+                if best and can_stay(architecture, engine)
+                else ()
+            ),
         ),
         problems=hardware.problems,
         warnings=hardware.warnings

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wizard.planning.engines import KV_TYPES
+from wizard.planning.engines import KV_TYPES, family
 from wizard.planning.errors import ChoiceError
 from wizard.registry.values import Architecture
-from wizard.sdl.values import Reason
-from wizard.sizing.values import EngineFamily, KvType
+from wizard.sdl.values import Plan, Reason
+from wizard.sizing.values import EngineFamily, KvType, Workload
 
 SMALLEST_CONTEXT = 256
 LARGEST_SLOTS = 256
@@ -32,6 +32,19 @@ def context_marks(longest: int) -> tuple[int, ...]:
         marks.append(mark)
         mark *= 2
     return (*marks, longest)
+
+
+def workload_of(plan: Plan) -> Workload:
+    """What a plan asks of its cards."""
+    return Workload(
+        context_length=plan.context,
+        slots=plan.slots,
+        kv_type=plan.kv,
+        family=family(plan.engine),
+        gpus=plan.count,
+        nodes=plan.nodes,
+        experts_on_host=plan.cpu_moe,
+    )
 
 
 def choose_context(

@@ -120,6 +120,13 @@ def _optional(plan: Plan, services: tuple[Service, ...]) -> list[Part]:
                 f"At most ${GATEWAY_USD_PER_HOUR:.2f} an hour for the gateway's half a core.",
             )
         )
+    if plan.cpu_moe:
+        found.append(
+            (
+                "CPU_MOE" if plan.engine is Engine.RUNTIME else "--cpu-moe",
+                "The experts stay in the server's RAM, and its processor computes them.",
+            )
+        )
     if plan.engine is Engine.VLLM and plan.architecture.custom_code:
         found.append(
             (

@@ -35,7 +35,8 @@ class Choices:
     ``gpus`` are SDL model names, optionally with the memory label
     (``a100:80Gi``). ``price_ceiling`` is USD per hour for one replica.
     ``extra_env`` is ``KEY=VALUE`` pairs. ``api_key_sha256`` is the hex SHA-256
-    of the key; the key itself never enters a plan.
+    of the key; the key itself never enters a plan. ``cpu_moe`` leaves a
+    mixture's experts in RAM.
     """
 
     variant: str = ""
@@ -53,6 +54,7 @@ class Choices:
     storage_class: StorageClass | None = None
     storage_gib: int | None = None
     cpu_only: bool | None = None
+    cpu_moe: bool | None = None
     extra_env: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
 
@@ -130,6 +132,7 @@ class Plan:
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    cpu_moe: bool = False
 
 
 @dataclass(frozen=True)

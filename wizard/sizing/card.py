@@ -72,7 +72,8 @@ def on_card(
         family=workload.family,
         experts_on_host=workload.experts_on_host,
     )
-    price = None if usd_per_hour is None else usd_per_hour * max(1, workload.gpus)
+    cards = max(1, workload.gpus) * workload.nodes
+    price = None if usd_per_hour is None else usd_per_hour * cards
     return CardAnswer(
         fits=needed <= room,
         needed_bytes=needed,

@@ -19,6 +19,7 @@ from wizard.forms import to_query
 from wizard.hardware.values import Offer
 from wizard.planning import context_marks
 from wizard.planning.engines import KV_TYPES, TITLES, family
+from wizard.planning.limits import in_words, limits
 from wizard.registry.quantisation import describe
 from wizard.registry.values import Gating, ModelRef, Source
 from wizard.sdl import akash_cli, explain
@@ -77,6 +78,7 @@ def _configure(request: HttpRequest, ref: ModelRef) -> HttpResponse:
 
 def _facts(situation: Situation) -> dict[str, Any]:
     plan = situation.plan
+    found = limits(plan)
     return {
         "plan": plan,
         "model": plan.model,
@@ -85,6 +87,7 @@ def _facts(situation: Situation) -> dict[str, Any]:
         "mistake": situation.mistake,
         "reasons": {reason.field: reason.sentence for reason in plan.reasons},
         "bar": memory_bar(plan),
+        "limits": in_words(plan, found) if found else "",
         "is_gated": plan.model.gating is not Gating.OPEN,
         "wants_token": plan.ref.source is Source.HUGGING_FACE
         and plan.model.gating is not Gating.OPEN,
@@ -136,7 +139,7 @@ def _position(context: int, marks: tuple[int, ...]) -> float:
 
 
 def _is_advanced(chosen: Choices) -> bool:
-    shown = ("variant", "engine", "context", "slots", "kv", "gpus", "count", "cpu_only")
+    shown = ("variant", "engine", "context", "slots", "kv", "gpus", "count", "cpu_only", "cpu_moe")
     defaults: dict[str, Any] = {name: getattr(Choices(), name) for name in shown}
     return replace(chosen, **defaults) != Choices()
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from django.test import Client
 
-from tests.wizard.pages.conftest import GATED, QWEN
+from tests.wizard.pages.conftest import GATED, MIXTURE, QWEN
 
 
 def _sdl_shown(text: str) -> str:
@@ -51,6 +51,25 @@ def test_each_choice_has_its_reason(site: Client) -> None:
         found = re.search(rf'id="{name}-hint">([^<]*)<', text)
         assert found, name
         assert found[1].endswith("."), name
+
+
+def test_a_mixture_can_leave_its_experts_in_ram(site: Client) -> None:
+    text = site.get(f"{MIXTURE}/configure/?cpu_moe=1").content.decode()
+    assert re.search(r'name="cpu_moe" value="1" checked', text)
+    assert "The experts lie in RAM. On the card" in text
+    assert "CPU_MOE=1" in _sdl_shown(text)
+    assert 'name="cpu_moe"' not in site.get(f"{QWEN}/configure/").content.decode()
+
+
+def test_the_cards_limits_are_told(site: Client) -> None:
+    text = site.get(f"{QWEN}/configure/?gpu=rtx3090&count=1&context=8192").content.decode()
+    said = re.search(r'id="limits">(.*?)</p>', text)
+    assert said
+    assert re.search(
+        r"RTX 3090 holds up to [\d,]+ tokens for each of 4 requests, or \d+ requests with "
+        r"8,192 each\. The smallest card that runs it at all has [\d.]+ GB free\.",
+        said[1],
+    )
 
 
 def test_htmx_gets_the_part_and_the_address_of_its_choices(site: Client) -> None:

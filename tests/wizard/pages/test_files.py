@@ -11,7 +11,7 @@ from django.test import Client
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from tests.wizard.pages.conftest import GATED, HASH, QWEN
+from tests.wizard.pages.conftest import GATED, HASH, MIXTURE, MIXTURE_GGUF, QWEN
 from wizard.forms import PARAMETERS
 from wizard.sdl.rules import check
 
@@ -101,6 +101,13 @@ def test_choices_reach_the_file(site: Client) -> None:
     ]
     placement = document["profiles"]["placement"]["akash"]
     assert placement["attributes"] == {"location-region": "us-west"}
+
+
+def test_experts_in_ram_reach_every_file(site: Client) -> None:
+    query = "deploy.yaml?cpu_moe=1&engine"
+    assert "CPU_MOE=1" in site.get(f"{MIXTURE_GGUF}/{query}=runtime").content.decode()
+    assert "--cpu-moe" in site.get(f"{MIXTURE_GGUF}/{query}=llama-server").content.decode()
+    assert site.get(f"{MIXTURE}/plan.json?cpu_moe=1").json()["choices"]["cpu_moe"] is True
 
 
 REFUSED = {

@@ -22,6 +22,7 @@ QWEN_GGUF = ModelRef(Source.HUGGING_FACE, "unsloth", "Qwen3.6-27B-GGUF")
 QWEN = ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-8B")
 EMBEDDINGS = ModelRef(Source.OLLAMA, "library", "nomic-embed-text", "latest")
 GATED = ModelRef(Source.HUGGING_FACE, "meta-llama", "Llama-3.1-8B-Instruct")
+MIXTURE = ModelRef(Source.OLLAMA, "library", "qwen3", "30b")
 DEEPSEEK = ModelRef(Source.HUGGING_FACE, "deepseek-ai", "DeepSeek-V3")
 HUGE = ModelRef(Source.OLLAMA, "library", "deepseek-r1", "671b")
 

@@ -11,12 +11,14 @@ from tests.wizard.planning.conftest import (
     GATED,
     HUGE,
     LLAMA,
+    MIXTURE,
     QWEN,
     QWEN_GGUF,
     MakePlan,
 )
 from wizard.hardware.values import Fit
 from wizard.planning import ChoiceError, cheapest_fit, context_marks
+from wizard.registry.values import ModelRef
 from wizard.sdl import document, rules
 from wizard.sdl.values import Choices, Engine, Secrets, StorageClass
 from wizard.sizing.values import KvType
@@ -195,3 +197,37 @@ def test_a_lists_fit_is_the_plans(plan_for: MakePlan) -> None:
     offer = cheapest_fit(plan.architecture, plan.variant, plan.price_list)
     assert offer is not None
     assert offer.title == plan.chosen[0].title
+
+
+def test_experts_can_stay_in_ram(plan_for: MakePlan) -> None:
+    here, there = plan_for(MIXTURE), plan_for(MIXTURE, Choices(cpu_moe=True))
+    assert there.cpu_moe
+    assert there.estimate.largest_gpu < here.estimate.largest_gpu / 2
+    assert there.resources.memory > here.resources.memory
+    assert there.resources.cpu == 8 > here.resources.cpu
+    assert (there.chosen[0].tokens_per_second or 0) < (here.chosen[0].tokens_per_second or 0)
+    assert not any(offer.gpu is None for offer in there.offers)
+
+
+def test_either_place_tells_what_the_other_costs(plan_for: MakePlan) -> None:
+    for choice, where in ((False, "lie on the card. In RAM"), (True, "lie in RAM. On the card")):
+        plan = plan_for(MIXTURE, Choices(cpu_moe=choice))
+        sentence = next(item.sentence for item in plan.reasons if item.field == "cpu_moe")
+        assert where in sentence
+        assert sentence.count("tokens a second") == 1
+
+
+@pytest.mark.parametrize(
+    ("ref", "choices", "sentence"),
+    [
+        (LLAMA, Choices(cpu_moe=True), "has no experts"),
+        (MIXTURE, Choices(cpu_moe=True, engine=Engine.OLLAMA), "Ollama cannot leave experts"),
+        (MIXTURE, Choices(cpu_moe=True, cpu_only=True), "anyway"),
+    ],
+)
+def test_experts_that_cannot_stay_in_ram(
+    plan_for: MakePlan, ref: ModelRef, choices: Choices, sentence: str
+) -> None:
+    with pytest.raises(ChoiceError, match=sentence) as raised:
+        plan_for(ref, choices)
+    assert raised.value.field == "cpu_moe"

@@ -51,6 +51,7 @@ def _args(plan: Plan) -> tuple[str, ...]:
         *("--ctx-size", str(plan.context * plan.slots)),
         *("--parallel", str(plan.slots)),
         *("--n-gpu-layers", "all" if plan.chosen else "0"),
+        *(("--cpu-moe",) if plan.cpu_moe else ()),
         *("--cache-type-k", kv, "--cache-type-v", kv),
         *("--flash-attn", "on" if plan.chosen else "auto"),
         *("--jinja", "--metrics"),

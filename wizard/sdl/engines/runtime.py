@@ -49,6 +49,8 @@ def _env(plan: Plan, secrets: Secrets) -> tuple[tuple[str, str], ...]:
         own.insert(1, ("MODEL_ALIASES", names))
     if not plan.chosen:
         own.append(("GPU_LAYERS", "0"))
+    if plan.cpu_moe:
+        own.append(("CPU_MOE", "1"))
     if plan.replicas > 1:
         own.append(("LISTEN_WHEN_READY", "1"))
     return common.extra_env(plan, (*own, *common.hf_token(plan)))

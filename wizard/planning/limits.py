@@ -1,0 +1,50 @@
+"""What the plan's own cards would hold beyond the plan: the longest context, the most slots."""
+
+from __future__ import annotations
+
+from wizard.planning.workload import workload_of
+from wizard.registry.values import Architecture
+from wizard.sdl.values import Engine, Plan
+from wizard.sizing.card import CardAnswer, on_card
+from wizard.sizing.words import plural, size
+
+
+def limits(plan: Plan) -> CardAnswer | None:
+    """The answer for the cards that the file names first; None without a card."""
+    best = plan.chosen[0] if plan.chosen else None
+    if best is None or best.gpu is None:
+        return None
+    return on_card(
+        plan.architecture,
+        plan.variant,
+        workload_of(plan),
+        usable_bytes=best.gpu.usable_bytes,
+        bandwidth=best.gpu.bandwidth,
+        usd_per_hour=best.gpu.usd_per_hour,
+    )
+
+
+def in_words(plan: Plan, found: CardAnswer) -> str:
+    """The limits as two sentences."""
+    title = plan.chosen[0].title
+    each = " each" if plan.count * plan.nodes > 1 else ""
+    least = f"The smallest card that runs it at all has {size(found.smallest_bytes)} free{each}."
+    if not found.largest_context:
+        return f"{title} cannot hold even 256 tokens. {least}"
+    longest = _tokens(found.largest_context, plan.architecture)
+    if not plan.architecture.causal:
+        return f"{title} reads texts of {longest}. {least}"
+    many = plural(found.most_slots, "request")
+    if plan.engine is Engine.VLLM:
+        return (
+            f"{title} holds a request of {longest}, or {many} with {plan.context:,} tokens each "
+            f"at a time; further ones wait. {least}"
+        )
+    slots = f"each of {plan.slots} requests" if plan.slots > 1 else "one request"
+    return f"{title} holds {longest} for {slots}, or {many} with {plan.context:,} each. {least}"
+
+
+def _tokens(longest: int, architecture: Architecture) -> str:
+    if longest == architecture.context_length:
+        return f"all {longest:,} tokens of the model"
+    return f"up to {longest:,} tokens"
