@@ -73,9 +73,9 @@ def _stop(worker: Any) -> None:
 
 def worker_int(worker: object) -> None:
     """Let a worker end its answers at Ctrl-C: gunicorn then skips the application's own end."""
-    from oneclick_site.asgi import application  # noqa: PLC0415  (the worker's, not the master's)
+    from oneclick_site.asgi import demo_api  # noqa: PLC0415  (the worker's, not the master's)
 
-    _ending.append(asyncio.ensure_future(application.close()))
+    _ending.append(asyncio.ensure_future(demo_api.close()))
 
 
 def when_ready(server: Any) -> None:

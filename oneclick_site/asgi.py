@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -12,8 +13,10 @@ django_application = get_asgi_application()
 from django.conf import settings  # noqa: E402  (settings are ready only after Django is set up)
 
 from oneclick_site.body_limit import limit_body  # noqa: E402
+from wizard.console.connections import kept_open  # noqa: E402
 from wizard.demo import embedded  # noqa: E402
 from wizard.demo.application import DemoApi  # noqa: E402
+from wizard.demo.exchange import Receive, Send  # noqa: E402
 from wizard.demo.service import Service  # noqa: E402
 
 
@@ -26,4 +29,13 @@ def _service() -> Service:
     )
 
 
-application = DemoApi(limit_body(django_application, settings.MAX_BODY_BYTES), _service)
+demo_api = DemoApi(limit_body(django_application, settings.MAX_BODY_BYTES), _service)
+
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """The demo API in front of Django, with connections to the Console for a worker's life."""
+    if scope["type"] != "lifespan":
+        await demo_api(scope, receive, send)
+        return
+    async with kept_open():
+        await demo_api(scope, receive, send)

@@ -146,6 +146,8 @@ class StandIn:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        # Connections that were ever opened.
+        self.connected = 0
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
@@ -256,6 +258,7 @@ class StandIn:
 
     def opened(self, connection: socket.socket) -> None:
         with self._lock:
+            self.connected += 1
             self._connections.add(connection)
 
     def closed(self, connection: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import math
@@ -38,10 +39,10 @@ class Offered:
         return "" if self.uptime is None else f"{math.floor(self.uptime * 1000) / 10:g} %"
 
 
-def offered(console: Console, bids: tuple[Bid, ...]) -> tuple[Offered, ...]:
+async def offered(console: Console, bids: tuple[Bid, ...]) -> tuple[Offered, ...]:
     """Open bids, cheapest first; facts that cannot be had are left out."""
     openly = [bid for bid in bids if bid.state is BidState.OPEN]
-    known = _facts(console, frozenset(bid.id.provider for bid in openly))
+    known = await _facts(console, frozenset(bid.id.provider for bid in openly))
     rows = [_row(bid, known.get(bid.id.provider)) for bid in openly]
     return tuple(sorted(rows, key=lambda row: (_price(row), row.id.provider)))
 
@@ -67,24 +68,32 @@ def _row(bid: Bid, provider: Provider | None) -> Offered:
     )
 
 
-def _facts(console: Console, addresses: frozenset[str]) -> dict[str, Provider]:
+async def _facts(console: Console, addresses: frozenset[str]) -> dict[str, Provider]:
     """Facts by address. They are public, so the site keeps them for everyone."""
-    known = {address: cache.get(_key(address)) for address in addresses}
-    missing = frozenset(address for address, found in known.items() if found is None)
-    if missing:
-        known |= _asked(console, missing)
-    return {address: found for address, found in known.items() if isinstance(found, Provider)}
+    known = await asyncio.to_thread(_kept, addresses)
+    if missing := addresses - known.keys():
+        known |= await _asked(console, missing)
+    return known
 
 
-def _asked(console: Console, addresses: frozenset[str]) -> dict[str, Provider]:
+async def _asked(console: Console, addresses: frozenset[str]) -> dict[str, Provider]:
     try:
-        found = {provider.address: provider for provider in console.providers(addresses)}
+        found = {provider.address: provider for provider in await console.providers(addresses)}
     except ConsoleError as error:
         logger.info("console: facts of %s providers: %s", len(addresses), error)
         return {}
-    for address in addresses & found.keys():
-        cache.set(_key(address), found[address], FACTS_SECONDS)
-    return found
+    wanted = {address: found[address] for address in addresses & found.keys()}
+    await asyncio.to_thread(_keep, wanted)
+    return wanted
+
+
+def _kept(addresses: frozenset[str]) -> dict[str, Provider]:
+    found = cache.get_many([_key(address) for address in addresses])
+    return {one.address: one for one in found.values() if isinstance(one, Provider)}
+
+
+def _keep(found: dict[str, Provider]) -> None:
+    cache.set_many({_key(address): one for address, one in found.items()}, FACTS_SECONDS)
 
 
 def _key(address: str) -> str:

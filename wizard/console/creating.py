@@ -11,15 +11,15 @@ under way, no second one is sent.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
-from collections.abc import Mapping
-from typing import Any
 
 from django.core.cache import cache
 
 from wizard.console import errors
 from wizard.console.client import Console
+from wizard.console.groups import Document
 from wizard.console.manifest import manifest, manifest_hash
 from wizard.console.values import Created, Deployment
 
@@ -30,71 +30,78 @@ _UNCERTAIN = (errors.ConsoleSlow, errors.UnexpectedAnswer)
 _lock = threading.Lock()
 
 
-def create(console: Console, document: Mapping[str, Any], sdl: str, deposit: float) -> Created:
+async def create(console: Console, document: Document, sdl: str, deposit: float) -> Created:
     """The account's deployment of this file: the one that exists, else a new one.
 
     ``document`` is the SDL read, ``deposit`` USD. Raises StillCreating while
     another request is making it, and ConsoleError.
     """
     mark = _mark(document)
-    if known := _existing(console, document, mark):
-        return Created(known.dseq, manifest(document), was_there=True)
-    _begin(mark)
+    if known := await _existing(console, document, mark):
+        return _found(known, document)
+    await _begin(mark)
     # The other request may have ended between the first look and the mark.
-    if known := _looked_again(console, document, mark):
-        return Created(known.dseq, manifest(document), was_there=True)
-    return _created(console, sdl, deposit, mark)
+    if known := await _looked_again(console, document, mark):
+        return _found(known, document)
+    return await _created(console, sdl, deposit, mark)
 
 
-def _existing(console: Console, document: Mapping[str, Any], mark: str) -> Deployment | None:
+def _found(known: Deployment, document: Document) -> Created:
+    return Created(known.dseq, manifest(document), was_there=True)
+
+
+async def _existing(console: Console, document: Document, mark: str) -> Deployment | None:
     """The account's active deployment of this file, which its list may tell a little late."""
     wanted = manifest_hash(document)
-    for listed in console.deployments():
+    for listed in await console.deployments():
         if listed.hash == wanted:
             return listed
-    just_made = cache.get(mark)
+    just_made = await asyncio.to_thread(cache.get, mark)
     if not isinstance(just_made, str):
         return None
     found: Deployment | None
     try:
-        found = console.deployment(just_made)
+        found = await console.deployment(just_made)
     except errors.NotFound:
         # Another account deployed the same file.
         found = None
     if found and found.is_active:
         return found
-    cache.delete(mark)
+    await asyncio.to_thread(cache.delete, mark)
     return None
 
 
-def _looked_again(console: Console, document: Mapping[str, Any], mark: str) -> Deployment | None:
+async def _looked_again(console: Console, document: Document, mark: str) -> Deployment | None:
     try:
-        return _existing(console, document, mark)
+        return await _existing(console, document, mark)
     except errors.ConsoleError:
-        cache.delete(mark)
+        await asyncio.to_thread(cache.delete, mark)
         raise
 
 
-def _created(console: Console, sdl: str, deposit: float, mark: str) -> Created:
+async def _created(console: Console, sdl: str, deposit: float, mark: str) -> Created:
     try:
-        made = console.create(sdl, deposit)
+        made = await console.create(sdl, deposit)
     except _UNCERTAIN:
         # Perhaps it was carried out: the mark stays until that is known.
         raise
     except errors.ConsoleError:
-        cache.delete(mark)
+        await asyncio.to_thread(cache.delete, mark)
         raise
-    cache.set(mark, made.dseq, IN_FLIGHT_SECONDS)
+    await asyncio.to_thread(cache.set, mark, made.dseq, IN_FLIGHT_SECONDS)
     return made
 
 
-def _begin(mark: str) -> None:
-    # The file cache's own `add` looks and writes in two steps.
-    with _lock:
-        is_first = cache.add(mark, True, IN_FLIGHT_SECONDS)
-    if not is_first:
+async def _begin(mark: str) -> None:
+    if not await asyncio.to_thread(_marked, mark):
         raise errors.StillCreating("A request for this very file has not ended yet.")
 
 
-def _mark(document: Mapping[str, Any]) -> str:
+def _marked(mark: str) -> bool:
+    """Whether nobody else had set the mark: the file cache's own `add` looks and writes apart."""
+    with _lock:
+        return cache.add(mark, True, IN_FLIGHT_SECONDS)
+
+
+def _mark(document: Document) -> str:
     return f"console-creating:{hashlib.sha256(manifest(document).encode()).hexdigest()}"

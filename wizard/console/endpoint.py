@@ -29,12 +29,13 @@ class Seen:
     size: int = 0
 
 
-def look(uri: str, key: str) -> Seen:
+async def look(uri: str, key: str) -> Seen:
     """What the endpoint says of itself. Never raises."""
-    status = _asked(f"{uri}/status", "")
-    if status and status[0] == 200 and status[1].get("phase") in _PHASES:
-        return _runtime(status[1])
-    models = _asked(f"{uri}/v1/models", key)
+    async with httpx2.AsyncClient(timeout=_SECONDS) as client:
+        status = await _asked(client, f"{uri}/status", "")
+        if status and status[0] == 200 and status[1].get("phase") in _PHASES:
+            return _runtime(status[1])
+        models = await _asked(client, f"{uri}/v1/models", key)
     if models and models[0] == 200:
         return Seen("ready")
     if models and models[0] in (401, 403):
@@ -58,11 +59,13 @@ def _bytes(progress: dict[str, Any], name: str) -> int:
     return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def _asked(address: str, key: str) -> tuple[int, dict[str, Any]] | None:
+async def _asked(
+    client: httpx2.AsyncClient, address: str, key: str
+) -> tuple[int, dict[str, Any]] | None:
     """Status and JSON, or None where nothing answers."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        answer = httpx2.get(address, headers=headers, timeout=_SECONDS)
+        answer = await client.get(address, headers=headers)
         body = answer.json() if len(answer.content) <= _MAX_BYTES else None
     except httpx2.HTTPError:
         return None

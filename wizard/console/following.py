@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from wizard.console import accepting, bids, endpoint, errors
@@ -14,6 +16,10 @@ from wizard.console.endpoint import Seen
 from wizard.console.errors import ConsoleError
 from wizard.console.progress import Progress, Stage, progress
 from wizard.console.values import Created
+
+logger = logging.getLogger(__name__)
+
+Look = Progress | Seen | ConsoleError
 
 
 class NoBids(ConsoleError):
@@ -56,7 +62,7 @@ class Patience:
     ready: float = 2400.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Follower:
     """Follows one deployment; ``any_provider`` takes bids of nobody audited too."""
 
@@ -65,55 +71,66 @@ class Follower:
     key: str
     any_provider: bool = False
     patience: Patience = Patience()
-    sleep: Callable[[float], None] = time.sleep
+    _first_bid: float | None = field(default=None, init=False)
 
-    def until_ready(self) -> Iterator[Progress | Seen]:
-        """Each look on the way; ends when the endpoint answers. Raises ConsoleError."""
-        began, first_bid, taken = time.monotonic(), 0.0, False
-        while True:
-            passed = time.monotonic() - began
-            stands, rows = self._look()
-            yield stands
-            if rows and not first_bid:
-                first_bid = time.monotonic()
-            if stands.stage in (Stage.LOST, Stage.CLOSED):
-                raise NotStarted(stands.trouble or "The deployment is closed.")
-            if stands.stage in (Stage.BIDDING, Stage.CHOOSING):
-                taken = self._maybe_take(rows, passed, first_bid)
-            elif stands.uri:
-                seen = endpoint.look(stands.uri, self.key)
-                yield seen
-                if seen.phase == "ready":
+    async def until_ready(self) -> AsyncIterator[Look]:
+        """Each look on the way; ends when the endpoint answers.
+
+        A failure of the Console that may pass is a look too, one that stays is
+        raised: ConsoleError.
+        """
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) <= self.patience.ready:
+            for look in await self._turn(passed):
+                yield look
+                if isinstance(look, Seen) and look.phase == "ready":
                     return
-                if seen.phase == "failed":
-                    raise NotStarted(seen.sentence or "The endpoint says that it has failed.")
-            if passed > self.patience.ready:
-                raise TooLate(f"{passed / 60:.0f} minutes have passed.")
-            self.sleep(0 if taken else self.patience.pause)
-            taken = False
+            await asyncio.sleep(self.patience.pause)
+        raise TooLate(f"{self.patience.ready / 60:.0f} minutes have passed.")
 
-    def _look(self) -> tuple[Progress, tuple[Offered, ...]]:
-        found = self.console.deployment(self.made.dseq)
+    async def _turn(self, passed: float) -> list[Look]:
+        """Look where it stands, and do what is to be done there."""
+        try:
+            stands, rows = await self._look()
+        except ConsoleError as error:
+            if error.is_passing:
+                return [error]
+            raise
+        if stands.stage in (Stage.LOST, Stage.CLOSED):
+            raise NotStarted(stands.trouble or "The deployment is closed.")
+        if stands.stage in (Stage.BIDDING, Stage.CHOOSING):
+            await self._maybe_take(rows, passed)
+        return [stands, await self._seen(stands.uri)] if stands.uri else [stands]
+
+    async def _look(self) -> tuple[Progress, tuple[Offered, ...]]:
+        found = await self.console.deployment(self.made.dseq)
         rows: tuple[Offered, ...] = ()
         if found.is_active and found.lease is None:
-            rows = bids.offered(self.console, self.console.bids(found.dseq))
+            rows = await bids.offered(self.console, await self.console.bids(found.dseq))
         return progress(found, rows, datetime.now(UTC)), rows
 
-    def _maybe_take(self, rows: tuple[Offered, ...], passed: float, first_bid: float) -> bool:
-        """Take the best bid when the time has come; whether one was taken."""
+    async def _seen(self, uri: str) -> Seen:
+        seen = await endpoint.look(uri, self.key)
+        if seen.phase == "failed":
+            raise NotStarted(seen.sentence or "The endpoint says that it has failed.")
+        return seen
+
+    async def _maybe_take(self, rows: tuple[Offered, ...], passed: float) -> None:
+        """Take the best bid when its time has come. Raises NoBids when there is none in time."""
         wanted = bids.best(rows) or (rows[0] if rows and self.any_provider else None)
-        if wanted and time.monotonic() - first_bid >= self.patience.settling:
-            self._accept(wanted)
-            return True
-        if passed <= self.patience.bids or wanted:
-            return False
+        if rows and self._first_bid is None:
+            self._first_bid = passed
+        if wanted and passed - (self._first_bid or 0.0) >= self.patience.settling:
+            await self._accept(wanted)
+        if wanted or passed <= self.patience.bids:
+            return
         if rows:
             raise NoAuditedBid(f"There are {len(rows)} bids, none of an audited provider.")
         raise NoBids(f"{passed / 60:.0f} minutes have passed.")
 
-    def _accept(self, wanted: Offered) -> None:
+    async def _accept(self, wanted: Offered) -> None:
         try:
-            accepting.accept(self.console, wanted.id, self.made.manifest)
-        except (errors.BidGone, errors.ConsoleSlow):
+            await accepting.accept(self.console, wanted.id, self.made.manifest)
+        except (errors.BidGone, errors.ConsoleSlow) as error:
             # The next look shows whether there is a lease, and which bids are left.
-            return
+            logger.info("console: a bid was not taken: %s", error)

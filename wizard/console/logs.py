@@ -91,21 +91,21 @@ class Told:
     way_out: str = ""
 
 
-def read(console: Console, deployment: Deployment) -> Told:
+async def read(console: Console, deployment: Deployment) -> Told:
     """Events and last lines of the deployment's lease. Never raises for the provider's part."""
     lease = deployment.lease
     if lease is None or not lease.is_active:
         return Told(problem="There is no running lease, so no provider to ask.")
-    found = console.providers(frozenset({lease.id.provider}))
+    found = await console.providers(frozenset({lease.id.provider}))
     if not found or not found[0].uri:
         return Told(problem="The provider has no address that could be asked.")
     try:
-        token = console.token(lease.id.provider, TOKEN_SECONDS)
+        token = await console.token(lease.id.provider, TOKEN_SECONDS)
     except ConsoleError as error:
         return Told(problem=f"{error.title}, so its logs cannot be read here. {error}")
     base = f"{found[0].uri.rstrip('/')}/lease/{lease.id.dseq}/{lease.id.gseq}/{lease.id.oseq}"
     try:
-        events, lines = asyncio.run(_asked(base, token))
+        events, lines = await _asked(base, token)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         logger.info("console: a provider's gateway: %s", type(error).__name__)
         return Told(problem="The provider's gateway does not answer; it may be down.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.core.cache import cache
 
 from wizard.console.client import Console
 from wizard.console.errors import ConsoleError
-from wizard.console.groups import Document, group_specs
+from wizard.console.groups import Document, Json, group_specs
 from wizard.console.values import Screened
 from wizard.hardware.values import Fit
 from wizard.sdl.values import Choices, Plan, StorageClass
@@ -23,6 +24,8 @@ DOWN_SECONDS = 30
 # The Console refuses a longer body.
 MAX_BODY_BYTES = 64 * 1024
 MOST_CARDS = 12
+# Requests to the Console that one page's look may have under way.
+AT_ONCE = 4
 # Whoever turns every knob of the page is not to use up the Console's patience for all.
 MOST_A_MINUTE = 120
 _DOWN = "console-screening:down"
@@ -52,28 +55,52 @@ class Relaxation:
     choices: Choices
 
 
-def screen(document: Document) -> Screening:
+async def screen(document: Document) -> Screening:
     """Who could host this document now. Never raises: an outage is told as None."""
-    if settings.OFFLINE or cache.get(_DOWN):
+    body = _body(document)
+    text = json.dumps(body, sort_keys=True)
+    if settings.OFFLINE or len(text) > MAX_BODY_BYTES:
         return Screening(None)
+    key = _key(text)
+    if known := await asyncio.to_thread(_known, key):
+        return known
+    try:
+        found = Screening(await Console().screen(body))
+    except ConsoleError:
+        await asyncio.to_thread(cache.set, _DOWN, True, DOWN_SECONDS)
+        return Screening(None)
+    await asyncio.to_thread(cache.set, key, found, FRESH_SECONDS)
+    return found
+
+
+async def screen_all(documents: Iterable[Document]) -> list[Screening]:
+    """Who could host each of these now, a few asked for at the same time."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(document: Document) -> Screening:
+        async with turns:
+            return await screen(document)
+
+    return await asyncio.gather(*map(in_turn, documents))
+
+
+def _body(document: Document) -> Json:
     # A deployment is of one placement in every file of ours.
     group = group_specs(document)[0]
-    body = {"requirements": group["requirements"], "resources": group["resources"]}
-    text = json.dumps(body, sort_keys=True)
+    return {"requirements": group["requirements"], "resources": group["resources"]}
+
+
+def _key(text: str) -> str:
     digest = hashlib.sha256((settings.CONSOLE_API_URL + text).encode()).hexdigest()
-    key = f"console-screening:{digest}"
+    return f"console-screening:{digest}"
+
+
+def _known(key: str) -> Screening | None:
+    """What is to be said without asking the Console; None where it may be asked."""
     known = cache.get(key)
     if isinstance(known, Screening):
         return known
-    if len(text) > MAX_BODY_BYTES or not _may_ask():
-        return Screening(None)
-    try:
-        found = Screening(Console().screen(body))
-    except ConsoleError:
-        cache.set(_DOWN, True, DOWN_SECONDS)
-        return Screening(None)
-    cache.set(key, found, FRESH_SECONDS)
-    return found
+    return None if not cache.get(_DOWN) and _may_ask() else Screening(None)
 
 
 def _may_ask() -> bool:

@@ -33,29 +33,30 @@ _MOST_ORDERS = 1000
 
 @require_GET
 @answered_by_console
-def listed(request: HttpRequest, console: Console) -> HttpResponse:
+async def listed(request: HttpRequest, console: Console) -> HttpResponse:
     """The account's running deployments, the newest first."""
-    found = sorted(console.deployments(), key=lambda one: int(one.dseq), reverse=True)
+    found = sorted(await console.deployments(), key=lambda one: int(one.dseq), reverse=True)
     return render(request, "wizard/_deployments.html", {"deployments": found})
 
 
 @require_POST
 @answered_by_console
-def create(request: HttpRequest, console: Console) -> HttpResponse:
+async def create(request: HttpRequest, console: Console) -> HttpResponse:
     """``{"sdl", "deposit"}`` → ``{"dseq", "manifest", "was_there"}``; the same file only once."""
     body = posted(request)
     sdl = text_of(body, "sdl")
-    made = creating.create(console, document_of(sdl), sdl, dollars_of(body, "deposit"))
+    deposited = dollars_of(body, "deposit")
+    made = await creating.create(console, await document_of(sdl), sdl, deposited)
     told = {"dseq": made.dseq, "manifest": made.manifest, "was_there": made.was_there}
     return JsonResponse(told, status=200 if made.was_there else 201)
 
 
 @require_GET
 @answered_by_console
-def followed(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
+async def followed(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
     """Where a deployment stands: steps, bids, cost."""
-    found = console.deployment(str(dseq))
-    rows = _open_bids(console, found)
+    found = await console.deployment(str(dseq))
+    rows = await _open_bids(console, found)
     stands = progress(found, rows, datetime.now(UTC))
     hours_left = _hours_left(found, stands)
     context = {
@@ -73,7 +74,7 @@ def followed(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
 
 @require_POST
 @answered_by_console
-def lease(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
+async def lease(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
     """``{"provider", "gseq", "oseq", "manifest"}``: accept a bid. Asking again does no harm."""
     body = posted(request)
     text = text_of(body, "manifest")
@@ -84,52 +85,52 @@ def lease(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
             "the deposit, and deploy the file again.",
         )
     wanted = LeaseId(str(dseq), _order(body, "gseq"), _order(body, "oseq"), _provider(body))
-    accepting.accept(console, wanted, text)
+    await accepting.accept(console, wanted, text)
     return JsonResponse({"leased": True})
 
 
 @require_POST
 @answered_by_console
-def close(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
-    """End it; ``{"spent"}`` is USD, or null where the account's coin is none."""
-    console.close(str(dseq))
-    return JsonResponse({"spent": console.deployment(str(dseq)).spent_usd})
+async def close(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
+    """End it. Closing again does no harm; what it cost is part of the progress."""
+    await console.close(str(dseq))
+    return JsonResponse({"closed": True})
 
 
 @require_POST
 @answered_by_console
-def deposit(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
+async def deposit(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
     """``{"usd"}``: add to the deposit. Sent once: a second request is a second payment."""
-    found = console.deposit(str(dseq), dollars_of(posted(request), "usd"))
+    found = await console.deposit(str(dseq), dollars_of(posted(request), "usd"))
     return JsonResponse({"left": found.left_usd})
 
 
 @require_POST
 @answered_by_console
-def update(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
+async def update(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
     """``{"sdl", "context", "image"}`` → the changed file, which runs now, and its manifest."""
     body = posted(request)
-    before = document_of(text_of(body, "sdl"))
+    before = await document_of(text_of(body, "sdl"))
     after = changes.changed(before, _context(body), text_of(body, "image"))
     changes.check_in_place(before, after)
     sdl = to_yaml(after)
-    document_of(sdl)
-    console.update(str(dseq), sdl)
+    await document_of(sdl)
+    await console.update(str(dseq), sdl)
     return JsonResponse({"sdl": sdl, "manifest": manifest(after)})
 
 
 @require_GET
 @answered_by_console
-def provider_logs(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
+async def provider_logs(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
     """What the provider says: events of the cluster, and the containers' last lines."""
-    told = logs.read(console, console.deployment(str(dseq)))
+    told = await logs.read(console, await console.deployment(str(dseq)))
     return render(request, "wizard/_deploy_logs.html", {"logs": told})
 
 
-def _open_bids(console: Console, found: Deployment) -> tuple[bids.Offered, ...]:
+async def _open_bids(console: Console, found: Deployment) -> tuple[bids.Offered, ...]:
     if not found.is_active or found.lease is not None:
         return ()
-    return bids.offered(console, console.bids(found.dseq))
+    return await bids.offered(console, await console.bids(found.dseq))
 
 
 def _hours_left(found: Deployment, stands: Progress) -> float | None:

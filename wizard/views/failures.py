@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -18,6 +18,7 @@ from wizard.views.addresses import page_after_rename
 
 Parameters = ParamSpec("Parameters")
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponseBase]
+AsyncView = Callable[Concatenate[HttpRequest, Parameters], Coroutine[Any, Any, HttpResponseBase]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class UnservableError(Exception):
         self.sentences = sentences
 
 
+# What a view may raise.
+OWN = (RegistryError, ChoiceError, SdlError, UnservableError)
 _CHOICE = Failure(
     400, "That choice cannot be used", "", "Change it, or leave it away: each has a default."
 )
@@ -56,12 +59,31 @@ def answered(view: View[Parameters]) -> View[Parameters]:
     ) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
-        except ModelRenamed as error:
-            return redirect(page_after_rename(request, error.new_repo), permanent=True)
-        except (RegistryError, ChoiceError, SdlError, UnservableError) as error:
-            return answer(request, failure_of(error))
+        except OWN as error:
+            return _instead(request, error)
 
     return with_answers
+
+
+def answered_async(view: AsyncView[Parameters]) -> AsyncView[Parameters]:
+    """As `answered`, for a view that waits."""
+
+    @wraps(view)
+    async def with_answers(
+        request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> HttpResponseBase:
+        try:
+            return await view(request, *args, **kwargs)
+        except OWN as error:
+            return _instead(request, error)
+
+    return with_answers
+
+
+def _instead(request: HttpRequest, error: Exception) -> HttpResponseBase:
+    if isinstance(error, ModelRenamed):
+        return redirect(page_after_rename(request, error.new_repo), permanent=True)
+    return answer(request, failure_of(error))
 
 
 def failure_of(error: Exception) -> Failure:

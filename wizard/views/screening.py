@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from wizard.console.screening import Relaxation, Screening, relaxations, screen
+from wizard.console.groups import Document
+from wizard.console.screening import Relaxation, relaxations, screen, screen_all
 from wizard.forms import to_query
 from wizard.planning import ChoiceError
 from wizard.registry.values import ModelRef
-from wizard.sdl import document
 from wizard.sdl.errors import SdlError
-from wizard.sdl.values import Choices, Plan, Secrets
+from wizard.sdl.values import Secrets
 from wizard.views.addresses import hub_ref, model_address, ollama_ref
-from wizard.views.failures import UnservableError, answered
+from wizard.views.failures import UnservableError, answered_async
 from wizard.views.files import sdl_for
-from wizard.views.situation import found_model, plan_for, plan_with
+from wizard.views.situation import Situation, found_model, plan_for, plan_with
 
 
 @dataclass(frozen=True)
@@ -35,43 +36,58 @@ class Way:
 
 @require_GET
 @never_cache
-@answered
-def hub_screening(request: HttpRequest, user: str, repo: str) -> HttpResponse:
-    return _screening(request, hub_ref(user, repo))
+@answered_async
+async def hub_screening(request: HttpRequest, user: str, repo: str) -> HttpResponse:
+    return await _screening(request, hub_ref(user, repo))
 
 
 @require_GET
 @never_cache
-@answered
-def ollama_screening(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
-    return _screening(request, ollama_ref(name, namespace))
+@answered_async
+async def ollama_screening(
+    request: HttpRequest, name: str, namespace: str = "library"
+) -> HttpResponse:
+    return await _screening(request, ollama_ref(name, namespace))
 
 
-def _screening(request: HttpRequest, ref: ModelRef) -> HttpResponse:
-    found = plan_for(ref, request.GET)
-    screening = screen(sdl_for(found.plan, Secrets()))
+async def _screening(request: HttpRequest, ref: ModelRef) -> HttpResponse:
+    found, document = await sync_to_async(_planned)(ref, request.GET)
+    screening = await screen(document)
     is_none = screening.providers is not None and not screening.count
-    ways = tuple(_ways(ref, found.plan, found.choices)) if is_none else ()
+    ways = await _ways(ref, found) if is_none else []
     context = {"screening": screening, "ways": ways, "is_none": is_none}
     return render(request, "wizard/_screening.html", context)
 
 
-def _ways(ref: ModelRef, plan: Plan, choices: Choices) -> Iterator[Way]:
+def _planned(ref: ModelRef, query: QueryDict) -> tuple[Situation, Document]:
+    """The plan and its file. Waits for registries, so it has a thread of its own."""
+    found = plan_for(ref, query)
+    return found, sdl_for(found.plan, Secrets())
+
+
+async def _ways(ref: ModelRef, found: Situation) -> list[Way]:
     """What would let somebody host it, each alone, the least harmful first."""
-    for relaxation in relaxations(plan, choices):
-        count = _relaxed(ref, relaxation).count
-        if count:
-            query = to_query(relaxation.choices)
-            address = model_address(ref, "configure/") + (f"?{query}" if query else "")
-            yield Way(relaxation.words, relaxation.loses, count, address)
+    relaxed = await sync_to_async(_relaxed)(ref, found)
+    told = await screen_all(document for _, document in relaxed)
+    return [
+        _way(ref, relaxation, screening.count)
+        for (relaxation, _), screening in zip(relaxed, told, strict=True)
+        if screening.count
+    ]
 
 
-def _relaxed(ref: ModelRef, relaxation: Relaxation) -> Screening:
-    """Who could host the relaxed plan; nobody, where there is no such plan."""
-    try:
-        plan = plan_with(found_model(ref), relaxation.choices)
-        if plan.problems:
-            return Screening(())
-        return screen(document.build(plan, Secrets()))
-    except (ChoiceError, SdlError, UnservableError):
-        return Screening(())
+def _relaxed(ref: ModelRef, found: Situation) -> list[tuple[Relaxation, Document]]:
+    """Each relaxation that has a file."""
+    model = found_model(ref)
+    files: list[tuple[Relaxation, Document]] = []
+    for relaxation in relaxations(found.plan, found.choices):
+        with suppress(ChoiceError, SdlError, UnservableError):
+            plan = plan_with(model, relaxation.choices)
+            files.append((relaxation, sdl_for(plan, Secrets())))
+    return files
+
+
+def _way(ref: ModelRef, relaxation: Relaxation, count: int) -> Way:
+    query = to_query(relaxation.choices)
+    address = model_address(ref, "configure/") + (f"?{query}" if query else "")
+    return Way(relaxation.words, relaxation.loses, count, address)

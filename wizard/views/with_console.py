@@ -7,9 +7,10 @@ another site cannot send that header, so there is nothing to forge.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -24,10 +25,13 @@ from wizard.console.errors import ConsoleError
 from wizard.sdl.text import check_text
 
 Parameters = ParamSpec("Parameters")
-View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
-ConsoleView = Callable[Concatenate[HttpRequest, Console, Parameters], HttpResponse]
+Answering = Coroutine[Any, Any, HttpResponse]
+View = Callable[Concatenate[HttpRequest, Parameters], Answering]
+ConsoleView = Callable[Concatenate[HttpRequest, Console, Parameters], Answering]
 
 HEADER = "X-Console-Key"
+# A task that nobody else holds may be thrown away before its end.
+_under_way: set[asyncio.Task[HttpResponse]] = set()
 _KEY = re.compile(r"[\x21-\x7e]{8,512}\Z")
 # A page that watches the endpoint has to ask it: its address is known only later.
 _POLICY = CONTENT_SECURITY_POLICY.replace("connect-src 'self'", "connect-src 'self' https:")
@@ -37,17 +41,42 @@ def answered_by_console(view: ConsoleView[Parameters]) -> View[Parameters]:
     """Give the view a Console with the request's key, and turn its errors into answers."""
 
     @wraps(view)
-    def with_console(
+    async def with_console(
         request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> HttpResponse:
-        try:
-            response = view(request, Console(_key(request)), *args, **kwargs)
-        except ConsoleError as error:
-            response = trouble(request, error)
-        response["Cache-Control"] = "no-store"
-        return response
+        answering = _answered(view, request, *args, **kwargs)
+        return await (to_the_end(answering) if request.method == "POST" else answering)
 
     return with_console
+
+
+async def _answered(
+    view: ConsoleView[Parameters],
+    request: HttpRequest,
+    /,
+    *args: Parameters.args,
+    **kwargs: Parameters.kwargs,
+) -> HttpResponse:
+    try:
+        response = await view(request, Console(_key(request)), *args, **kwargs)
+    except ConsoleError as error:
+        response = trouble(request, error)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+async def to_the_end(work: Answering) -> HttpResponse:
+    """The answer of a change, which is carried out even where its browser leaves meanwhile.
+
+    Django cancels a view whose client is gone. A deployment whose request has
+    been sent would then be made without anybody noting it. What runs on has lost
+    the request's own thread, so that it waits with ``asyncio.to_thread`` only:
+    https://github.com/django/asgiref "Thread-sensitive code".
+    """
+    task = asyncio.create_task(work)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
+    return await asyncio.shield(task)
 
 
 def trouble(request: HttpRequest, error: ConsoleError) -> HttpResponse:
@@ -112,9 +141,10 @@ def dollars_of(body: dict[str, Any], name: str) -> float:
     return float(value)
 
 
-def document_of(sdl: str) -> dict[str, Any]:
+async def document_of(sdl: str) -> dict[str, Any]:
     """The file, held against every rule. Raises FileRefused with the first that it breaks."""
-    document, problems = check_text(sdl)
+    # A long file takes a while to read, and the loop is everybody's.
+    document, problems = await asyncio.to_thread(check_text, sdl)
     broken = [problem for problem in problems if problem.is_error]
     if broken or not isinstance(document, dict):
         first = f"{broken[0].path}: {broken[0].sentence} {broken[0].fix}" if broken else ""

@@ -20,9 +20,15 @@ __all__ = ["judge"]
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """The loop that the site runs in."""
+    return "asyncio"
+
+
+@pytest.fixture
 def api(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConsoleApi]:
     """Every request and answer of a test has to be as the API's document says."""
-    monkeypatch.setattr(client, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(client, "PAUSES", (0.01, 0.01))
     with ConsoleApi() as server:
         settings.OFFLINE = False
         settings.CONSOLE_API_URL = server.url

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
+from subprocess import PIPE
 
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
+from tests.site.live import ROOT
 from tests.standins.console import ConsoleApi, unaudited
 from tests.standins.console_answers import BIDDERS
 from tests.standins.endpoint import GB, Endpoint
 from tests.standins.ollama import OllamaStandIn
+from tests.standins.server import Reply, Request, json, text
 from tests.standins.tls import certificate
-from wizard.console import following
+from tests.wizard.demo.sites import wait_until
+from wizard.console import client, following
 from wizard.console.following import Patience
 from wizard.management.commands import deploy
 
@@ -137,17 +144,45 @@ def test_an_endpoint_that_says_it_failed(api: ConsoleApi, endpoint: Endpoint) ->
     assert api.active
 
 
+def test_an_outage_passes(api: ConsoleApi, endpoint: Endpoint) -> None:
+    endpoint.phase = "ready"
+    api.fail(r"/v1/deployments/\d", text("upstream", 502), times=len(client.PAUSES) + 1)
+    out, told = StringIO(), StringIO()
+    call_command("deploy", *REF, stdout=out, stderr=told)
+    assert "Akash Console does not answer: asking again." in told.getvalue()
+    assert "endpoint " in out.getvalue()
+
+
+def test_ctrl_c_leaves_what_was_made(api: ConsoleApi, settings: Settings) -> None:
+    """Ctrl-C in a terminal, as a process of its own gets it."""
+    names = ("CONSOLE_API_URL", "OLLAMA_URL", "OLLAMA_REGISTRY_URL", "HUGGING_FACE_URL")
+    world = {name: getattr(settings, name) for name in names}
+    command = [sys.executable, "manage.py", "deploy", *REF]
+    with subprocess.Popen(
+        command, env={**os.environ, **world, "OFFLINE": "0"}, cwd=ROOT, stderr=PIPE, text=True
+    ) as process:
+        wait_until(lambda: bool(api.active))
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "--close ends it" in told
+    assert "Traceback" not in told
+    assert len(api.active) == 1
+
+
 def test_not_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     late = Patience(pause=0.02, bids=0.2, settling=0.0, ready=0.3)
     monkeypatch.setattr(deploy, "PATIENCE", late)
     assert failure(*REF).returncode == 7
 
 
-def test_a_lease_that_is_lost(api: ConsoleApi) -> None:
-    losing = threading.Timer(0.5, api.lose_lease)
-    losing.start()
+def test_a_lease_that_is_lost(api: ConsoleApi, endpoint: Endpoint) -> None:
+    def lost(_request: Request) -> Reply:
+        api.lose_lease()
+        return json({"phase": "loading"})
+
+    endpoint.route("GET", "/status", lost)
     assert failure(*REF).returncode == following.NotStarted.exit_code
-    losing.join()
 
 
 @pytest.mark.parametrize(

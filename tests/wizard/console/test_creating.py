@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,13 +18,15 @@ from wizard.console.values import Created
 from wizard.sdl import document, writer
 from wizard.sdl.values import Secrets
 
-
-def deploy(console: Console, built: dict[str, Any]) -> Created:
-    return creating.create(console, built, writer.to_yaml(built), 5)
+pytestmark = pytest.mark.anyio
 
 
-def test_it_works(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
-    first, again = deploy(console, built), deploy(console, built)
+async def deploy(console: Console, built: dict[str, Any]) -> Created:
+    return await creating.create(console, built, writer.to_yaml(built), 5)
+
+
+async def test_it_works(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
+    first, again = [await deploy(console, built) for _ in range(2)]
     assert (again.dseq, again.manifest) == (first.dseq, first.manifest)
     assert (first.was_there, again.was_there) == (False, True)
     assert len(api.held) == 1
@@ -31,11 +34,12 @@ def test_it_works(api: ConsoleApi, console: Console, built: dict[str, Any]) -> N
 
 
 def test_a_double_click(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
+    """Presses that come to different threads of one machine, and so to different loops."""
     api.create_seconds = 0.3
 
     def press(_: int) -> str:
         try:
-            return deploy(console, built).dseq
+            return asyncio.run(deploy(console, built)).dseq
         except errors.StillCreating:
             return "busy"
 
@@ -45,89 +49,93 @@ def test_a_double_click(api: ConsoleApi, console: Console, built: dict[str, Any]
     assert len(api.held) == 1
 
 
-def test_an_answer_that_was_lost(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
+async def test_an_answer_that_was_lost(
+    api: ConsoleApi, console: Console, built: dict[str, Any]
+) -> None:
     api.lose_answers = 1
     with pytest.raises(errors.ConsoleSlow):
-        deploy(console, built)
-    found = deploy(console, built)
+        await deploy(console, built)
+    found = await deploy(console, built)
     assert found.was_there
     assert list(api.held) == [found.dseq]
 
 
-def test_a_request_that_is_still_on_its_way(
+async def test_a_request_that_is_still_on_its_way(
     api: ConsoleApi, console: Console, built: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Console answers nothing, and lists nothing yet: no second request is sent."""
     monkeypatch.setattr(client, "WRITE_SECONDS", 0.1)
     api.create_seconds = 0.5
     with pytest.raises(errors.ConsoleSlow):
-        deploy(console, built)
+        await deploy(console, built)
     with pytest.raises(errors.StillCreating):
-        deploy(console, built)
+        await deploy(console, built)
     assert api.count("/v1/deployments", "POST") == 1
 
 
-def test_what_never_came_is_asked_for_again(
+async def test_what_never_came_is_asked_for_again(
     api: ConsoleApi, console: Console, built: dict[str, Any]
 ) -> None:
     api.route("POST", "/v1/deployments", text("gateway", 504))
     with pytest.raises(errors.ConsoleSlow):
-        deploy(console, built)
+        await deploy(console, built)
     with pytest.raises(errors.StillCreating):
-        deploy(console, built)
+        await deploy(console, built)
     # As it is after IN_FLIGHT_SECONDS.
     cache.clear()
     with pytest.raises(errors.ConsoleSlow):
-        deploy(console, built)
+        await deploy(console, built)
     assert api.count("/v1/deployments", "POST") == 2
 
 
-def test_a_refusal_may_be_mended_at_once(
+async def test_a_refusal_may_be_mended_at_once(
     api: ConsoleApi, console: Console, built: dict[str, Any]
 ) -> None:
     api.balance = 1
     with pytest.raises(errors.NoFunds):
-        deploy(console, built)
+        await deploy(console, built)
     api.balance = 50
-    assert not deploy(console, built).was_there
+    assert not (await deploy(console, built)).was_there
 
 
-def test_an_outage_while_looking_blocks_nothing(
+async def test_an_outage_while_looking_blocks_nothing(
     api: ConsoleApi, console: Console, built: dict[str, Any]
 ) -> None:
     api.fail("/v1/deployments", text("no", 500), times=6)
     with pytest.raises(errors.ConsoleDown):
-        deploy(console, built)
+        await deploy(console, built)
     api.heal()
-    assert not deploy(console, built).was_there
+    assert not (await deploy(console, built)).was_there
 
 
-def test_a_list_that_lags(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
-    first = deploy(console, built)
+async def test_a_list_that_lags(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
+    first = await deploy(console, built)
     held = api.held[first.dseq]
     held.hash = "not listed yet"
-    assert deploy(console, built).dseq == first.dseq
+    assert (await deploy(console, built)).dseq == first.dseq
 
 
-def test_closed_is_deployed_anew(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
-    first = deploy(console, built)
-    console.close(first.dseq)
-    second = deploy(console, built)
+async def test_closed_is_deployed_anew(
+    api: ConsoleApi, console: Console, built: dict[str, Any]
+) -> None:
+    first = await deploy(console, built)
+    await console.close(first.dseq)
+    second = await deploy(console, built)
     assert second.dseq != first.dseq
     assert len(api.active) == 1
 
 
-def test_another_key_is_another_deployment(api: ConsoleApi, console: Console) -> None:
+async def test_another_key_is_another_deployment(api: ConsoleApi, console: Console) -> None:
     for digit in "ab":
         built = document.build(factory.plan(), Secrets(api_key_sha256=digit * 64))
-        deploy(console, built)
+        await deploy(console, built)
     assert len(api.active) == 2
 
 
-def test_another_account_is_another_deployment(
+async def test_another_account_is_another_deployment(
     api: ConsoleApi, console: Console, built: dict[str, Any]
 ) -> None:
-    deploy(console, built)
+    await deploy(console, built)
     api.reset()
-    assert not deploy(console, built).was_there
+    assert not (await deploy(console, built)).was_there
     assert len(api.active) == 1

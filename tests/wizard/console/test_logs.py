@@ -18,6 +18,8 @@ from wizard.console.client import Console
 from wizard.console.values import Deployment
 from wizard.sdl import writer
 
+pytestmark = pytest.mark.anyio
+
 
 @pytest.fixture
 def provider() -> Iterator[Provider]:
@@ -26,18 +28,18 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def leased(
+async def leased(
     api: ConsoleApi, console: Console, provider: Provider, built: dict[str, Any]
 ) -> Deployment:
     api.bidders = (replace(BIDDERS[0], host=provider.url),)
-    made = console.create(writer.to_yaml(built), 5)
-    return accepting.accept(console, console.bids(made.dseq)[0].id, made.manifest)
+    made = await console.create(writer.to_yaml(built), 5)
+    return await accepting.accept(console, (await console.bids(made.dseq))[0].id, made.manifest)
 
 
-def test_it_works(console: Console, provider: Provider, leased: Deployment) -> None:
+async def test_it_works(console: Console, provider: Provider, leased: Deployment) -> None:
     provider.events = [event("Scheduled", "Successfully assigned")]
     provider.lines = [line("loading the model"), line("ready\x1b[0m", "gateway-1-2")]
-    told = logs.read(console, leased)
+    told = await logs.read(console, leased)
     assert told.problem == told.meaning == ""
     assert [(one.service, one.text) for one in told.lines] == [
         ("llm", "loading the model"),
@@ -57,49 +59,53 @@ def test_it_works(console: Console, provider: Provider, leased: Deployment) -> N
         ("FailedScheduling", "0/3 nodes are available: Insufficient memory", "has no room"),
     ],
 )
-def test_an_event_is_explained(
+async def test_an_event_is_explained(
     console: Console, provider: Provider, leased: Deployment, reason: str, note: str, words: str
 ) -> None:
     provider.events = [event("Scheduled", "fine"), event(reason, note)]
-    told = logs.read(console, leased)
+    told = await logs.read(console, leased)
     assert words in told.meaning
     assert "“llm”" in told.meaning
     assert told.way_out
 
 
-def test_a_stream_without_an_end(
+async def test_a_stream_without_an_end(
     console: Console, provider: Provider, leased: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "READ_SECONDS", 0.3)
     provider.is_endless = True
     provider.lines = [line(f"line {number}") for number in range(200)]
-    told = logs.read(console, leased)
+    told = await logs.read(console, leased)
     assert len(told.lines) == logs.MOST_LINES
     assert told.lines[-1].text == "line 199"
 
 
-def test_a_provider_that_is_down(api: ConsoleApi, console: Console, leased: Deployment) -> None:
+async def test_a_provider_that_is_down(
+    api: ConsoleApi, console: Console, leased: Deployment
+) -> None:
     api.bidders = (replace(api.bidders[0], host="https://127.0.0.1:9"),)
-    assert "does not answer" in logs.read(console, leased).problem
+    assert "does not answer" in (await logs.read(console, leased)).problem
 
 
-def test_messages_of_another_form(console: Console, provider: Provider, leased: Deployment) -> None:
+async def test_messages_of_another_form(
+    console: Console, provider: Provider, leased: Deployment
+) -> None:
     provider.lines = [{"name": 3, "message": ["x"]}, {}]
     provider.events = [{"object": "x", "note": None, "reason": {}}]
-    told = logs.read(console, leased)
+    told = await logs.read(console, leased)
     assert [one.text for one in told.lines] == ["", ""]
 
 
-def test_a_redirect_is_not_followed(
+async def test_a_redirect_is_not_followed(
     console: Console, provider: Provider, leased: Deployment
 ) -> None:
     provider.redirect = f"{provider.url}/lease/1/1/1/inside"
-    assert "does not answer" in logs.read(console, leased).problem
+    assert "does not answer" in (await logs.read(console, leased)).problem
     assert not any("inside" in path for path in provider.paths)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254"])
-def test_a_provider_leads_nowhere_inside(
+async def test_a_provider_leads_nowhere_inside(
     api: ConsoleApi,
     console: Console,
     provider: Provider,
@@ -110,17 +116,20 @@ def test_a_provider_leads_nowhere_inside(
     port = provider.url.rpartition(":")[2]
     api.bidders = (replace(api.bidders[0], host=f"https://{host}:{port}"),)
     monkeypatch.setattr(logs, "_is_local", lambda _url: False)
-    assert "does not answer" in logs.read(console, leased).problem
+    assert "does not answer" in (await logs.read(console, leased)).problem
     assert provider.paths == []
 
 
-def test_no_token_is_told(api: ConsoleApi, console: Console, leased: Deployment) -> None:
+async def test_no_token_is_told(api: ConsoleApi, console: Console, leased: Deployment) -> None:
     api.fail("/v1/create-jwt-token", json({"message": "Forbidden"}, 403))
-    assert "may not do that" in logs.read(console, leased).problem
+    assert "may not do that" in (await logs.read(console, leased)).problem
 
 
-def test_no_lease_no_logs(
+async def test_no_lease_no_logs(
     api: ConsoleApi, console: Console, leased: Deployment, settings: Settings
 ) -> None:
     api.lose_lease()
-    assert "no running lease" in logs.read(console, console.deployment(leased.dseq)).problem
+    assert (
+        "no running lease"
+        in (await logs.read(console, await console.deployment(leased.dseq))).problem
+    )

@@ -16,6 +16,8 @@ from wizard.console import accepting, creating, groups
 from wizard.console.client import Console
 from wizard.sdl import writer
 
+pytestmark = pytest.mark.anyio
+
 
 @pytest.fixture
 def prism(api: ConsoleApi, settings: Settings) -> Iterator[Prism]:
@@ -24,23 +26,25 @@ def prism(api: ConsoleApi, settings: Settings) -> Iterator[Prism]:
         yield running
 
 
-def test_it_works(prism: Prism, api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
+async def test_it_works(
+    prism: Prism, api: ConsoleApi, console: Console, built: dict[str, Any]
+) -> None:
     group = groups.group_specs(built)[0]
     asked = {"requirements": group["requirements"], "resources": group["resources"]}
-    assert len(console.screen(asked)) == 3
-    made = creating.create(console, built, writer.to_yaml(built), 5)
-    bid = console.bids(made.dseq)[1]
+    assert len(await console.screen(asked)) == 3
+    made = await creating.create(console, built, writer.to_yaml(built), 5)
+    bid = (await console.bids(made.dseq))[1]
     provider = bid.id.provider
-    assert console.providers(frozenset({provider}))[0].address == provider
-    leased = accepting.accept(console, bid.id, made.manifest)
+    assert (await console.providers(frozenset({provider})))[0].address == provider
+    leased = await accepting.accept(console, bid.id, made.manifest)
     assert leased.lease
     assert leased.lease.uri
-    assert console.token(provider, 60)
-    assert console.deposit(made.dseq, 1.5).left_usd
+    assert await console.token(provider, 60)
+    assert (await console.deposit(made.dseq, 1.5)).left_usd
     built["services"]["llm"]["image"] = "ghcr.io/oneclickllm/runtime:1.0.1"
-    console.update(made.dseq, writer.to_yaml(built))
-    console.close(made.dseq)
-    assert list(console.deployments()) == []
+    await console.update(made.dseq, writer.to_yaml(built))
+    await console.close(made.dseq)
+    assert await console.deployments() == ()
     used = {request.path.rstrip("0123456789") for request in api.requests} - {"/"}
     assert len(used) == 8
 

@@ -39,9 +39,10 @@ def test_it_works(api: ConsoleApi) -> None:
     assert len(api.screenings) == 1
 
 
-def test_what_is_asked_is_the_file(api: ConsoleApi) -> None:
+@pytest.mark.anyio
+async def test_what_is_asked_is_the_file(api: ConsoleApi) -> None:
     built = document.build(factory.plan(), Secrets())
-    assert screening.screen(built).count == 3
+    assert (await screening.screen(built)).count == 3
     group = group_specs(built)[0]
     assert api.screenings[0]["resources"] == group["resources"]
     assert api.screenings[0]["requirements"] == group["requirements"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
 import sys
 from argparse import ArgumentTypeError
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from tqdm import tqdm
 
 from wizard.console import creating
 from wizard.console.client import Console
+from wizard.console.connections import kept_open
 from wizard.console.endpoint import Seen
 from wizard.console.errors import ConsoleError
 from wizard.console.following import Follower, NoBids, Patience
-from wizard.console.progress import Progress, Step, StepState
+from wizard.console.progress import Progress, StepState
 from wizard.console.screening import screen
 from wizard.planning import ChoiceError
 from wizard.registry import lookup
@@ -99,9 +101,9 @@ class Command(BaseCommand):
 
     def _work(self, options: dict[str, Any]) -> None:
         if options["list"]:
-            self._list(Console(_console_key()))
+            asyncio.run(self._list(Console(_console_key())))
         elif options["close"]:
-            self._close(Console(_console_key()), options["close"])
+            asyncio.run(self._close(Console(_console_key()), options["close"]))
         elif not options["ref"]:
             raise CommandError("Name a model, or give --list or --close.", returncode=_WRONG)
         elif options["screen"]:
@@ -109,20 +111,20 @@ class Command(BaseCommand):
         else:
             self._deploy(Console(_console_key()), options)
 
-    def _list(self, console: Console) -> None:
-        for one in console.deployments():
+    async def _list(self, console: Console) -> None:
+        for one in await console.deployments():
             lease = one.lease
             price = lease.price.usd_per_hour if lease else None
             cost = f"${price:.3f}/h" if price is not None else "no lease"
             self.stdout.write(f"{one.dseq}  {cost}  spent ${one.spent_usd or 0:.2f}")
 
-    def _close(self, console: Console, dseq: str) -> None:
-        console.close(dseq)
-        spent = console.deployment(dseq).spent_usd
+    async def _close(self, console: Console, dseq: str) -> None:
+        await console.close(dseq)
+        spent = (await console.deployment(dseq)).spent_usd
         self.stdout.write(f"Closed {dseq}; it cost ${spent or 0:.2f}.")
 
     def _screen(self, plan: Plan) -> None:
-        found = screen(sdl_for(plan, Secrets()))
+        found = asyncio.run(screen(sdl_for(plan, Secrets())))
         if found.providers is None:
             raise CommandError("Akash Console could not be asked.")
         self.stdout.write(f"{found.count} providers could host it now, {found.audited} audited.")
@@ -133,40 +135,57 @@ class Command(BaseCommand):
         plan = _plan(options["ref"], options["choices"])
         key = os.environ.get(ENDPOINT_KEY) or new_key()
         document, sdl = _file(plan, key)
-        made = creating.create(console, document, sdl, options["deposit"])
-        known = "exists already" if made.was_there else "is on the chain"
-        self.stderr.write(f"Deployment {made.dseq} {known}.")
-        self.stdout.write(f"dseq {made.dseq}\nkey {key}")
-        minutes = options["timeout"]
-        patience = replace(PATIENCE, ready=minutes * 60) if minutes else PATIENCE
-        follower = Follower(console, made, key, options["any_provider"], patience)
+        order = _Order(
+            document, sdl, key, options["deposit"], options["any_provider"], _patience(options)
+        )
         try:
-            uri = self._followed(follower)
-        except NoBids:
-            # Without a lease nothing was spent, and the deposit is of use elsewhere.
-            console.close(made.dseq)
-            self.stderr.write(f"Deployment {made.dseq} is closed again; the deposit comes back.")
-            raise
+            asyncio.run(self._carried_out(console, order))
         except KeyboardInterrupt:
             raise CommandError(
-                f"It goes on without this command. Close it: manage.py deploy --close {made.dseq}"
+                "What was made goes on without this command: --list shows it, --close ends it."
             ) from None
-        self.stdout.write(f"endpoint {uri}")
 
-    def _followed(self, follower: Follower) -> str:
+    async def _carried_out(self, console: Console, order: _Order) -> None:
+        async with kept_open():
+            made = await creating.create(console, order.document, order.sdl, order.deposit)
+            known = "exists already" if made.was_there else "is on the chain"
+            self.stderr.write(f"Deployment {made.dseq} {known}.")
+            self.stdout.write(f"dseq {made.dseq}\nkey {order.key}")
+            follower = Follower(console, made, order.key, order.any_provider, order.patience)
+            try:
+                uri = await self._followed(follower)
+            except NoBids:
+                # Without a lease nothing was spent, and the deposit is of use elsewhere.
+                await console.close(made.dseq)
+                self.stderr.write(f"Deployment {made.dseq} is closed again; the deposit is back.")
+                raise
+            self.stdout.write(f"endpoint {uri}")
+
+    async def _followed(self, follower: Follower) -> str:
         uri, told = "", ""
         with _Bar() as bar:
-            for look in follower.until_ready():
+            async for look in follower.until_ready():
                 if isinstance(look, Seen):
                     bar.tell(look)
                     continue
-                uri = look.uri
-                step = _current(look)
-                words = f"{step.title}: {step.sentence}" if step else "The container runs."
+                uri = "" if isinstance(look, ConsoleError) else look.uri
+                words = _words(look)
                 if words != told:
                     self.stderr.write(words)
                 told = words
         return uri
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What to deploy and how: ``deposit`` is USD, ``key`` the endpoint's own."""
+
+    document: dict[str, Any]
+    sdl: str
+    key: str
+    deposit: float
+    any_provider: bool
+    patience: Patience
 
 
 class _Bar:
@@ -210,6 +229,11 @@ def _console_key() -> str:
     return key.strip()
 
 
+def _patience(options: dict[str, Any]) -> Patience:
+    minutes = options["timeout"]
+    return replace(PATIENCE, ready=minutes * 60) if minutes else PATIENCE
+
+
 def _plan(ref: str, choices: list[str]) -> Plan:
     found = lookup.resolve(ref)
     if not found:
@@ -245,5 +269,8 @@ def _hub_token(plan: Plan) -> str:
     return token
 
 
-def _current(look: Progress) -> Step | None:
-    return next((step for step in look.steps if step.state is StepState.NOW), None)
+def _words(look: Progress | ConsoleError) -> str:
+    if isinstance(look, ConsoleError):
+        return f"{look.title}: asking again."
+    step = next((step for step in look.steps if step.state is StepState.NOW), None)
+    return f"{step.title}: {step.sentence}" if step else "The container runs."
