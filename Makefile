@@ -44,10 +44,7 @@ clean: ## Remove everything that the other targets made
 	rm -rf $(VENV) var tests/judge/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "OneClickLLM needs Python 3.11 or newer; PYTHON=/path/to/python3.12 make run names one."; exit 1; }
-	@$(PYTHON) -m venv $(VENV) \
-		|| { rm -rf $(VENV); echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+	@scripts/venv.sh $(PYTHON) $(VENV)
 
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt

@@ -248,6 +248,8 @@ def _from_link(text: str) -> Ref:
     host = (link.hostname or "").lower()
     if link.scheme not in ("http", "https"):
         raise RefError("Only https links of a model can be read.")
+    if not host:
+        raise RefError("This link names no site.")
     parts = [unquote(part) for part in link.path.split("/") if part]
     if host in HUB_HOSTS:
         return _from_hub_page(parts, parse_qs(link.query).get("show_file_info", [""])[0])

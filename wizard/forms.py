@@ -39,6 +39,8 @@ TASKS = {
 SIZES_GB = (4, 8, 12, 24, 48, 80, 160)
 LICENCES = ("apache-2.0", "mit", "gemma", "llama3.1", "llama3.3", "cc-by-nc-4.0")
 
+# Soft hyphens, zero-width signs, and the mark at the start of a file.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _WHOLE = re.compile(r"\d{1,10}\Z", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,6}(\.\d{1,6})?\Z", re.ASCII)
 _GPU = re.compile(r"[a-z0-9]{1,32}(:\d{1,4}Gi)?\Z")
@@ -107,7 +109,7 @@ def read_search(query: QueryDict) -> SearchQuery:
     if task and task not in TASKS:
         raise ChoiceError("task", f"“{task}” is no task; use {_list(TASKS)}.")
     return SearchQuery(
-        text=_text(query, "q"),
+        text=_search_text(query),
         source=_word(query, "source", Source),
         author=_text(query, "author"),
         task=task,
@@ -116,6 +118,19 @@ def read_search(query: QueryDict) -> SearchQuery:
         sort=sort,
         page=min(max(_whole(query, "page") or 1, 1), LARGEST_PAGE),
     )
+
+
+def _search_text(query: QueryDict) -> str:
+    """What is searched for, without the invisible signs that come along when copying."""
+    pasted = query.get("q", "")
+    text = " ".join(_INVISIBLE.sub("", pasted).split())
+    if len(text) > LONGEST_VALUE:
+        raise ChoiceError(
+            "q",
+            f"The search has {len(text):,} characters, and {LONGEST_VALUE} at most are read: "
+            "paste one name or one link.",
+        )
+    return _checked("q", text)
 
 
 def to_query(choices: Choices, **changes: str | tuple[str, ...]) -> str:

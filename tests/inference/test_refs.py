@@ -185,6 +185,7 @@ def test_what_names_no_model_is_to_be_searched_for(text: str) -> None:
         ("https://ollama.com/search?q=llama", "no model's"),
         ("https://example.org/user/repo", "neither Hugging Face nor"),
         ("ftp://huggingface.co/user/repo", "Only https"),
+        ("https://", "names no site"),
         ("http://[", "cannot be read"),
     ],
 )

@@ -116,7 +116,10 @@ def search(query: SearchQuery) -> SearchPage:
     """One page of what matches, best first; the whole snapshot for an empty query."""
     text = _plain(query.text)
     words = text.split()
-    found = [entry for entry in load().entries if _matches(entry, query, words)]
+    # Words of other alphabets and signs alone name nothing that is known here.
+    is_nameless = bool(query.text.strip()) and not words
+    entries = () if is_nameless else load().entries
+    found = [entry for entry in entries if _matches(entry, query, words)]
     found.sort(key=lambda entry: _order(entry, query, text))
     page = min(max(query.page, 1), LAST_PAGE)
     start, end = (page - 1) * PAGE_SIZE, page * PAGE_SIZE

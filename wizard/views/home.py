@@ -16,6 +16,7 @@ from wizard.hardware.prices import price_list
 from wizard.hardware.values import Offer, PriceList
 from wizard.planning import quick_fit
 from wizard.registry import catalogue, lookup
+from wizard.registry.suggestion import suggestion
 from wizard.registry.values import Gating, Model, ModelRef, SearchPage, SearchQuery, Source
 from wizard.views.addresses import model_address
 from wizard.views.failures import answered
@@ -80,6 +81,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "rows": rows(page.models, prices),
         "prices": prices,
         "is_search": _is_search(query) and not bad_link,
+        **_suggested(query, page),
         "previous_link": _link(query, query.page - 1) if query.page > 1 else "",
         "next_link": _link(query, query.page + 1) if page.has_next else "",
         "sources": SOURCE_NAMES,
@@ -100,6 +102,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _page(query: SearchQuery) -> SearchPage:
     return lookup.search(query) if _is_search(query) else lookup.popular()
+
+
+def _suggested(query: SearchQuery, page: SearchPage) -> dict[str, str]:
+    """Another search where this one found nothing."""
+    text = suggestion(query.text) if query.text and not page.models else ""
+    return {"suggestion": text, "suggestion_query": urlencode({"q": text})}
 
 
 def _is_search(query: SearchQuery) -> bool:

@@ -58,6 +58,8 @@ def test_results_come_in_pages(site: Client) -> None:
         ("ollama run llama3.1", "/models/ollama/llama3.1/"),
         ("hf.co/Qwen/Qwen3-8B", "/models/hf/Qwen/Qwen3-8B/"),
         ("Qwen/Qwen3-8B", "/models/hf/Qwen/Qwen3-8B/"),
+        ("Qwen/Qwen3-\u200b8B\ufeff", "/models/hf/Qwen/Qwen3-8B/"),
+        ("ollama run\u00a0llama3.1", "/models/ollama/llama3.1/"),
         ("https://huggingface.co/Qwen/Qwen3-8B", "/models/hf/Qwen/Qwen3-8B/"),
         (
             "https://huggingface.co/a/b/blob/main/b-Q4_K_M.gguf",
@@ -112,3 +114,32 @@ def test_a_link_to_something_else_is_named(site: Client) -> None:
     assert "This link is a dataset on Hugging Face, not a model." in page
     assert "Nothing found" not in page
     assert "Popular now" in page
+
+
+@pytest.mark.parametrize(
+    ("searched", "suggested"),
+    [
+        ("Qwen3-8B-Q4_K_M.gguf", "Qwen3-8B"),
+        ("Qwen3-8B-UD-Q4_K_XL-00001-of-00002.gguf", "Qwen3-8B"),
+        ("qwn3", "qwen3"),
+    ],
+)
+def test_a_search_that_finds_nothing_suggests_another(
+    site: Client, searched: str, suggested: str
+) -> None:
+    text = site.get("/", {"q": searched}).content.decode()
+    assert f'Did you mean <a href="/?q={suggested}">{suggested}</a>?' in text
+    assert "0 models" not in site.get("/", {"q": suggested}).content.decode()
+
+
+@pytest.mark.parametrize("searched", ["xyzzyplugh", "日本語", "Q4_K_M.gguf"])
+def test_nothing_is_suggested_where_nothing_is_near(site: Client, searched: str) -> None:
+    text = site.get("/", {"q": searched}).content.decode()
+    assert "Nothing found" in text
+    assert "Did you mean" not in text
+
+
+def test_a_search_that_is_too_long_is_refused_in_its_own_words(site: Client) -> None:
+    answer = site.get("/", {"q": "x" * 513})
+    assert answer.status_code == 400
+    assert "paste one name or one link" in answer.content.decode()
