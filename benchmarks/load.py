@@ -27,11 +27,17 @@ LONGEST_SILENCE = 300.0
 
 @dataclass(frozen=True)
 class Chat:
-    """One chat: what its user says, turn by turn, after an optional system prompt."""
+    """One chat: what its user says, turn by turn, after an optional system prompt.
+
+    ``tokens`` is the length of its answers, 0 for the plan's. ``apart`` makes
+    each turn a conversation of its own.
+    """
 
     turns: tuple[str, ...]
     system: str = ""
     seed: int = 1
+    tokens: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,13 +88,16 @@ class _Talk:
     """A chat under way."""
 
     def __init__(self, plan: Plan, chat: Chat) -> None:
-        self._plan, self._seed = plan, chat.seed
+        self._plan, self._chat = plan, chat
         self._left = list(chat.turns)
-        first = [{"role": "system", "content": chat.system}] if chat.system else []
-        self._messages: list[dict[str, str]] = first
+        self._messages = self._first()
         self._received: list[bytes] = []
         self.replies: list[Reply] = []
         self.socket = socket.socket()
+
+    def _first(self) -> list[dict[str, str]]:
+        system = self._chat.system
+        return [{"role": "system", "content": system}] if system else []
 
     def ask(self) -> None:
         """Send the next turn on a connection of its own: llama-server keeps none."""
@@ -96,7 +105,7 @@ class _Talk:
         self._received = []
         self.socket = socket.create_connection(("127.0.0.1", self._plan.port))
         self.replies.append(Reply(len(self.replies), time.monotonic()))
-        self.socket.sendall(_request(self._plan, self._messages, self._seed))
+        self.socket.sendall(_request(self._plan, self._messages, self._chat))
         self.socket.setblocking(False)
 
     def read(self) -> bool:
@@ -120,16 +129,20 @@ class _Talk:
         if b" 200 " not in whole[:20] or not self.replies[-1].arrivals:
             sys.exit(f"unexpected answer: {whole[:500]!r}")
         self.replies[-1].text = _text(whole)
+        if self._chat.apart:
+            self._messages = self._first()
+            return
         self._messages.append({"role": "assistant", "content": self.replies[-1].text})
 
 
-def _request(plan: Plan, messages: Sequence[dict[str, str]], seed: int) -> bytes:
-    sampling = {"temperature": 0.8, "top_p": 0.9, "top_k": 40, "min_p": 0.0, "seed": seed}
+def _request(plan: Plan, messages: Sequence[dict[str, str]], chat: Chat) -> bytes:
+    tokens = chat.tokens or plan.tokens
+    sampling = {"temperature": 0.8, "top_p": 0.9, "top_k": 40, "min_p": 0.0, "seed": chat.seed}
     document: dict[str, Any] = {"model": plan.model, "messages": messages, "stream": True}
     if plan.dialect == "ollama":
-        document["options"] = {**sampling, "num_predict": plan.tokens}
+        document["options"] = {**sampling, "num_predict": tokens}
     else:
-        document |= {**sampling, "max_tokens": plan.tokens}
+        document |= {**sampling, "max_tokens": tokens}
     body = json.dumps(document).encode()
     return (
         f"POST {PATHS[plan.dialect]} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"

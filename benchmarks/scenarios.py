@@ -1,4 +1,5 @@
-"""What callers ask: short and long questions, a shared beginning, chats of several turns.
+"""What callers ask: short and long questions, a shared beginning, chats of several turns,
+and questions that come and go.
 
 Every text is made of words without a meaning, drawn from a seed, so that two
 servers get questions of one length, and none finds another's in its cache.
@@ -57,6 +58,19 @@ def _turns(draw: random.Random, streams: int) -> tuple[Chat, ...]:
     )
 
 
+def _going(draw: random.Random, streams: int) -> tuple[Chat, ...]:
+    """Answers of different lengths end one by one, and leave slots between busy ones."""
+    return tuple(
+        Chat(
+            tuple(_words(draw, SHORT) for _ in range(4)),
+            seed=number,
+            tokens=draw.randint(16, 96),
+            apart=True,
+        )
+        for number in range(streams)
+    )
+
+
 SCENARIOS = {
     "short": Scenario("short questions, 64 tokens each answer", (1, 4, 8, 16, 32), 64, _short),
     "long": Scenario("questions of about 900 tokens, answers of 32", (1, 4), 32, _long),
@@ -65,6 +79,13 @@ SCENARIOS = {
         (4, 8),
         32,
         _shared,
+    ),
+    "going": Scenario(
+        "callers that come and go: four questions each, in conversations of their own, answers "
+        "of 16 to 96 tokens",
+        (5, 8, 12),
+        64,
+        _going,
     ),
     "turns": Scenario("chats of four turns, each of about 200 tokens", (1, 4), 32, _turns),
 }

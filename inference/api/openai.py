@@ -92,7 +92,7 @@ async def passed(request: web.Request) -> web.StreamResponse:
         try:
             async with (
                 runtime.deadline(),
-                aclosing(_bytes(runtime, wanted, request.path, orjson.dumps(mended))) as parts,
+                aclosing(_bytes(runtime, wanted, request.path, mended)) as parts,
             ):
                 if stream:
                     return await _streamed(answer, parts, tally)
@@ -127,12 +127,12 @@ async def _ended(
 
 
 async def _bytes(
-    runtime: Runtime, wanted: LocalModel, path: str, body: bytes
+    runtime: Runtime, wanted: LocalModel, path: str, body: Mapping[str, Any]
 ) -> AsyncGenerator[bytes]:
     """The engine's answer as it comes. Raises EngineRefused, EngineLost and the like."""
     async with (
         runtime.engine(wanted) as lease,
-        client.opened(lease.engine, "POST", path, body) as answer,
+        client.posted(lease.engine, path, body) as answer,
     ):
         if answer.status != 200:
             raise await client.refusal(answer)

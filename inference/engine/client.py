@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from inference.engine import slots
 from inference.engine.supervisor import Engine
 from inference.errors import EngineError
 
@@ -70,9 +71,28 @@ async def opened(
         raise EngineLost(f"The engine of {engine.config.name} stopped.") from error
 
 
+@asynccontextmanager
+async def posted(
+    engine: Engine, path: str, payload: Mapping[str, Any]
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """The raw answer to a POST, which has a slot of its own where it generates.
+
+    Raises EngineLost where the child is gone or goes.
+    """
+    wanted = slots.request(path, payload)
+    if wanted is None:
+        async with opened(engine, "POST", path, orjson.dumps(payload)) as answer:
+            yield answer
+        return
+    async with engine.slots.taken(wanted) as slot:
+        placed = payload if slot is None else {**payload, "id_slot": slot}
+        async with opened(engine, "POST", path, orjson.dumps(placed)) as answer:
+            yield answer
+
+
 async def post(engine: Engine, path: str, payload: Mapping[str, Any]) -> Any:
     """The JSON that a child answers. Raises EngineRefused or EngineLost."""
-    async with opened(engine, "POST", path, orjson.dumps(payload)) as answer:
+    async with posted(engine, path, payload) as answer:
         if answer.status != 200:
             raise await refusal(answer)
         return orjson.loads(await answer.read())
@@ -85,7 +105,7 @@ async def events(
 
     Raises EngineRefused, also in mid-stream, or EngineLost.
     """
-    async with opened(engine, "POST", path, orjson.dumps(payload)) as answer:
+    async with posted(engine, path, payload) as answer:
         if answer.status != 200:
             raise await refusal(answer)
         async for line in lines(answer.content):

@@ -24,6 +24,7 @@ from pathlib import Path
 import aiohttp
 
 from inference.engine.command import KEY_VARIABLE, LOOPBACK, EngineConfig, command
+from inference.engine.slots import Slots
 from inference.errors import EngineError
 
 LOG_LINES = 40
@@ -57,6 +58,7 @@ class Engine:
     ) -> None:
         self.config = config
         self.session = session
+        self.slots = Slots(config.slots)
         self.state = State.STOPPED
         self.restarts = 0
         self.load_seconds = 0.0

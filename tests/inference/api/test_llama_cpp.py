@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -55,6 +56,16 @@ def test_a_model_tells_what_it_is(http: httpx.Client) -> None:
     first, second, *_ = http.get("/models").json()["models"]
     assert first["capabilities"] == ["completion", "multimodal"]
     assert second["capabilities"] == ["completion"]
+
+
+def test_who_comes_gets_the_slot_beside_the_busy_ones(http: httpx.Client) -> None:
+    body = {"model": "tiny", "prompt": "Hi", "n_predict": 2000, "ignore_eos": True, "stream": True}
+    with http.stream("POST", "/completion", json=body) as first:
+        lines = first.iter_lines()
+        busy = json.loads(next(filter(None, lines)).removeprefix("data: "))["id_slot"]
+        found = [_post(http, "/completion", prompt="Hi", n_predict=1)["id_slot"] for _ in range(3)]
+        assert next(filter(None, lines))
+    assert {abs(slot - busy) for slot in found} == {1}
 
 
 def test_errors_have_llama_cpps_shape(http: httpx.Client) -> None:

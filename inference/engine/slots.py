@@ -1,0 +1,165 @@
+"""Which slot each request gets: next to the busy ones, where its beginning is known.
+
+llama.cpp computes the busy slots of a step together only where their numbers
+follow one another (``llama_batch_allocr::split_equal``; caches of their own for
+each slot, and every recurrent state). llama-server takes the slot that rested
+longest, so that busy ones end up scattered, and a step of five of sixteen slots
+reads the weights three or four times. So the choice is made here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import orjson
+
+# Bytes of a request's beginning that are remembered, to find a conversation's slot again.
+REMEMBERED = 1 << 16
+# What a model reads first, as the dialects name it.
+_BEGINNING = ("tools", "system", "instructions", "messages", "prompt", "input", "input_prefix")
+# Routes that generate and hand ``id_slot`` on. What Anthropic's route is turned
+# into has no such field (``server_chat_convert_anthropic_to_oai``).
+_PLACEABLE = frozenset(
+    (
+        "/completion",
+        "/completions",
+        "/v1/completions",
+        "/chat/completions",
+        "/v1/chat/completions",
+        "/responses",
+        "/v1/responses",
+        "/infill",
+    )
+)
+_GENERATING = _PLACEABLE | {"/v1/messages"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a slot is wanted for.
+
+    ``beginning`` is the start of what the model reads, ``width`` the number of
+    slots that it takes at once. One that is not ``placeable`` gets the slots
+    that the engine chooses.
+    """
+
+    beginning: bytes = b""
+    width: int = 1
+    placeable: bool = True
+
+
+@dataclass(eq=False)
+class _Turn:
+    request: Request
+    width: int
+    is_admitted: bool = False
+    slot: int | None = None
+    admitted: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Slots:
+    """The slots of one child, handed out in the order of asking."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._busy: set[int] = set()
+        # Slots of running requests that the engine placed: where is not known.
+        self._unplaced = 0
+        self._held = [b""] * number
+        self._last_used = [0] * number
+        self._clock = count(1)
+        self._waiting: deque[_Turn] = deque()
+
+    @asynccontextmanager
+    async def taken(self, request: Request) -> AsyncIterator[int | None]:
+        """Hold a slot while the block runs: its number, or None where the engine is to choose."""
+        turn = _Turn(request, min(request.width, self._number))
+        self._waiting.append(turn)
+        self._admit()
+        try:
+            await turn.admitted
+            yield turn.slot
+        finally:
+            self._leave(turn)
+            self._admit()
+
+    def _admit(self) -> None:
+        """Let the first ones in, as many as there is room for."""
+        while self._waiting and self._free >= self._waiting[0].width:
+            turn = self._waiting.popleft()
+            turn.is_admitted = True
+            self._place(turn)
+            if not turn.admitted.done():
+                turn.admitted.set_result(None)
+
+    @property
+    def _free(self) -> int:
+        return self._number - len(self._busy) - self._unplaced
+
+    def _place(self, turn: _Turn) -> None:
+        """Choose a slot. While there are slots whose place is not known, none is chosen: a
+        request that names a busy one would wait for it."""
+        if not turn.request.placeable or turn.width > 1 or self._unplaced:
+            self._unplaced += turn.width
+            return
+        turn.slot = self._best(turn.request.beginning)
+        self._busy.add(turn.slot)
+        self._held[turn.slot] = turn.request.beginning
+
+    def _leave(self, turn: _Turn) -> None:
+        if not turn.is_admitted:
+            self._waiting.remove(turn)
+        elif turn.slot is None:
+            self._unplaced -= turn.width
+        else:
+            self._busy.remove(turn.slot)
+            self._last_used[turn.slot] = next(self._clock)
+
+    def _best(self, beginning: bytes) -> int:
+        """Beside busy ones, where most of the beginning is, the one that rested longest."""
+        free = (slot for slot in range(self._number) if slot not in self._busy)
+        return max(
+            free,
+            key=lambda slot: (
+                (slot - 1 in self._busy) + (slot + 1 in self._busy),
+                shared(self._held[slot], beginning),
+                -self._last_used[slot],
+            ),
+        )
+
+
+def request(path: str, payload: Mapping[str, Any]) -> Request | None:
+    """What a request to the engine wants of its slots; None for one that generates nothing."""
+    if path not in _GENERATING:
+        return None
+    answers = payload.get("n_cmpl", payload.get("n"))
+    width = _prompts(payload.get("prompt")) * _number(answers)
+    placeable = path in _PLACEABLE and payload.get("id_slot") is None
+    beginning = b"".join(orjson.dumps(payload[key]) for key in _BEGINNING if key in payload)
+    return Request(beginning[:REMEMBERED], width, placeable)
+
+
+def shared(one: bytes, other: bytes) -> int:
+    """How many bytes two texts have in common at their beginning."""
+    lengths = range(1, min(len(one), len(other)) + 1)
+    return bisect_left(lengths, True, key=lambda length: one[:length] != other[:length])
+
+
+def _prompts(prompt: Any) -> int:
+    """How many prompts there are: a list with a number in it is the tokens of one."""
+    if not isinstance(prompt, list) or any(isinstance(part, int) for part in prompt):
+        return 1
+    return max(1, len(prompt))
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 1
