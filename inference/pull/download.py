@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import math
 import os
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from inference.errors import (
     DigestMismatch,
@@ -19,22 +20,23 @@ from inference.errors import (
     UnreadableModel,
 )
 from inference.gguf import MAGIC
+from inference.pull.connection import FAILURES, Connection, Stopped
 from inference.pull.disk import storage_error, sync_folder
 from inference.pull.journal import Journal
 from inference.pull.pieces import Pieces
 from inference.pull.progress import Meter, Stage
 from inference.pull.refusals import Changed, Transient
-from inference.pull.transport import NETWORK_FAILURES, Answer, Transport
+from inference.pull.transport import Answer, Transport
 from inference.pull.values import RemoteFile
 
-T = TypeVar("T")
-HASH_BATCH = 16
+# Bytes that are read back at once to be hashed: they stay in the processor's cache.
+WINDOW = 1 << 20
 # Bytes after which the disk is told to write what it has.
 FLUSH = 64 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\Z")
 
 
-async def download(transport: Transport, file: RemoteFile, path: Path, meter: Meter) -> None:
+def download(transport: Transport, file: RemoteFile, path: Path, meter: Meter) -> None:
     """Put a verified file at ``path``, or raise an InferenceError.
 
     Until it is complete it lies at ``path`` + ``.part`` with its journal
@@ -43,7 +45,7 @@ async def download(transport: Transport, file: RemoteFile, path: Path, meter: Me
     for trust_etag in (True, False):
         running = _Download(transport, file, path, meter, trust_etag=trust_etag)
         try:
-            await running.run()
+            running.run()
             return
         except Changed:
             running.begin_anew()
@@ -79,36 +81,37 @@ class _Download:
             self._journal.clear()
         self._disk = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o644)
         os.ftruncate(self._disk, file.size)
-        self._resumed = frozenset(self._journal.checksums)
-        self._pieces = Pieces(file.size, self._journal.piece, self._resumed)
-        self._window = bytearray(self._pieces.piece)
-        self._pool = ThreadPoolExecutor(self._limits.connections + 2, "pull")
-        self._news = asyncio.Condition()
-        self._sequential = asyncio.Lock()
-        self._is_finished = False
+        self._pieces = Pieces(file.size, self._journal.piece, self._journal.pieces)
+        self._is_resumed = bool(self._journal.pieces)
+        self._news = threading.Condition()
+        self._sequential = threading.Lock()
+        self._is_over = False
+        self._hashed = 0
         self._landed = 0
         self._location = ""
         meter.expect(str(file.digest), file.name, self._pieces.stored_bytes, file.size)
 
-    async def run(self) -> None:
+    def run(self) -> None:
         """Download what is missing, and see that the whole is what the registry names.
 
-        Threads end first, whatever happens: a late write must not reach another
-        file that got the same number.
+        Every thread has ended when this returns or raises: a late write must
+        not reach another file that got the same number.
         """
         self._meter.stage(Stage.DOWNLOADING)
-        try:
-            async with asyncio.TaskGroup() as group:
-                hashing = group.create_task(self._hash())
-                group.create_task(self._flush())
-                for _ in range(self._limits.connections):
-                    group.create_task(self._work())
-        except BaseExceptionGroup as failures:
-            raise _first(failures) from None
-        finally:
-            self._pool.shutdown(wait=True)
+        count = self._limits.connections
+        with ExitStack() as stack, ThreadPoolExecutor(count + 2, "pull") as pool:
+            connections = [stack.enter_context(self._transport.connection()) for _ in range(count)]
+            hashing = pool.submit(self._hash)
+            running: list[Future[Any]] = [hashing, pool.submit(self._flush)]
+            running += [pool.submit(self._work, connection) for connection in connections]
+            ended, _ = wait(running, return_when=FIRST_EXCEPTION)
+            self._end()
+            for connection in connections:
+                connection.stop()
+        for future in ended:
+            future.result()
         self._check(hashing.result())
-        await asyncio.to_thread(self._complete)
+        self._complete()
 
     def begin_anew(self) -> None:
         """Throw away what is on disk: it belongs to another version of the file."""
@@ -119,94 +122,100 @@ class _Download:
         os.close(self._disk)
         self._journal.close()
 
-    async def _work(self) -> None:
+    def _end(self) -> None:
+        """Let every thread that waits for news end."""
+        with self._news:
+            self._is_over = True
+            self._news.notify_all()
+
+    def _work(self, connection: Connection) -> None:
         failures, landed = 0, 0
-        while (run := await self._next()) is not None:
+        while (run := self._next()) is not None:
             try:
-                await self._stream(run)
-            except (Transient, *NETWORK_FAILURES) as error:
-                await self._give_back(run)
+                self._stream(connection, run)
+            except (Transient, *FAILURES) as error:
+                connection.close()
+                self._give_back(run)
                 failures = failures + 1 if self._landed == landed else 1
                 landed = self._landed
-                await self._transport.wait(failures, error, self._file.model)
+                self._transport.wait(connection, failures, error, self._file.model)
             else:
                 failures = 0
 
-    async def _next(self) -> range | None:
+    def _next(self) -> range | None:
         """The next run of missing pieces; None once the whole file is hashed."""
-        async with self._news:
-            while not self._is_finished:
+        with self._news:
+            while not self._is_over:
                 share = -(-self._pieces.missing // self._limits.connections)
-                run = self._pieces.take(max(1, min(self._limits.run, share)))
+                most = max(1, min(self._limits.run, share))
+                run = None if self._is_far_ahead() else self._pieces.take(most)
                 if run is not None:
                     return run
-                await self._news.wait()
+                self._news.wait()
         return None
 
-    async def _give_back(self, run: range) -> None:
-        async with self._news:
+    def _is_far_ahead(self) -> bool:
+        """Whether hashing, and not the network, is what takes the time."""
+        first = self._pieces.first_missing
+        is_late = first is not None and first >= self._hashed + self._limits.lead
+        return is_late and self._pieces.is_stored(self._hashed)
+
+    def _give_back(self, run: range) -> None:
+        with self._news:
             self._pieces.put_back(run)
             self._news.notify_all()
 
-    async def _stream(self, run: range) -> None:
+    def _stream(self, connection: Connection, run: range) -> None:
         start = self._pieces.start(run[0])
         stop = self._pieces.start(run[-1]) + self._pieces.length(run[-1])
         url, known = self._location or self._file.url, self._location
         headers = {"Range": f"bytes={start}-{stop - 1}"}
         try:
-            async with self._transport.open(url, self._file.model, headers) as answer:
-                await self._take(answer, start, stop)
+            answer = self._transport.ask(connection, url, self._file.model, headers)
+            self._take(connection, answer, start, stop)
         except InferenceError as error:
             if not known or isinstance(error, (UnreadableModel, StorageError)):
                 raise
             self._location = ""
             raise Transient(f"the link to the file ended: {error}") from None
-        except (Transient, *NETWORK_FAILURES):
+        except (Transient, *FAILURES):
             self._location = ""
             raise
 
-    async def _take(self, answer: Answer, start: int, stop: int) -> None:
+    def _take(self, connection: Connection, answer: Answer, start: int, stop: int) -> None:
         self._refuse_other_file(answer)
         if answer.response.status == 206:
             self._refuse_other_range(answer, start, stop)
-            self._location = str(answer.response.url)
-            async with asyncio.timeout(self._limits.run_timeout):
-                await self._receive(answer, start, stop)
+            self._location = answer.url
+            self._receive(connection, start, stop)
             return
         self._refuse_page(answer)
-        async with self._sequential:
+        connection.deadline = math.inf
+        with self._sequential:
             if not self._pieces.is_stored(start // self._pieces.piece):
-                await self._receive(answer, 0, self._file.size)
+                self._receive(connection, 0, self._file.size)
 
-    async def _receive(self, answer: Answer, start: int, stop: int) -> None:
-        """Cut what comes in into pieces, and store each once it is whole.
+    def _receive(self, connection: Connection, start: int, stop: int) -> None:
+        """Store what comes in, piece by piece, each once it is whole."""
+        index = start // self._pieces.piece
+        while self._pieces.start(index) < stop:
+            data = connection.receive(self._pieces.length(index))
+            if len(data) < self._pieces.length(index):
+                raise Transient("the connection ended early")
+            self._land(index, data)
+            index += 1
+        if connection.receive(1):
+            raise Transient("more bytes came than were asked for")
 
-        One buffer serves all of them: asking the system for fresh memory for
-        every piece costs more than filling it.
-        """
-        index, filled, buffer = start // self._pieces.piece, 0, bytearray(self._pieces.piece)
-        async for chunk, _ in answer.response.content.iter_chunks():
-            rest = memoryview(chunk)
-            while rest:
-                if self._pieces.start(index) >= stop:
-                    raise Transient("more bytes came than were asked for")
-                whole = self._pieces.length(index)
-                taken = min(whole - filled, len(rest))
-                buffer[filled : filled + taken] = rest[:taken]
-                filled, rest = filled + taken, rest[taken:]
-                if filled == whole:
-                    await self._land(index, memoryview(buffer)[:whole])
-                    index, filled = index + 1, 0
-        if self._pieces.start(index) < stop:
-            raise Transient("the connection ended early")
-
-    async def _land(self, index: int, data: memoryview) -> None:
+    def _land(self, index: int, data: memoryview) -> None:
         if self._pieces.is_stored(index):
             return
         if index == 0 and data[: len(MAGIC)] != MAGIC:
             raise UnreadableModel(f"{self._file.name} is not a GGUF file.")
-        await self._in_thread(partial(self._write, index, data))
-        async with self._news:
+        with self._told_storage_errors():
+            self._write(self._pieces.start(index), data)
+        with self._news, self._told_storage_errors():
+            self._journal.add(index)
             self._pieces.store(index)
             self._landed += 1
             self._meter.received(str(self._file.digest), len(data))
@@ -214,66 +223,55 @@ class _Download:
                 self._meter.stage(Stage.VERIFYING)
             self._news.notify_all()
 
-    def _write(self, index: int, data: memoryview) -> None:
-        offset, rest = self._pieces.start(index), data
-        while rest:
-            written = os.pwrite(self._disk, rest, offset)
-            offset, rest = offset + written, rest[written:]
-        self._journal.add(index, data)
+    def _write(self, offset: int, data: memoryview) -> None:
+        while data:
+            written = os.pwrite(self._disk, data, offset)
+            offset, data = offset + written, data[written:]
 
-    async def _hash(self) -> str:
+    def _hash(self) -> str:
         """Hash the file in order, following the pieces as they land."""
-        digest, index = self._file.digest.start(self._file.size), 0
-        while index < self._pieces.count:
-            ready = await self._stored_from(index)
-            for index in ready:
-                data = await self._in_thread(partial(self._read, index))
-                if index in self._resumed and not self._journal.holds(index, data):
-                    await self._lose(index)
-                    break
-                await self._in_thread(partial(digest.update, data))
-            else:
-                index = ready.stop
-        async with self._news:
-            self._is_finished = True
-            self._news.notify_all()
+        digest, window = self._file.digest.start(self._file.size), memoryview(bytearray(WINDOW))
+        for index in range(self._pieces.count):
+            self._wait_for(index)
+            start = self._pieces.start(index)
+            stop = start + self._pieces.length(index)
+            for offset in range(start, stop, WINDOW):
+                view = window[: stop - offset]
+                digest.update(view[: os.preadv(self._disk, [view], offset)])
+            with self._news:
+                self._hashed = index + 1
+                self._news.notify_all()
+        self._end()
         return digest.hexdigest()
 
-    async def _flush(self) -> None:
+    def _wait_for(self, index: int) -> None:
+        """Wait until a piece is on disk. Raises Stopped."""
+        with self._news:
+            self._news.wait_for(lambda: self._is_over or self._pieces.is_stored(index))
+            if self._is_over or self._transport.is_stopped:
+                raise Stopped
+
+    def _flush(self) -> None:
         """Have the disk write while the network still brings bytes, and not only at the end."""
         step = due = max(1, FLUSH // self._pieces.piece)
-        while await self._has_landed(due):
-            await self._in_thread(partial(os.fdatasync, self._disk))
+        while self._has_landed(due):
+            written = len(self._journal.pieces)
+            with self._told_storage_errors():
+                os.fdatasync(self._disk)
+                self._journal.synced(written)
             due = self._landed + step
 
-    async def _has_landed(self, count: int) -> bool:
+    def _has_landed(self, count: int) -> bool:
         """Wait until so many pieces have landed; False where the whole file is here before."""
-        async with self._news:
-            await self._news.wait_for(lambda: self._is_finished or self._landed >= count)
-            return not self._is_finished
-
-    async def _stored_from(self, index: int) -> range:
-        async with self._news:
-            await self._news.wait_for(lambda: self._pieces.is_stored(index))
-            return self._pieces.stored_from(index, HASH_BATCH)
-
-    async def _lose(self, index: int) -> None:
-        """A piece from an earlier start is not what was noted: download it again."""
-        async with self._news:
-            self._resumed -= {index}
-            self._journal.forget(index)
-            self._pieces.lose(index)
-            self._meter.corrected(str(self._file.digest), -self._pieces.length(index))
-            self._news.notify_all()
-
-    def _read(self, index: int) -> memoryview:
-        """A piece from the disk, in a buffer that the next one overwrites."""
-        window = memoryview(self._window)[: self._pieces.length(index)]
-        return window[: os.preadv(self._disk, [window], self._pieces.start(index))]
+        with self._news:
+            self._news.wait_for(lambda: self._is_over or self._landed >= count)
+            return not self._is_over
 
     def _check(self, found: str) -> None:
         if found == self._file.digest.hex:
             return
+        if self._is_resumed:
+            raise Changed
         self._part.unlink(missing_ok=True)
         self._journal.remove()
         raise DigestMismatch(
@@ -282,19 +280,18 @@ class _Download:
         )
 
     def _complete(self) -> None:
-        try:
+        with self._told_storage_errors():
             os.fsync(self._disk)
             self._part.rename(self._path)
-        except OSError as error:
-            raise storage_error(error, self._path.parent) from None
         self._journal.remove()
         sync_folder(self._path.parent)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    @contextmanager
+    def _told_storage_errors(self) -> Iterator[None]:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            yield
         except OSError as error:
-            raise storage_error(error, self._part.parent) from None
+            raise storage_error(error, self._path.parent) from None
 
     def _refuse_other_file(self, answer: Answer) -> None:
         """Notice early that the bytes are of another version than the one that is meant."""
@@ -321,19 +318,11 @@ class _Download:
 
     def _refuse_page(self, answer: Answer) -> None:
         """A server that ignores ranges sends the whole file, or it is no file at all."""
-        if answer.response.content_type == "text/html":
+        if answer.response.headers.get_content_type() == "text/html":
             raise RegistryAnswer(
-                f"{answer.response.url.host} answered a web page instead of {self._file.name}.",
+                f"{answer.host} answered a web page instead of {self._file.name}.",
                 next_step="Look whether a proxy or a sign-in page stands between.",
             )
-        length = answer.response.content_length
+        length = answer.response.length
         if length is not None and length != self._file.size:
             raise Transient(f"the file has {length} bytes, and not {self._file.size}")
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """One failure of a group: the first that is not itself a group."""
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure

@@ -24,13 +24,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _NEXT = re.compile(r'<([^<>]{1,2000})>\s*;\s*rel="next"')
 
 
-async def resolve(
-    transport: Transport, hub: str, ref: HuggingFaceRef, asked_projector: str
-) -> Resolved:
+def resolve(transport: Transport, hub: str, ref: HuggingFaceRef, asked_projector: str) -> Resolved:
     """Read what a name means now. ``asked_projector`` is ``auto``, ``none`` or a file's name."""
     name = str(ref)
-    commit = await _commit(transport, hub, ref)
-    files = await _files(transport, hub, ref, commit)
+    commit = _commit(transport, hub, ref)
+    files = _files(transport, hub, ref, commit)
     if ref.file:
         group = choice.exact(files, ref.file, name)
     else:
@@ -49,34 +47,34 @@ async def resolve(
     return Resolved(draft, chosen, files[beside] if beside else None)
 
 
-async def resolve_file(transport: Transport, hub: str, ref: HuggingFaceRef) -> RemoteFile:
+def resolve_file(transport: Transport, hub: str, ref: HuggingFaceRef) -> RemoteFile:
     """One exact file, such as a projector of another repository."""
-    commit = await _commit(transport, hub, ref)
-    files = await _files(transport, hub, ref, commit)
+    commit = _commit(transport, hub, ref)
+    files = _files(transport, hub, ref, commit)
     return files[choice.exact(files, ref.file, str(ref)).first]
 
 
-async def _commit(transport: Transport, hub: str, ref: HuggingFaceRef) -> str:
+def _commit(transport: Transport, hub: str, ref: HuggingFaceRef) -> str:
     """The commit that a revision stands for now."""
     if _COMMIT.match(ref.revision):
         return ref.revision
     revision = quote(ref.revision or "main", safe="")
     url = f"{hub}/api/models/{ref.repo_id}/revision/{revision}"
-    answer, _ = await transport.get_json(url, str(ref))
+    answer, _ = transport.get_json(url, str(ref))
     commit = answer.get("sha") if isinstance(answer, dict) else None
     if not isinstance(commit, str) or not _COMMIT.match(commit):
         raise RegistryAnswer(f"Hugging Face names no commit of {ref}.")
     return commit
 
 
-async def _files(
+def _files(
     transport: Transport, hub: str, ref: HuggingFaceRef, commit: str
 ) -> Mapping[str, RemoteFile]:
     """Every GGUF file of the repository at a commit, by path."""
     found: dict[str, RemoteFile] = {}
     url = f"{hub}/api/models/{ref.repo_id}/tree/{commit}?recursive=true"
     for _ in range(transport.limits.tree_pages):
-        entries, headers = await transport.get_json(url, str(ref))
+        entries, headers = transport.get_json(url, str(ref))
         if not isinstance(entries, list):
             raise RegistryAnswer(f"Hugging Face gives no list of the files of {ref}.")
         for entry in entries:

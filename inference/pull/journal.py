@@ -1,46 +1,49 @@
 """Which pieces of an unfinished file are on disk: what a start after a kill goes on from.
 
-One line a piece, with a checksum, so that what a crash of the machine lost or
-garbled is found piece by piece when it is read again.
+A killed process loses nothing that it wrote. A machine that crashes may: then
+only the pieces count that the disk had confirmed. Which of the two it was is
+told by the kernel's boot id (``proc_sys_kernel(5)``, random/boot_id).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zlib
+from contextlib import suppress
 from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Journal:
-    """The finished pieces of one file, in a file beside it."""
+    """The finished pieces of one file, in a file beside it: one JSON value a line."""
 
-    def __init__(self, path: Path, *, digest: str, size: int, piece: int) -> None:
+    def __init__(self, path: Path, *, digest: str, size: int, piece: int, boot: str = "") -> None:
         self.piece = piece
         self.etag = ""
-        self.checksums: dict[int, int] = {}
+        self.pieces: list[int] = []
         self._path = path
         self._head = {"format": FORMAT, "digest": digest, "size": size}
+        self._boot = ""
+        self._synced = 0
         self._read()
+        self._enter(boot or _boot_id())
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         if os.fstat(self._file).st_size == 0:
-            self._write({**self._head, "piece": self.piece})
+            self._begin()
+        else:
+            self._write({"boot": self._boot})
 
-    def add(self, index: int, data: bytes | memoryview) -> None:
-        """Note that a piece is on disk."""
-        self.checksums[index] = zlib.crc32(data)
-        self._write([index, self.checksums[index]])
+    def add(self, index: int) -> None:
+        """Note that a piece was written."""
+        self.pieces.append(index)
+        self._write([index])
 
-    def holds(self, index: int, data: bytes | memoryview) -> bool:
-        """Whether bytes are those that were noted."""
-        return self.checksums.get(index) == zlib.crc32(data)
-
-    def forget(self, index: int) -> None:
-        """A piece proved bad."""
-        self.checksums.pop(index, None)
-        self._write([index, None])
+    def synced(self, count: int) -> None:
+        """Note that the disk has confirmed the first ``count`` of ``pieces``."""
+        self._synced = count
+        self._write({"synced": count})
 
     def note_etag(self, etag: str) -> None:
         """Remember which version of the remote file the pieces belong to."""
@@ -49,16 +52,19 @@ class Journal:
 
     def clear(self) -> None:
         """Begin anew."""
-        self.checksums.clear()
-        self.etag = ""
+        self._forget()
         os.ftruncate(self._file, 0)
-        self._write({**self._head, "piece": self.piece})
+        self._begin()
 
     def close(self) -> None:
         os.close(self._file)
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)
+
+    def _begin(self) -> None:
+        self._write({**self._head, "piece": self.piece})
+        self._write({"boot": self._boot})
 
     def _write(self, item: object) -> None:
         os.write(self._file, json.dumps(item).encode() + b"\n")
@@ -78,22 +84,42 @@ class Journal:
             piece = head.pop("piece")
             if head != self._head or not isinstance(piece, int) or piece < 1:
                 raise ValueError("another file's journal")
-            self.piece = piece
             for line in lines[1:]:
                 self._replay(json.loads(line))
         except (ValueError, LookupError, TypeError, AttributeError):
-            self.checksums.clear()
-            self.etag = ""
+            self._forget()
             self._path.write_bytes(b"")
             return
+        self.piece = piece
         os.truncate(self._path, sum(len(line) + 1 for line in lines))
 
     def _replay(self, item: object) -> None:
-        if isinstance(item, dict):
-            self.etag = str(item["etag"])
-        elif isinstance(item, list):
-            index, checksum = item
-            if checksum is None:
-                self.checksums.pop(index, None)
-            else:
-                self.checksums[int(index)] = int(checksum)
+        match item:
+            case [int(index)]:
+                self.pieces.append(index)
+            case {"synced": int(count)}:
+                self._synced = count
+            case {"etag": str(etag)}:
+                self.etag = etag
+            case {"boot": str(boot)}:
+                self._enter(boot)
+            case _:
+                raise ValueError("not a line of a journal")
+
+    def _enter(self, boot: str) -> None:
+        """Go on in a start of the machine: what another one did not sync may be lost."""
+        if boot != self._boot or not boot:
+            del self.pieces[self._synced :]
+        self._boot = boot
+
+    def _forget(self) -> None:
+        self.pieces.clear()
+        self.etag = ""
+        self._synced = 0
+
+
+def _boot_id() -> str:
+    """Names one start of the machine; empty where the system does not say."""
+    with suppress(OSError):
+        return _BOOT_ID.read_text().strip()
+    return ""

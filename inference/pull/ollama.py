@@ -43,12 +43,12 @@ class Layer:
     file: RemoteFile
 
 
-async def resolve(transport: Transport, registry: str, ref: OllamaRef) -> Resolved:
+def resolve(transport: Transport, registry: str, ref: OllamaRef) -> Resolved:
     """Read what a name means now."""
     name = str(ref)
     base = f"{registry}/v2/{ref.namespace}/{ref.model}"
     url = f"{base}/manifests/{ref.tag}"
-    body, _ = await transport.get(url, name, transport.limits.answer, {"Accept": MANIFESTS})
+    body, _ = transport.get(url, name, transport.limits.answer, {"Accept": MANIFESTS})
     digest = hashlib.sha256(body).hexdigest()
     if ref.digest not in ("", digest):
         raise DigestMismatch(
@@ -56,10 +56,10 @@ async def resolve(transport: Transport, registry: str, ref: OllamaRef) -> Resolv
             next_step="Name the new digest, or none to take what the tag means today.",
         )
     manifest = _json(body, name)
-    config = await _config(transport, base, manifest, name)
+    config = _config(transport, base, manifest, name)
     layers = _layers(base, manifest, name)
     _refuse_unservable(config, layers, name)
-    texts = {layer: await _text(transport, layer, name) for layer in layers if _is_text(layer)}
+    texts = {layer: _text(transport, layer, name) for layer in layers if _is_text(layer)}
     return Resolved(
         draft=_draft(name, digest, config, texts),
         files=(_weights(layers, name),),
@@ -90,13 +90,13 @@ def _remote(base: str, entry: Mapping[str, Any], name: str) -> RemoteFile:
     return RemoteFile(name, url, f"{name} ({kind})", size, Digest(match[1]))
 
 
-async def _config(
+def _config(
     transport: Transport, base: str, manifest: Mapping[str, Any], name: str
 ) -> Mapping[str, Any]:
     entry = manifest.get("config")
     if not isinstance(entry, dict):
         raise RegistryAnswer(f"The manifest of {name} has no config.")
-    return _json(await _content(transport, _remote(base, entry, name), name), name)
+    return _json(_content(transport, _remote(base, entry, name), name), name)
 
 
 def _refuse_unservable(config: Mapping[str, Any], layers: tuple[Layer, ...], name: str) -> None:
@@ -127,15 +127,15 @@ def _is_text(layer: Layer) -> bool:
     return layer.kind in ("template", "prompt", "system", "params", "messages", "license")
 
 
-async def _text(transport: Transport, layer: Layer, name: str) -> str:
-    return (await _content(transport, layer.file, name)).decode("utf-8", "replace")
+def _text(transport: Transport, layer: Layer, name: str) -> str:
+    return (_content(transport, layer.file, name)).decode("utf-8", "replace")
 
 
-async def _content(transport: Transport, file: RemoteFile, name: str) -> bytes:
+def _content(transport: Transport, file: RemoteFile, name: str) -> bytes:
     """A small layer, whole and verified."""
     if file.size > transport.limits.text_layer:
         raise RegistryAnswer(f"{name} has a text of {file.size} bytes, which is too long.")
-    body, _ = await transport.get(file.url, name, transport.limits.text_layer)
+    body, _ = transport.get(file.url, name, transport.limits.text_layer)
     if hashlib.sha256(body).hexdigest() != file.digest.hex:
         raise DigestMismatch(f"{file.name} arrived changed: it was thrown away.")
     return body

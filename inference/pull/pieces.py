@@ -29,8 +29,8 @@ class Pieces:
 
     def take(self, most: int) -> range | None:
         """The first missing pieces in a row, at most ``most``; None where none is missing."""
-        first = self._states.find(_MISSING)
-        if first < 0:
+        first = self.first_missing
+        if first is None:
             return None
         last = first
         while last < min(self.count, first + most) and self._states[last] == _MISSING:
@@ -47,19 +47,14 @@ class Pieces:
     def store(self, index: int) -> None:
         self._states[index] = _STORED
 
-    def lose(self, index: int) -> None:
-        """A stored piece proved bad."""
-        self._states[index] = _MISSING
-
     def is_stored(self, index: int) -> bool:
-        return self._states[index] == _STORED
+        return index < self.count and self._states[index] == _STORED
 
-    def stored_from(self, index: int, most: int) -> range:
-        """The stored pieces in a row that begin at ``index``, at most ``most``."""
-        last = index
-        while last < min(self.count, index + most) and self._states[last] == _STORED:
-            last += 1
-        return range(index, last)
+    @property
+    def first_missing(self) -> int | None:
+        """The first piece that nobody downloads yet."""
+        first = self._states.find(_MISSING)
+        return None if first < 0 else first
 
     @property
     def missing(self) -> int:

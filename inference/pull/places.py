@@ -9,11 +9,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Collection
+from typing import Any
 from urllib.parse import urlsplit
-
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
-from yarl import URL
 
 from inference.errors import RegistryAnswer
 
@@ -38,47 +35,31 @@ def host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower().rstrip(".")
 
 
-def checked(url: str, named: Collection[str]) -> URL:
-    """The URL to ask, of a registry that was named or a public address.
+def addresses(host: str, port: int, named: Collection[str]) -> list[tuple[Any, ...]]:
+    """Where a host is reached, as ``socket.getaddrinfo`` gives it.
 
-    What counts is the host as it will be asked: full-width digits and the like
-    are an address once they are normalised. Names are looked at when they are
-    resolved: see :class:`PublicOnly`. Raises RegistryAnswer.
+    Only public addresses, but for the hosts that were ``named``: connecting to
+    exactly these leaves no second look-up that could answer something else.
+    However an address is spelled, what counts is what it resolves to. Raises
+    RegistryAnswer, and OSError where the name is not known.
     """
     try:
-        target = URL(url, encoded=url.isascii() and " " not in url)
-        host = (target.host or "").lower().rstrip(".")
-    except ValueError:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
         raise RegistryAnswer("The registry leads to an address that cannot be read.") from None
-    if host not in named and _is_inside(host):
-        raise RegistryAnswer(f"The registry leads to {host}, which is no public address.")
-    return target
+    if host.rstrip(".") in named:
+        return found
+    public = [item for item in found if is_public(str(item[4][0]))]
+    if not public:
+        raise RegistryAnswer(f"The registry leads to {host}, which has no public address.")
+    return public
 
 
-class PublicOnly(AbstractResolver):
-    """Resolves names to public addresses only, but for the hosts that were ``named``."""
-
-    def __init__(self, named: Collection[str]) -> None:
-        self._named = named
-        self._inner = ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if host.lower().rstrip(".") in self._named:
-            return found
-        public = [item for item in found if is_public(item["host"])]
-        if not public:
-            raise RegistryAnswer(f"The registry leads to {host}, which has no public address.")
-        return public
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-def _is_inside(host: str) -> bool:
+def refuse_inside(host: str, named: Collection[str]) -> None:
+    """Look at a host that is an address in any spelling. Raises RegistryAnswer."""
     try:
-        return not is_public(host)
-    except ValueError:
-        return False
+        socket.inet_aton(host)
+    except (OSError, UnicodeError):
+        if ":" not in host:
+            return
+    addresses(host, 0, named)

@@ -92,10 +92,6 @@ class Meter:
     def received(self, digest: str, count: int) -> None:
         """Count bytes that came in and are on disk."""
         self._received += count
-        self.corrected(digest, count)
-
-    def corrected(self, digest: str, count: int) -> None:
-        """Count bytes on disk that did not come in now, below zero if they proved bad."""
         file = self._files[digest]
         self._files[digest] = FileProgress(file.name, digest, file.done + count, file.size)
         if time.monotonic() - self._told >= SHORTEST_INTERVAL:

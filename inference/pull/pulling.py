@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from inference.errors import InvalidName, ModelNotFound, Unsupported
 from inference.models import LocalFile, LocalModel
@@ -18,6 +22,8 @@ from inference.refs import HuggingFaceRef, OllamaRef, Ref, RefError, parse
 from inference.setting_types import is_path
 from inference.settings import Settings
 
+T = TypeVar("T")
+
 
 async def pull(
     name: str | Ref,
@@ -31,8 +37,9 @@ async def pull(
 
     ``name`` is a canonical name, a reference, or the absolute path of a local
     GGUF file. A complete model is answered without the network; ``refresh``
-    asks the registry whether the name means something newer. Cancelling keeps
-    what was downloaded. Raises InferenceError with a sentence.
+    asks the registry whether the name means something newer. ``progress`` is
+    called by the threads that download, one at a time. Cancelling keeps what
+    was downloaded. Raises InferenceError with a sentence.
     """
     if isinstance(name, str) and is_path(name):
         return local.read(Path(name), projector=_local_projector(name, settings))
@@ -96,36 +103,39 @@ class _Pulling:
         self._meter.stage(Stage.RESOLVING)
         hub, token = self._settings.hugging_face_url, self._settings.hf_token
         registry = self._settings.ollama_registry_url
-        async with Transport(hub, token, self._limits, registry) as transport:
-            resolved = await self._resolve(transport)
-            files = resolved.all_files
-            self._store.require_room(files, self._limits.disk_reserve, self._name)
-            for file in files:
-                done = file.size if self._store.has(file) else 0
-                self._meter.expect(str(file.digest), file.name, done, file.size)
-            for file in files:
-                if not self._store.has(file):
-                    await download(transport, file, self._store.path_of(file), self._meter)
+        with Transport(hub, token, self._limits, registry) as transport:
+            return await _in_thread(transport, partial(self._fetch, transport))
+
+    def _fetch(self, transport: Transport) -> LocalModel:
+        resolved = self._resolve(transport)
+        files = resolved.all_files
+        self._store.require_room(files, self._limits.disk_reserve, self._name)
+        for file in files:
+            done = file.size if self._store.has(file) else 0
+            self._meter.expect(str(file.digest), file.name, done, file.size)
+        for file in files:
+            if not self._store.has(file):
+                download(transport, file, self._store.path_of(file), self._meter)
         return self._store.keep(self._model(resolved), self._asked)
 
-    async def _resolve(self, transport: Transport) -> Resolved:
+    def _resolve(self, transport: Transport) -> Resolved:
         if isinstance(self._ref, OllamaRef):
             registry = self._settings.ollama_registry_url
-            resolved = await ollama.resolve(transport, registry, self._ref)
+            resolved = ollama.resolve(transport, registry, self._ref)
         else:
             hub = self._settings.hugging_face_url
-            resolved = await huggingface.resolve(transport, hub, self._ref, self._asked)
+            resolved = huggingface.resolve(transport, hub, self._ref, self._asked)
         if self._asked == "none":
             return replace(resolved, projector=None)
         if self._asked == "auto":
             return resolved
-        return replace(resolved, projector=await self._other_projector(transport))
+        return replace(resolved, projector=self._other_projector(transport))
 
-    async def _other_projector(self, transport: Transport) -> RemoteFile:
+    def _other_projector(self, transport: Transport) -> RemoteFile:
         ref = _ref(self._asked)
         if not isinstance(ref, HuggingFaceRef):
             raise Unsupported(f"{ref} is no projector's file.")
-        return await huggingface.resolve_file(transport, self._settings.hugging_face_url, ref)
+        return huggingface.resolve_file(transport, self._settings.hugging_face_url, ref)
 
     def _model(self, resolved: Resolved) -> LocalModel:
         projector = resolved.projector
@@ -139,6 +149,24 @@ class _Pulling:
     def _local(self, file: RemoteFile) -> LocalFile:
         sha256 = "" if file.digest.git else file.digest.hex
         return LocalFile(self._store.path_of(file), file.size, sha256, file.name)
+
+
+async def _in_thread(transport: Transport, work: Callable[[], T]) -> T:
+    """Let work that blocks run, and cut answers that only trickle.
+
+    When this is cancelled the work is stopped, and waited for: nothing writes
+    any more once the folder's lock is let go.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        while not running.done():
+            await asyncio.wait({running}, timeout=min(1.0, transport.limits.run_timeout))
+            transport.cut_overdue()
+    except asyncio.CancelledError:
+        transport.stop()
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+    return running.result()
 
 
 def _ref(name: str | Ref) -> Ref:

@@ -6,7 +6,7 @@ The Hub answers 401 for a repository that does not exist, and for a private one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from email.message import Message
 
 from inference.errors import InferenceError, ModelGated, ModelNotFound, RegistryAnswer
 
@@ -26,7 +26,7 @@ class Changed(Exception):
     """The bytes behind a name are no longer those that a resumed download began with."""
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Message) -> float | None:
     """``Retry-After`` in seconds, bounded; None where it is missing or a date."""
     text = headers.get("Retry-After", "")
     if not text.isascii() or not text.isdigit():
@@ -35,7 +35,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def refusal(
-    name: str, status: int, headers: Mapping[str, str], *, hub: bool, has_token: bool
+    name: str, status: int, headers: Message, *, hub: bool, has_token: bool
 ) -> InferenceError:
     """The error for a final status of 400 or more."""
     if hub:
@@ -47,9 +47,7 @@ def refusal(
     return RegistryAnswer(f"The registry answered {status} for {name}.")
 
 
-def _hub_refusal(
-    name: str, status: int, headers: Mapping[str, str], has_token: bool
-) -> InferenceError:
+def _hub_refusal(name: str, status: int, headers: Message, has_token: bool) -> InferenceError:
     code = headers.get("X-Error-Code", "")
     if code == "GatedRepo":
         return _gated(name, has_token)

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPResponse
 from types import TracebackType
-from typing import Any, Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from typing import Any, Self
+from urllib.parse import quote, urljoin, urlsplit
 
-import aiohttp
 import orjson
 
+from inference import __version__
 from inference.errors import RegistryAnswer, RegistryUnreachable
 from inference.pull import places
+from inference.pull.connection import FAILURES, Connection
 from inference.pull.limits import Limits
 from inference.pull.refusals import TRANSIENT, Transient, refusal, retry_after
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 REDIRECTS = (301, 302, 303, 307, 308)
-NETWORK_FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError, OSError)
+# Bytes of a redirect's page that are read so that the connection can be used again.
+SHORT_PAGE = 64 << 10
+# What may stand in a URL as it is; all else is escaped.
+_URL = "!#$%&'()*+,/:;=?@[]~"
+_OWN = {"User-Agent": f"oneclickllm/{__version__}", "Accept": "*/*"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A final answer, and the digest that a redirect on the way to it named."""
+    """A final answer: where it came from, and the digest that a redirect on the way named."""
 
-    response: aiohttp.ClientResponse
+    response: HTTPResponse
+    url: str
     linked_etag: str
+
+    @property
+    def host(self) -> str:
+        return places.host_of(self.url)
 
 
 class Transport:
@@ -39,103 +51,109 @@ class Transport:
 
     ``hub`` is the Hub's base URL: a token is sent there and nowhere else, so
     that no redirect carries it away. Beside the hub and ``registry``, only
-    public addresses are asked.
+    public addresses are asked. Its calls block; ``stop`` and ``cut_overdue``
+    are for other threads.
     """
 
     def __init__(self, hub: str, token: str, limits: Limits, registry: str = "") -> None:
         self.limits = limits
+        self.is_stopped = False
         self._hub = origin(hub)
         self._named = frozenset((places.host_of(hub), places.host_of(registry)))
         self._token = token
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: list[Connection] = []
+        self._changing = threading.Lock()
+        self._closing = ExitStack()
+        self._own = self._closing.enter_context(self.connection())
 
-    @property
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("a Transport is used as a context manager")
-        return self._session
-
-    async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(
-            total=None,
-            connect=self.limits.connect_timeout,
-            sock_connect=self.limits.connect_timeout,
-            sock_read=self.limits.stall_timeout,
-        )
-        self._session = aiohttp.ClientSession(
-            timeout=timeout,
-            headers={"User-Agent": "oneclickllm/0.1", "Accept-Encoding": "identity"},
-            connector=aiohttp.TCPConnector(
-                limit=self.limits.connections + 2, resolver=places.PublicOnly(self._named)
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=1 << 20,
-        )
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._client.close()
+        self._closing.close()
 
-    @asynccontextmanager
-    async def open(
-        self, url: str, name: str, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[Answer]:
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection of one's own."""
+        connection = Connection(self._named, self.limits)
+        with self._changing:
+            self._connections.append(connection)
+            if self.is_stopped:
+                connection.stop()
+        try:
+            yield connection
+        finally:
+            with self._changing:
+                self._connections.remove(connection)
+            connection.close()
+
+    def stop(self) -> None:
+        """Let everything that is under way raise, soon."""
+        with self._changing:
+            self.is_stopped = True
+            for connection in self._connections:
+                connection.stop()
+
+    def cut_overdue(self) -> None:
+        """Give up answers that only trickle."""
+        now = time.monotonic()
+        with self._changing:
+            for connection in self._connections:
+                if connection.deadline < now:
+                    connection.cut()
+
+    def ask(
+        self, connection: Connection, url: str, name: str, headers: Mapping[str, str]
+    ) -> Answer:
         """The answer to a GET, redirects followed: 200 or 206, nothing else.
 
-        Raises Transient for what may pass, an InferenceError for what will not.
+        Raises Transient or one of FAILURES for what may pass, an InferenceError
+        for what will not.
         """
-        async with self._following(url, name, headers or {}) as answer:
-            response = answer.response
-            if response.status in TRANSIENT:
-                raise Transient(f"answer {response.status}", retry_after(response.headers))
-            if response.status >= 400:
-                raise self._refusal(name, response)
-            if response.status not in (200, 206):
-                raise RegistryAnswer(f"{response.url.host} answered {response.status} for {name}.")
-            yield answer
+        answer = self._follow(connection, url, name, headers)
+        status, found = answer.response.status, answer.response.headers
+        if status in TRANSIENT:
+            raise Transient(f"answer {status}", retry_after(found))
+        if status >= 400:
+            hub = self.is_hub(answer.url)
+            raise refusal(name, status, found, hub=hub, has_token=bool(self._token))
+        if status not in (200, 206):
+            raise RegistryAnswer(f"{answer.host} answered {status} for {name}.")
+        return answer
 
-    async def get(
+    def get(
         self, url: str, name: str, most: int, headers: Mapping[str, str] | None = None
-    ) -> tuple[bytes, Mapping[str, str]]:
+    ) -> tuple[bytes, Message]:
         """A whole answer of at most ``most`` bytes with its headers, retried."""
-
-        async def once() -> tuple[bytes, Mapping[str, str]]:
-            async with self.open(url, name, headers) as answer:
-                return await _bounded(answer.response, name, most), answer.response.headers
-
-        return await self.retried(once, name)
-
-    async def get_json(self, url: str, name: str) -> tuple[Any, Mapping[str, str]]:
-        """A JSON answer with its headers, retried."""
-        body, headers = await self.get(url, name, self.limits.answer)
-        try:
-            return orjson.loads(body), headers
-        except orjson.JSONDecodeError:
-            host = urlsplit(url).hostname
-            raise RegistryAnswer(
-                f"{host} answered something that is not JSON for {name}.",
-                next_step="Look whether a proxy or a sign-in page stands between.",
-            ) from None
-
-    async def retried(self, attempt: Callable[[], Awaitable[T]], name: str) -> T:
-        """Run ``attempt`` until it gives an answer, waiting longer each time."""
         failures = 0
         while True:
             try:
-                return await attempt()
-            except (Transient, *NETWORK_FAILURES) as error:
+                answer = self.ask(self._own, url, name, headers or {})
+                return _bounded(answer, name, most), answer.response.headers
+            except (Transient, *FAILURES) as error:
                 failures += 1
-                await self.wait(failures, error, name)
+                self.wait(self._own, failures, error, name)
 
-    async def wait(self, failures: int, error: Exception, name: str) -> None:
+    def get_json(self, url: str, name: str) -> tuple[Any, Message]:
+        """A JSON answer with its headers, retried."""
+        body, headers = self.get(url, name, self.limits.answer)
+        try:
+            return orjson.loads(body), headers
+        except orjson.JSONDecodeError:
+            raise RegistryAnswer(
+                f"{places.host_of(url)} answered something that is not JSON for {name}.",
+                next_step="Look whether a proxy or a sign-in page stands between.",
+            ) from None
+
+    def wait(self, connection: Connection, failures: int, error: Exception, name: str) -> None:
         """Back off after a failure. Raises RegistryUnreachable after too many in a row."""
+        reason = str(error) or type(error).__name__
         if failures >= self.limits.attempts:
-            reason = str(error) or type(error).__name__
             raise RegistryUnreachable(
                 f"{name} could not be downloaded after {failures} attempts: {reason}."
             ) from error
@@ -143,40 +161,31 @@ class Transport:
         backoff = min(self.limits.longest_wait, self.limits.first_wait * 2 ** (failures - 1))
         jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
         pause = asked if asked is not None else backoff * jitter
-        log.warning("%s: %s; trying again in %.1f s", name, error or type(error).__name__, pause)
-        await asyncio.sleep(pause)
+        if not self.is_stopped:
+            log.warning("%s: %s; trying again in %.1f s", name, reason, pause)
+        connection.sleep(pause)
 
     def is_hub(self, url: str) -> bool:
         return origin(url) == self._hub
 
-    @asynccontextmanager
-    async def _following(
-        self, url: str, name: str, headers: Mapping[str, str]
-    ) -> AsyncIterator[Answer]:
+    def _follow(
+        self, connection: Connection, url: str, name: str, headers: Mapping[str, str]
+    ) -> Answer:
         linked = ""
         for _ in range(self.limits.redirects + 1):
-            async with self._client.get(
-                places.checked(url, self._named),
-                headers={**headers, **self._credentials(url)},
-                allow_redirects=False,
-            ) as response:
-                linked = response.headers.get("X-Linked-Etag", linked)
-                if response.status not in REDIRECTS:
-                    yield Answer(response, linked.strip('"'))
-                    return
-                url = _target(url, response.headers.get("Location", ""), name)
+            response = connection.get(url, {**_OWN, **headers, **self._credentials(url)})
+            linked = response.headers.get("X-Linked-Etag", linked)
+            if response.status not in REDIRECTS:
+                return Answer(response, url, linked.strip('"'))
+            if response.length is not None and response.length <= SHORT_PAGE:
+                response.read()
+            url = _target(url, response.headers.get("Location", ""), name)
         raise RegistryAnswer(f"{name} is redirected more than {self.limits.redirects} times.")
 
     def _credentials(self, url: str) -> dict[str, str]:
         if not self._token or not self.is_hub(url):
             return {}
         return {"Authorization": f"Bearer {self._token}"}
-
-    def _refusal(self, name: str, response: aiohttp.ClientResponse) -> Exception:
-        hub = self.is_hub(str(response.url))
-        return refusal(
-            name, response.status, response.headers, hub=hub, has_token=bool(self._token)
-        )
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
@@ -187,11 +196,11 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _target(url: str, location: str, name: str) -> str:
-    """Where a redirect leads, if it may."""
+    """Where a redirect leads, if it may. ``http.client`` reads headers as Latin-1."""
     try:
-        target = urljoin(url, location)
+        target = urljoin(url, quote(location.encode("latin-1"), safe=_URL))
         parts = urlsplit(target)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
     if not location or not host or parts.scheme not in ("http", "https"):
@@ -201,10 +210,10 @@ def _target(url: str, location: str, name: str) -> str:
     return target
 
 
-async def _bounded(response: aiohttp.ClientResponse, name: str, most: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > most:
-            raise RegistryAnswer(f"{response.url.host} answered more than {most} bytes for {name}.")
-    return bytes(body)
+def _bounded(answer: Answer, name: str, most: int) -> bytes:
+    body = answer.response.read(most + 1)
+    if len(body) > most:
+        raise RegistryAnswer(f"{answer.host} answered more than {most} bytes for {name}.")
+    if answer.response.length:
+        raise Transient("the connection ended early")
+    return body

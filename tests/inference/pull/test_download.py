@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ from inference.errors import (
     RegistryUnreachable,
     UnreadableModel,
 )
-from inference.pull import Stage
+from inference.pull import Stage, pull
 from tests.inference.pull.conftest import KIB, QUICK, Puller
 from tests.standins.server import Reply, Request, Sparse, redirect, text
 from tests.standins.weights import Weights, all_is_well, gguf
@@ -36,6 +38,54 @@ def test_it_works(puller: Puller, weights: Weights) -> None:
     assert weights.cdn.count(DIGEST) >= QUICK.connections
     assert all("range" in request.headers for request in weights.cdn.requests)
     assert weights.sent == len(DATA)
+
+
+@pytest.mark.parametrize("connections", [1, 3, 16])
+@pytest.mark.parametrize(("run", "lead"), [(1, 1), (16, 1), (1, 99), (3, 2)])
+def test_every_division_of_the_work_brings_the_same_bytes(
+    puller: Puller, weights: Weights, connections: int, run: int, lead: int
+) -> None:
+    limits = replace(QUICK, piece=8 * KIB, connections=connections, run=run, lead=lead)
+    assert puller.pull(NAME, limits=limits).path.read_bytes() == DATA
+    assert weights.sent == len(DATA)
+
+
+def test_a_cancelled_download_ends_at_once_and_goes_on_later(
+    puller: Puller, weights: Weights
+) -> None:
+    """Two connections hang: their threads end, and the folder's lock is free again."""
+    weights.cdn.hang(DIGEST, times=2)
+    told, journal = puller.told("--model", NAME), _journal(puller)
+    patient = replace(QUICK, stall_timeout=600, connections=3)
+
+    async def begin_and_cancel() -> None:
+        running = asyncio.create_task(pull(NAME, told, puller.seen.append, limits=patient))
+        while not (journal.exists() and "\n[" in journal.read_text()):
+            await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(begin_and_cancel())
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("pull")]
+    weights.cdn.heal()
+    assert puller.pull(NAME).path.read_bytes() == DATA
+    assert puller.seen[-1].received < len(DATA)
+
+
+def test_a_cancelled_wait_ends_at_once(puller: Puller, weights: Weights) -> None:
+    weights.hub.fail("/api/", text("", 503, headers={"Retry-After": "300"}))
+    told = puller.told("--model", NAME)
+
+    async def begin_and_cancel() -> None:
+        running = asyncio.create_task(pull(NAME, told, limits=QUICK))
+        while weights.hub.count("/api/") == 0:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(begin_and_cancel())
 
 
 def test_progress_is_told_from_nothing_to_ready(puller: Puller) -> None:
@@ -230,15 +280,24 @@ def test_a_file_changed_under_an_unfinished_download_begins_anew(
     assert puller.seen[-1].received == len(DATA)
 
 
-def test_a_piece_that_the_disk_garbled_is_downloaded_again(
-    puller: Puller, weights: Weights
-) -> None:
+def test_what_the_disk_garbled_is_downloaded_again(puller: Puller, weights: Weights) -> None:
+    """No word of a wrong digest: it is this machine's fault, and not the registry's."""
     _pull_a_part(puller, weights)
     part = puller.folder / "blobs" / f"sha256-{DIGEST}.part"
     with part.open("r+b") as file:
         file.seek(100)
         file.write(b"garbled")
     assert puller.pull(NAME).path.read_bytes() == DATA
+    assert puller.seen[-1].done == len(DATA)
+
+
+def test_what_a_crash_of_the_machine_may_have_lost_is_downloaded_again(
+    puller: Puller, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pull_a_part(puller, weights)
+    monkeypatch.setattr("inference.pull.journal._boot_id", lambda: "after the crash")
+    assert puller.pull(NAME).path.read_bytes() == DATA
+    assert puller.seen[-1].received == len(DATA)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +307,7 @@ def test_a_broken_journal_counts_for_nothing(
     puller: Puller, weights: Weights, journal: bytes
 ) -> None:
     _pull_a_part(puller, weights)
-    (puller.folder / "blobs" / f"sha256-{DIGEST}.journal").write_bytes(journal)
+    _journal(puller).write_bytes(journal)
     assert puller.pull(NAME).path.read_bytes() == DATA
 
 
@@ -256,6 +315,10 @@ def test_a_journal_without_its_file_counts_for_nothing(puller: Puller, weights: 
     _pull_a_part(puller, weights)
     (puller.folder / "blobs" / f"sha256-{DIGEST}.part").unlink()
     assert puller.pull(NAME).path.read_bytes() == DATA
+
+
+def _journal(puller: Puller) -> Path:
+    return puller.folder / "blobs" / f"sha256-{DIGEST}.journal"
 
 
 def _pull_a_part(puller: Puller, weights: Weights) -> None:

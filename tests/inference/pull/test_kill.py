@@ -67,7 +67,7 @@ def _pieces_in(journal: Path) -> int:
     if not journal.exists():
         return 0
     lines = journal.read_text().split("\n")[:-1]
-    return sum(_length(int(line[1:].split(",")[0])) for line in lines if line.startswith("["))
+    return sum(_length(int(line[1:-1])) for line in lines if line.startswith("["))
 
 
 def _length(index: int) -> int:

@@ -1,0 +1,188 @@
+"""One HTTP connection of a download, whose bodies are received into memory that is used again.
+
+``http.client`` receives straight into a buffer and lets other threads run
+meanwhile. Clients that hand out ``bytes`` copy each byte two or three times
+more, which costs as much as to verify it: see ``docs/benchmarks.md``.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from functools import cache
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from urllib.parse import SplitResult, urlsplit
+
+from inference.pull import places
+from inference.pull.limits import Limits
+from inference.pull.proxies import Proxy, proxy_for
+
+# What a network does to a request; it may go better a second time.
+FAILURES = (HTTPException, OSError)
+_PORTS = {"http": 80, "https": 443}
+
+
+class Stopped(Exception):
+    """The download was told to end."""
+
+
+class Connection:
+    """A client for one thread; it keeps its connection for the next request to the same origin.
+
+    ``cut`` and ``stop`` are for other threads. ``deadline`` is the moment, by
+    ``time.monotonic()``, at which an answer that only trickles is to be cut.
+    """
+
+    def __init__(self, named: Collection[str], limits: Limits) -> None:
+        self.deadline = math.inf
+        self._named = named
+        self._limits = limits
+        self._origin: tuple[str, str, int] | None = None
+        self._client: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
+        self._answer: HTTPResponse | None = None
+        self._memory = memoryview(b"")
+        self._stopped = threading.Event()
+
+    def get(self, url: str, headers: Mapping[str, str]) -> HTTPResponse:
+        """Ask, and read the answer's head.
+
+        Raises one of FAILURES, Stopped, or RegistryAnswer for a place that may
+        not be asked. The server may have closed a kept connection meanwhile;
+        then a new one is opened.
+        """
+        parts = urlsplit(url)
+        while True:
+            kept = self._kept(parts)
+            try:
+                client = kept or self._open(parts)
+                self.deadline = time.monotonic() + self._limits.run_timeout
+                client.request("GET", _target(parts), headers=dict(headers))
+                self._answer = client.getresponse()
+            except ConnectionError:
+                self.close()
+                if kept is None:
+                    raise
+            else:
+                return self._answer
+
+    def receive(self, count: int) -> memoryview:
+        """The next bytes of the answer, fewer than ``count`` only where it ends.
+
+        They lie in memory that the next call overwrites.
+        """
+        if self._answer is None:
+            return memoryview(b"")
+        if len(self._memory) < count:
+            self._memory = memoryview(bytearray(count))
+        view = self._memory[:count]
+        return view[: self._answer.readinto(view)]
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises Stopped."""
+        if self._stopped.wait(seconds):
+            raise Stopped
+
+    def cut(self) -> None:
+        """Let the exchange that is under way fail."""
+        if self._socket is not None:
+            with suppress(OSError):
+                # SSLSocket's own would take its state away from the thread that reads.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def stop(self) -> None:
+        """Let this exchange and every later one fail."""
+        self._stopped.set()
+        self.cut()
+
+    def close(self) -> None:
+        for each in (self._answer, self._client, self._socket):
+            if each is not None:
+                each.close()
+        self._answer = self._client = self._socket = None
+        self.deadline = math.inf
+
+    def _kept(self, parts: SplitResult) -> HTTPConnection | None:
+        """The open connection, where it leads to the same origin and its last answer was read."""
+        if self._client is None or self._client.sock is None or self._origin != _origin(parts):
+            return None
+        return self._client if self._answer is None or self._answer.isclosed() else None
+
+    def _open(self, parts: SplitResult) -> HTTPConnection:
+        self.close()
+        scheme, host, port = self._origin = _origin(parts)
+        proxy = proxy_for(host) if scheme == "https" else None
+        if proxy:
+            client = self._through(proxy, host, port)
+        elif scheme == "https":
+            client = HTTPSConnection(host, port, context=_tls())
+            client.sock = self._secured(self._reach(host, port), host)
+        else:
+            client = HTTPConnection(host, port)
+            client.sock = self._reach(host, port)
+        # By itself it would connect anywhere.
+        client.auto_open = 0
+        client.sock.settimeout(self._limits.stall_timeout)
+        self._client = client
+        return client
+
+    def _reach(self, host: str, port: int) -> socket.socket:
+        """A connection to the first address of a host that takes one."""
+        failure = OSError(f"{host} has no address")
+        for family, kind, protocol, _, address in places.addresses(host, port, self._named):
+            sock = self._watched(socket.socket(family, kind, protocol))
+            sock.settimeout(self._limits.connect_timeout)
+            try:
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                failure = error
+            else:
+                return sock
+        raise failure
+
+    def _secured(self, sock: socket.socket, host: str) -> socket.socket:
+        secured = _tls().wrap_socket(
+            sock, server_hostname=host.rstrip("."), do_handshake_on_connect=False
+        )
+        self._watched(secured)
+        secured.do_handshake()
+        return secured
+
+    def _through(self, proxy: Proxy, host: str, port: int) -> HTTPConnection:
+        """A tunnel: what a name means is up to the proxy, an address is looked at here."""
+        places.refuse_inside(host, self._named)
+        client = HTTPSConnection(
+            proxy.host, proxy.port, timeout=self._limits.connect_timeout, context=_tls()
+        )
+        client.set_tunnel(host, port, dict(proxy.headers))
+        client.connect()
+        self._watched(client.sock)
+        return client
+
+    def _watched(self, sock: socket.socket) -> socket.socket:
+        """From here on ``stop`` reaches a socket."""
+        self._socket = sock
+        if self._stopped.is_set():
+            raise Stopped
+        return sock
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme]
+
+
+def _target(parts: SplitResult) -> str:
+    return f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
