@@ -140,6 +140,8 @@ def url(text: str) -> str:
         raise ValueError("use a full URL such as https://example.org")
     if parts.query or parts.fragment:
         raise ValueError("use a URL without “?” and “#”")
+    if parts.port == 0:
+        raise ValueError("use a port from 1 to 65535")
     return text.rstrip("/")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inference.errors import InferenceError, NotEnoughDisk, StorageError
@@ -24,3 +25,12 @@ def storage_error(error: OSError, folder: Path) -> InferenceError:
     if error.errno in (28, 122):
         return NotEnoughDisk(f"The disk of {folder} is full.", next_step="Make room there.")
     return StorageError(f"{folder} cannot be used: {error.strerror}.")
+
+
+@contextmanager
+def told_as_storage(folder: Path) -> Iterator[None]:
+    """Raise what a disk does in here as what it means."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, folder) from None

@@ -6,9 +6,8 @@ import math
 import os
 import re
 import threading
-from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from inference.errors import (
 )
 from inference.gguf import MAGIC
 from inference.pull.connection import FAILURES, Connection, Stopped
-from inference.pull.disk import storage_error, sync_folder
+from inference.pull.disk import sync_folder, told_as_storage
 from inference.pull.journal import Journal
 from inference.pull.pieces import Pieces
 from inference.pull.progress import Meter, Stage
@@ -43,7 +42,8 @@ def download(transport: Transport, file: RemoteFile, path: Path, meter: Meter) -
     beside it; what is there already is not downloaded again.
     """
     for trust_etag in (True, False):
-        running = _Download(transport, file, path, meter, trust_etag=trust_etag)
+        with told_as_storage(path.parent):
+            running = _Download(transport, file, path, meter, trust_etag=trust_etag)
         try:
             running.run()
             return
@@ -82,7 +82,7 @@ class _Download:
         self._disk = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o644)
         os.ftruncate(self._disk, file.size)
         self._pieces = Pieces(file.size, self._journal.piece, self._journal.pieces)
-        self._is_resumed = bool(self._journal.pieces)
+        self._resumed = frozenset(self._journal.pieces)
         self._news = threading.Condition()
         self._sequential = threading.Lock()
         self._is_over = False
@@ -155,10 +155,11 @@ class _Download:
         return None
 
     def _is_far_ahead(self) -> bool:
-        """Whether hashing, and not the network, is what takes the time."""
-        first = self._pieces.first_missing
-        is_late = first is not None and first >= self._hashed + self._limits.lead
-        return is_late and self._pieces.is_stored(self._hashed)
+        """Whether what arrived waits to be hashed, and more would only wait longer."""
+        first, cursor = self._pieces.first_missing, self._hashed
+        if first is None or first < cursor + self._limits.lead or cursor in self._resumed:
+            return False
+        return self._pieces.is_stored(cursor)
 
     def _give_back(self, run: range) -> None:
         with self._news:
@@ -212,10 +213,11 @@ class _Download:
             return
         if index == 0 and data[: len(MAGIC)] != MAGIC:
             raise UnreadableModel(f"{self._file.name} is not a GGUF file.")
-        with self._told_storage_errors():
+        with told_as_storage(self._path.parent):
             self._write(self._pieces.start(index), data)
-        with self._news, self._told_storage_errors():
-            self._journal.add(index)
+        with self._news:
+            with told_as_storage(self._path.parent):
+                self._journal.add(index)
             self._pieces.store(index)
             self._landed += 1
             self._meter.received(str(self._file.digest), len(data))
@@ -236,13 +238,16 @@ class _Download:
             start = self._pieces.start(index)
             stop = start + self._pieces.length(index)
             for offset in range(start, stop, WINDOW):
-                view = window[: stop - offset]
-                digest.update(view[: os.preadv(self._disk, [view], offset)])
+                digest.update(self._read(offset, window[: stop - offset]))
             with self._news:
                 self._hashed = index + 1
                 self._news.notify_all()
         self._end()
         return digest.hexdigest()
+
+    def _read(self, offset: int, window: memoryview) -> memoryview:
+        with told_as_storage(self._path.parent):
+            return window[: os.preadv(self._disk, [window], offset)]
 
     def _wait_for(self, index: int) -> None:
         """Wait until a piece is on disk. Raises Stopped."""
@@ -256,7 +261,7 @@ class _Download:
         step = due = max(1, FLUSH // self._pieces.piece)
         while self._has_landed(due):
             written = len(self._journal.pieces)
-            with self._told_storage_errors():
+            with told_as_storage(self._path.parent):
                 os.fdatasync(self._disk)
                 self._journal.synced(written)
             due = self._landed + step
@@ -270,7 +275,7 @@ class _Download:
     def _check(self, found: str) -> None:
         if found == self._file.digest.hex:
             return
-        if self._is_resumed:
+        if self._resumed:
             raise Changed
         self._part.unlink(missing_ok=True)
         self._journal.remove()
@@ -280,18 +285,11 @@ class _Download:
         )
 
     def _complete(self) -> None:
-        with self._told_storage_errors():
+        with told_as_storage(self._path.parent):
             os.fsync(self._disk)
             self._part.rename(self._path)
         self._journal.remove()
         sync_folder(self._path.parent)
-
-    @contextmanager
-    def _told_storage_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise storage_error(error, self._path.parent) from None
 
     def _refuse_other_file(self, answer: Answer) -> None:
         """Notice early that the bytes are of another version than the one that is meant."""
@@ -307,7 +305,8 @@ class _Download:
         if self._journal.etag and etag != self._journal.etag:
             raise Changed
         if not self._journal.etag:
-            self._journal.note_etag(etag[:256])
+            with told_as_storage(self._path.parent):
+                self._journal.note_etag(etag[:256])
 
     def _refuse_other_range(self, answer: Answer, start: int, stop: int) -> None:
         match = _CONTENT_RANGE.match(answer.response.headers.get("Content-Range", ""))

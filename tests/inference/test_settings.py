@@ -142,6 +142,8 @@ def test_a_switch_needs_no_value(flag: list[str], value: bool) -> None:
         ({"MODEL": "a", "CORS_ORIGINS": "https://example.org/x"}, "origins such as"),
         ({"MODEL": "a", "HUGGING_FACE_URL": "hf.co"}, "full URL"),
         ({"MODEL": "a", "HUGGING_FACE_URL": "https://a:b@hf.co"}, "full URL"),
+        ({"MODEL": "a", "HUGGING_FACE_URL": "https://hf.co:99999"}, "0-65535"),
+        ({"MODEL": "a", "OLLAMA_REGISTRY_URL": "https://hf.co:0"}, "1 to 65535"),
         ({"MODEL": "a", "INSECURE": "maybe"}, "use 1 or 0"),
         ({"MODEL": "a", "ENGINE_BINARY": "/nowhere/llama-server"}, "no such file"),
         ({"MODEL": "a", "LOG_LEVEL": "LOUD"}, "DEBUG"),

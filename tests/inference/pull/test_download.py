@@ -19,6 +19,8 @@ from inference.errors import (
     UnreadableModel,
 )
 from inference.pull import Stage, pull
+from inference.pull.values import Digest, Hash
+from tests.faults.outcomes import eventually
 from tests.inference.pull.conftest import KIB, QUICK, Puller
 from tests.standins.server import Reply, Request, Sparse, redirect, text
 from tests.standins.weights import Weights, all_is_well, gguf
@@ -269,6 +271,23 @@ def test_an_unfinished_download_goes_on(puller: Puller, weights: Weights) -> Non
     assert puller.pull(NAME).path.read_bytes() == DATA
     resumed = next(seen for seen in puller.seen if seen.stage is Stage.DOWNLOADING and seen.done)
     assert puller.seen[-1].received == len(DATA) - resumed.done
+
+
+def test_the_rest_is_downloaded_while_what_is_there_is_hashed(
+    puller: Puller, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashing begins once every byte is sent: who waited for it would not end."""
+    _pull_a_part(puller, weights)
+    stored = sum(line.startswith("[") for line in _journal(puller).read_text().split("\n"))
+    whole = weights.sent + len(DATA) - stored * QUICK.piece
+
+    def start(digest: Digest, size: int) -> Hash:
+        eventually(lambda: weights.sent >= whole)
+        return begin(digest, size)
+
+    begin = Digest.start
+    monkeypatch.setattr(Digest, "start", start)
+    assert puller.pull(NAME, limits=replace(QUICK, lead=1)).path.read_bytes() == DATA
 
 
 def test_a_file_changed_under_an_unfinished_download_begins_anew(
