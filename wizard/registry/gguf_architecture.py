@@ -64,7 +64,8 @@ class _Keys:
         embedding, heads = self.number("embedding_length"), self.heads(layers)
         if not embedding:
             raise self.nonsense("embedding_length")
-        head_size = embedding // heads if heads else 0
+        first = self.first_heads() or heads
+        head_size = embedding // first if first else 0
         key_length = self.number("attention.key_length", head_size)
         kv_heads = self.kv_heads(layers, heads)
         window, sliding = self.sliding(layers, kv_heads)
@@ -72,7 +73,7 @@ class _Keys:
         is_mla = self.number("attention.key_length_mla") > 0
         recurrent = self.recurrent(layers, kv_heads)
         indexer = self.indexer_layers(layers, recurrent)
-        conv, inner, state, group = self.state_sizes(embedding, heads, key_length)
+        conv, inner, state, group = self.state_sizes(embedding, first, key_length)
         return Architecture(
             name=self.name,
             layers=layers,
@@ -111,10 +112,13 @@ class _Keys:
             indexer_value_length=self.indexer_values(head_size),
             indexer_layers=indexer,
             compress_ratios=self.compress_ratios(layers),
-            per_layer_embedding=self.number("embedding_length_per_layer_input"),
+            per_layer_embedding=self.per_layer_embedding(),
             deepstack_layers=self.number("n_deepstack_layers"),
             bidirectional_cache=self.name not in patterns.NO_CACHE and not self.is_causal(),
             tied_embeddings=self.is_tied(tensors, embedding, vocab),
+            tie_is_guessed=not tensors and self.may_tie_or_not(),
+            has_output=self.name not in patterns.NO_OUTPUT,
+            learned_positions=self.name in patterns.LEARNED_POSITIONS,
             causal=self.is_causal(),
             exact=vocab > 0 and self.name in architectures.LLAMA_CPP - patterns.ROUGH,
         )
@@ -138,6 +142,10 @@ class _Keys:
         value = self.keys.get(f"{self.name}.{key}", default)
         if not isinstance(value, tuple):
             return (self.whole(key, value),) * layers
+        if self.name in patterns.LOOPED:
+            value *= max(1, self.number("num_loops", 1))
+        if self.name in patterns.ROUTER_LAYER and len(value) == layers - 1:
+            value += (1,)
         if len(value) < layers:
             raise self.nonsense(key)
         return tuple(self.whole(key, item) for item in value[:layers])
@@ -155,8 +163,9 @@ class _Keys:
     def layers(self, nextn: int) -> int:
         """Layers that run; Nanbeige's and the router layer of Granite Switch counted."""
         layers = self.number("block_count") - nextn
-        if self.name == "nanbeige":
+        if self.name in patterns.LOOPED:
             layers *= max(1, self.number("num_loops", 1))
+        layers += 1 if self.name in patterns.ROUTER_LAYER else 0
         if not 0 < layers <= MAX_LAYERS:
             raise self.nonsense("block_count")
         return layers
@@ -167,6 +176,11 @@ class _Keys:
         if not heads and self.name not in patterns.RECURRENT_ONLY:
             raise self.nonsense("attention.head_count")
         return heads
+
+    def first_heads(self) -> int:
+        """Heads of the first layer, which divide the width where no length is told."""
+        found = self.keys.get(f"{self.name}.attention.head_count", 0)
+        return self.per_layer("attention.head_count", self.told(found, 1), 0)[0]
 
     def told(self, value: Value, layers: int) -> int:
         """Layers that an array tells of: fewer than run where a model loops over them."""
@@ -184,6 +198,8 @@ class _Keys:
         if self.name in patterns.RECURRENT_WITHOUT_KV_OR_FFN:
             forward = self.per_layer("feed_forward_length", layers, 0)
             return tuple(0 if ffn else kv for kv, ffn in zip(kv_heads, forward, strict=True))
+        if self.name in patterns.ROUTER_LAYER:
+            return (*kv_heads[:-1], 1)
         return kv_heads
 
     def rope_dimension(self, key_length: int, kv_heads: tuple[int, ...], *, is_mla: bool) -> int:
@@ -259,17 +275,28 @@ class _Keys:
         return tuple(mark and not out for mark, out in zip(marked, recurs, strict=True))
 
     def indexer_length(self, indexer: tuple[bool, ...]) -> int:
-        """Elements that an indexer caches of a token: with pooling also gate and pooled value."""
+        """Elements that an indexer caches of a token: with pooling also gate and pooled key."""
         if not any(indexer) and self.name != "deepseek4":
             return 0
-        pools = self.name == "glm5-next" and self.number("attention.indexer.kpool")
-        return self.number("attention.indexer.key_length") * (3 if pools else 1)
+        rows = patterns.POOLED_ROWS.get(self.name, 1) if self.pools() else 1
+        return self.number("attention.indexer.key_length") * rows
+
+    def pools(self) -> bool:
+        """Whether an indexer keeps a pooled key beside each token's own."""
+        told = self.number("attention.indexer.kpool"), self.number("attention.compress_ratios")
+        return any(told)
 
     def indexer_values(self, head_size: int) -> int:
         """MiniMax-M3's indexer cache has values too, a head's length."""
         if self.name != "minimax-m3":
             return 0
         return self.number("attention.value_length", head_size)
+
+    def per_layer_embedding(self) -> int:
+        """Elements that each layer looks up for a token: Gemma's small models have such a table."""
+        if self.name not in patterns.PER_LAYER_EMBEDDINGS:
+            return 0
+        return self.number("embedding_length_per_layer_input")
 
     def compress_ratios(self, layers: int) -> tuple[int, ...]:
         if self.name != "deepseek4":
@@ -308,8 +335,12 @@ class _Keys:
 
     def is_tied(self, tensors: Mapping[str, int] | None, embedding: int, vocab: int) -> bool:
         if tensors:
-            return "output.weight" not in tensors
+            return "output.weight" not in tensors and self.name not in patterns.NO_OUTPUT
         return patterns.is_tied(self.name, embedding, vocab)
+
+    def may_tie_or_not(self) -> bool:
+        """Whether only tensors, or a file's size, tell."""
+        return self.name not in patterns.ALWAYS_TIED | patterns.NO_OUTPUT | patterns.OWN_OUTPUT
 
     def is_causal(self) -> bool:
         causal = self.keys.get(f"{self.name}.attention.causal")

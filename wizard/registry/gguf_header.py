@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from wizard.registry import gguf_architecture, gguf_tensors
+from wizard.registry import gguf_architecture, gguf_tensors, layer_patterns
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.quantisation import of_file_type
 from wizard.registry.values import Architecture, TensorSizes
@@ -102,9 +102,14 @@ class Header:
         """Bytes of the tensors by place; None where they are not known."""
         if not self.tensors or not all(self.tensors.values()):
             return None
-        count = self.keys.get(f"{self.architecture_name}.block_count", 0)
+        name = self.architecture_name
+        count = self.keys.get(f"{name}.block_count", 0)
         blocks = count if isinstance(count, int) else 0
-        return gguf_tensors.places(self.tensors, min(max(blocks, 0), gguf_architecture.MAX_LAYERS))
+        return gguf_tensors.places(
+            self.tensors,
+            min(max(blocks, 0), gguf_architecture.MAX_LAYERS),
+            may_tie=name not in layer_patterns.NO_OUTPUT,
+        )
 
     def architecture(self) -> Architecture:
         """The hyper-parameters that decide memory.

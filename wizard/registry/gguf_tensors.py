@@ -32,7 +32,7 @@ _INPUTS = frozenset(
     {"token_embd.weight", "position_embd.weight", "token_types.weight"}
     | {"per_layer_token_embd.weight"}
 )
-_BLOCK = re.compile(r"blk\.(\d{1,5})\.")
+_BLOCK = re.compile(r"(?:enc\.|dec\.)?blk\.(\d{1,5})\.")
 _EXPERTS = re.compile(r"_(?:ch)?exps\.")
 
 
@@ -45,8 +45,11 @@ def tensor_bytes(kind: int, shape: Iterable[int]) -> int | None:
     return -(-prod(shape) // count) * size
 
 
-def places(tensors: Mapping[str, int], blocks: int) -> TensorSizes:
-    """Sum tensors' bytes by place. ``blocks`` counts those for prediction too."""
+def places(tensors: Mapping[str, int], blocks: int, *, may_tie: bool = True) -> TensorSizes:
+    """Sum tensors' bytes by place. ``blocks`` counts those for prediction too.
+
+    ``may_tie`` tells whether embeddings serve as the output where it is missing.
+    """
     each, experts = [0] * blocks, [0] * blocks
     inputs = output = largest = 0
     for name, size in tensors.items():
@@ -60,5 +63,6 @@ def places(tensors: Mapping[str, int], blocks: int) -> TensorSizes:
             if _EXPERTS.search(name):
                 experts[int(block[1])] += size
                 largest = max(largest, size)
-    tied = 0 if "output.weight" in tensors else tensors.get("token_embd.weight", 0)
+    is_tied = may_tie and "output.weight" not in tensors
+    tied = tensors.get("token_embd.weight", 0) if is_tied else 0
     return TensorSizes(inputs, tied, output, tuple(each), tuple(experts), largest)

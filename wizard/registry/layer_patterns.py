@@ -32,6 +32,7 @@ SLIDING = {
     "gemma3n": Sliding(5),
     "gemma4": Sliding(None),
     "gemma-embedding": Sliding(6),
+    "gemma-embedding2": Sliding(6),
     "gpt-oss": Sliding(2),
     "llama4": Sliding(4, 8192, always=8192),
     "cohere2": Sliding(4),
@@ -77,9 +78,17 @@ LIGHTNING = frozenset({"minimax-01"})
 # An indexer's keys are cached for each layer, or for those that ``indexer.types`` marks.
 INDEXER = frozenset({"deepseek32", "glm-dsa", "hy_v4", "dots3note", "minimax-m3"})
 INDEXER_IN_ATTENTION = frozenset({"glm5-next", "qwen4exp"})
+# Rows that a pooling indexer caches of a token: its key and the pooled one, in GLM-5 the
+# gate too (``llama_memory_hybrid_idx``).
+POOLED_ROWS = {"glm5-next": 3, "qwen4exp": 2}
+# Physical layers that run several times, each time with a cache of their own.
+LOOPED = frozenset({"nanbeige"})
+# A layer of one head behind the last holds what routes to adapters.
+ROUTER_LAYER = frozenset({"graniteswitch"})
 # Their caches or graphs have parts that an Architecture does not hold: the estimate is rough.
 ROUGH = frozenset(
-    {"dots3note", "hrm_text", "hy_v4", "minimax-m3", "nanbeige", "t5", "t5encoder"} | {"qwen4exp"}
+    {"clef", "dots3note", "hrm_text", "hy_v4", "minimax-m3", "nanbeige", "t5", "t5encoder"}
+    | {"qwen4exp"}
 )
 # From this context length on GLM-5.2's own pattern holds where the header has none.
 _GLM_5_2_CONTEXT = 1048576
@@ -87,14 +96,33 @@ SHARED_KV = {"gemma3n": 20}
 # llama.cpp keeps no cache for these (``llama_model::create_memory``).
 NO_CACHE = frozenset(
     {"bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2"}
-    | {"jina-bert-v3", "eurobert", "gemma-embedding", "dream", "llada", "llada-moe", "rnd1"}
+    | {"jina-bert-v3", "eurobert", "gemma-embedding", "gemma-embedding2", "dream", "llada"}
+    | {"llada-moe", "rnd1", "clef"}
 )
 NOT_CAUSAL = NO_CACHE | {"t5encoder", "llama-embed"}
 ALWAYS_TIED = frozenset(
-    {"gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "command-r", "cohere2", "gpt2", "bloom"}
-    | {"lfm2", "lfm2moe", "smollm3", "granitehybrid", "falcon-h1", "starcoder", "mpt", "mamba"}
-    | {"mamba2", "starcoder2"}
+    {"gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "gemma-embedding", "command-r", "cohere2"}
+    | {"gpt2", "bloom", "lfm2", "lfm2moe", "starcoder", "mpt", "mamba", "openelm", "plm"}
 )
+# Most released members are, which their files' sizes may contradict.
+USUALLY_TIED = frozenset({"granitehybrid", "mamba2", "minicpm", "smollm3", "starcoder2"})
+# No output matrix on a card whatever their file has: encoders, and BitNet, which multiplies
+# by the embeddings in RAM.
+NO_OUTPUT = frozenset(
+    {"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "modern-bert"}
+    | {"neo-bert", "eurobert", "gemma-embedding2", "bitnet"}
+)
+PER_LAYER_EMBEDDINGS = frozenset({"gemma3n", "gemma4"})
+# Their loaders refuse a file without an output matrix of its own.
+OWN_OUTPUT = frozenset(
+    {"apertus", "arwkv7", "baichuan", "bailingmoe", "bailingmoe2", "codeshell", "dbrx", "deepseek4"}
+    | {"dots1", "glm5-next", "gpt-oss", "gptneox", "hy_v4", "internlm2", "jais", "kimi-k3"}
+    | {"kimi-linear", "llada-moe", "maple", "mellum", "mimo2", "minimax-m2", "minimax-m3"}
+    | {"muse-glimmer", "nemotron", "olmo2", "olmoe", "orion", "phi2", "phimoe", "plamo", "qwen"}
+    | {"qwen2moe", "rwkv6", "rwkv6qwen2", "rwkv7", "stablelm", "step35", "talkie", "xverse"}
+)
+# Their file has a vector of 32-bit floats for each position.
+LEARNED_POSITIONS = frozenset({"bert", "gpt2", "starcoder"})
 # Families whose small members only have no output matrix of their own.
 TIED_UP_TO_EMBEDDING = {"llama": 3072, "qwen2": 2048, "qwen3": 2560, "qwen2vl": 2048}
 _SMALL_LLAMA_VOCABULARY = 128_256
@@ -148,8 +176,10 @@ def is_tied(name: str, embedding_length: int, vocab_size: int) -> bool:
     A header tells it only by its list of tensors, megabytes in; released
     families settle it. Tied is also what takes more memory on the GPU.
     """
-    if name in ALWAYS_TIED:
+    if name in ALWAYS_TIED | USUALLY_TIED:
         return True
+    if name in NO_OUTPUT | OWN_OUTPUT:
+        return False
     largest = TIED_UP_TO_EMBEDDING.get(name, 0)
     if name == "llama" and vocab_size != _SMALL_LLAMA_VOCABULARY:
         return False

@@ -93,6 +93,8 @@ class Architecture:
     head once unpacked. ``indexer_length`` is one key of a sparse attention's
     indexer, ``compress_ratios`` DeepSeek-V4's tokens a cell in each layer.
     ``extra_state`` are elements of further recurrent state in the whole model.
+    ``tie_is_guessed`` tells that ``tied_embeddings`` is a family's habit only,
+    ``has_output`` whether there is an output matrix at all.
     ``bidirectional_cache`` tells that llama.cpp keeps a cache although nothing
     is generated.
     """
@@ -138,6 +140,9 @@ class Architecture:
     deepstack_layers: int = 0
     bidirectional_cache: bool = False
     tied_embeddings: bool = False
+    tie_is_guessed: bool = False
+    has_output: bool = True
+    learned_positions: bool = False
     causal: bool = True
     dtype: str = ""
     quant_method: str = ""

@@ -11,13 +11,8 @@ from __future__ import annotations
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers
+from wizard.sizing.matrices import GATED_QUERIES, NOT_GATED
 
-# Feed-forward parts of one matrix up and one down, activated in place.
-_NOT_GATED = frozenset(
-    {"apertus", "arcee", "bert", "bloom", "codeshell", "falcon", "gpt2", "gptj", "gptneox"}
-    | {"jais", "jais2", "jina-bert-v3", "mpt", "nemotron", "nemotron_h", "nemotron_h_moe"}
-    | {"nomic-bert-moe", "phi2", "starcoder", "starcoder2", "t5", "t5encoder"}
-)
 # Attention and feed-forward part start from the same normed input, which is kept,
 # or (Llama 4) inputs are weighted before the experts.
 _KEEPS_INPUT = frozenset({"cohere2", "cohere2moe", "llama4", "phi2", "plamo2", "gptj"})
@@ -30,7 +25,6 @@ NEVER_FUSED = frozenset({"grok"})
 _RWKV = {"rwkv6": 13, "rwkv6qwen2": 13, "rwkv7": 18, "arwkv7": 18}
 
 
-_GATED_QUERIES = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp", "afmoe", "step35"})
 _POSITION_BIASES = frozenset({"t5", "t5encoder"})
 # An indexer's scores for the whole cache, their masks and the best of them.
 _INDEXED_BLOCKS = {"minimax-m3": 9, "qwen4exp": 9}
@@ -40,7 +34,7 @@ _LIGHTNING = frozenset({"minimax-01"})
 def queries(architecture: Architecture) -> int:
     """Elements of all heads' queries of one token, and of their gates."""
     each = architecture.heads * max(architecture.key_length, architecture.value_length)
-    return 2 * each if architecture.name in _GATED_QUERIES else each
+    return 2 * each if architecture.name in GATED_QUERIES else each
 
 
 def kept(architecture: Architecture) -> int:
@@ -65,7 +59,7 @@ def _around(architecture: Architecture) -> int:
 
 def feed_forward(architecture: Architecture) -> int:
     """The dense part: gate, up and their product; up alone where nothing gates it."""
-    copies = 1 if architecture.name in _NOT_GATED else 3
+    copies = 1 if architecture.name in NOT_GATED else 3
     wide = copies * architecture.feed_forward_length
     if architecture.experts and not architecture.dense_layers:
         wide = copies * architecture.shared_feed_forward_length
@@ -87,7 +81,7 @@ def experts(architecture: Architecture) -> int:
     inner = used * (architecture.expert_feed_forward_length or architecture.feed_forward_length)
     outputs = _expert_outputs(architecture)
     router = 4 * architecture.experts
-    if architecture.name in _NOT_GATED:
+    if architecture.name in NOT_GATED:
         return inner + outputs + router + _around(architecture)
     outside = outputs if outputs > 2 * inner else 0
     return 3 * inner + outside + router + _around(architecture)

@@ -6,40 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wizard.registry.values import Architecture, Format, TensorSizes, Variant
+from wizard.sizing import matrices, quantiser
 
-# Bits an element of the token embeddings, and of an output matrix, by the
-# quantisation's name: what llama.cpp's quantiser gives them
-# (``llama_tensor_get_type_impl`` in ``src/llama-quant.cpp``). Output matrices, and
-# embeddings that serve as one, are Q6_K where the rest is smaller.
-_BITS = (
-    ("BF16", 16.0, 16.0),
-    ("F16", 16.0, 16.0),
-    ("F32", 32.0, 32.0),
-    ("FP16", 16.0, 16.0),
-    ("Q8", 8.5, 8.5),
-    ("MXFP4", 8.5, 8.5),
-    ("Q6", 6.5625, 6.5625),
-    ("Q5_1", 6.0, 6.5625),
-    ("Q5", 5.5, 6.5625),
-    ("Q4_1", 5.0, 6.5625),
-    ("Q4", 4.5, 6.5625),
-    ("IQ4_NL", 4.5, 6.5625),
-    ("IQ4", 4.25, 6.5625),
-    ("Q3", 3.4375, 6.5625),
-    ("IQ3_XXS", 3.4375, 5.5),
-    ("IQ3", 3.4375, 6.5625),
-    ("Q2_K", 2.625, 6.5625),
-    ("IQ2_M", 3.4375, 5.5),
-    ("IQ2_S", 3.4375, 5.5),
-    ("IQ2", 2.625, 5.5),
-    ("IQ1", 2.625, 5.5),
-    ("TQ", 4.5, 6.5625),
-)
-# The least that it may be: what is not subtracted stays on the card.
-_LEAST_BITS = (2.625, 5.5)
-# A row that no block of 256 divides is kept at 8 bits.
-_BLOCK = 256
-_ODD_BITS = 8.5
+# Percent of a file that embeddings are at most, whatever a header claims.
+_MOST = 95
+# Shares of a file's bytes: how far they may be from what its matrices are worked out to
+# take, and what a second matrix as large as the embeddings has to make of them to be told.
+_NEAR, _FAR = 0.1, 0.03
 # GGUF spells each token as a 64-bit length, its text and an i32 type, SPM's with
 # a score (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md); BPE has a
 # merge for about every token, a length and two texts. Texts have 6 to 8 bytes
@@ -48,6 +21,8 @@ _TEXT_BYTES = 7
 _TOKEN_BYTES = 8 + _TEXT_BYTES + 4
 _SCORE_BYTES = 4
 _MERGE_BYTES = 8 + _TEXT_BYTES + 1
+# A learned position's elements are 32-bit floats in every file.
+_POSITION = 4
 
 
 @dataclass(frozen=True)
@@ -103,15 +78,20 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
     file = variant.weight_bytes
     tensors = max(0, file - _tokenizer_bytes(architecture, variant))
     plain, output_bits = _bits(architecture, variant)
-    is_tied = architecture.tied_embeddings
+    is_tied = _is_tied(architecture, variant, tensors)
     elements = architecture.vocab_size * architecture.embedding_length
-    token = min(int(elements * (output_bits if is_tied else plain) / 8), tensors // 2)
+    most = tensors * _MOST // 100
+    token = min(int(elements * (output_bits if is_tied else plain) / 8), most)
     per_layer = architecture.vocab_size * architecture.layers * architecture.per_layer_embedding
-    embeddings = min(token + int(per_layer * plain / 8), tensors * 3 // 4)
-    output = 0 if is_tied else min(int(elements * output_bits / 8), (tensors - embeddings) // 2)
+    others = int(per_layer * (output_bits if is_tied else plain) / 8)
+    if architecture.learned_positions:
+        others += _POSITION * architecture.context_length * architecture.embedding_length
+    embeddings = min(token + others, most)
+    output = int(elements * output_bits / 8) if architecture.has_output and not is_tied else 0
+    output = min(output, (tensors - embeddings) * _MOST // 100)
     count = max(1, architecture.layers + architecture.nextn_layers)
     block = (tensors - embeddings - output) / count
-    share = _expert_share(architecture)
+    share = _expert_share(architecture, variant)
     return Weights(
         file=file,
         embeddings=embeddings,
@@ -124,14 +104,10 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
     )
 
 
-def _expert_share(architecture: Architecture) -> float:
-    """Share of a block's elements that are experts."""
-    width = architecture.expert_feed_forward_length or architecture.feed_forward_length
-    experts = 3 * architecture.experts * width
-    kv = max(architecture.kv_heads, default=0)
-    heads = (architecture.heads + kv) * (architecture.key_length + architecture.value_length)
-    rest = heads + 3 * architecture.shared_feed_forward_length
-    return experts / (experts + rest) if experts else 0.0
+def _expert_share(architecture: Architecture, variant: Variant) -> float:
+    """Share of the blocks' bytes that are experts."""
+    found = matrices.blocks(architecture, quantiser.mix(variant.quantisation))
+    return found.experts / found.total if found.experts else 0.0
 
 
 def _tokenizer_bytes(architecture: Architecture, variant: Variant) -> int:
@@ -147,8 +123,26 @@ def _bits(architecture: Architecture, variant: Variant) -> tuple[float, float]:
     if variant.format is Format.SAFETENSORS:
         bits = 32.0 if architecture.dtype in ("float32", "float") else 16.0
         return bits, bits
-    name = variant.quantisation.upper().removeprefix("UD-").removeprefix("I1-")
-    found = next((row[1:] for row in _BITS if name.startswith(row[0])), _LEAST_BITS)
-    if architecture.embedding_length % _BLOCK and found[0] < _ODD_BITS:
-        return _ODD_BITS, _ODD_BITS
-    return found
+    found, width = quantiser.mix(variant.quantisation), architecture.embedding_length
+    output = quantiser.output_bits(found, width)
+    return (quantiser.embedding_bits(found, width) if architecture.has_output else output), output
+
+
+def _is_tied(architecture: Architecture, variant: Variant, tensors: int) -> bool:
+    """Whether embeddings serve as the output: what the file's size says of it.
+
+    A header tells it by its list of tensors only. Where that is not known, the
+    bytes of all matrices are worked out both ways, and the nearer one counts; a
+    family's habit where neither is near.
+    """
+    told = architecture.tied_embeddings
+    if not architecture.tie_is_guessed or variant.format is not Format.GGUF or not tensors:
+        return told
+    plain, output = (bits / 8 for bits in _bits(architecture, variant))
+    blocks = matrices.blocks(architecture, quantiser.mix(variant.quantisation)).total
+    elements = architecture.vocab_size * architecture.embedding_length
+    tied = blocks + elements * output
+    untied = tied + elements * plain
+    off, is_tied = min((abs(tensors - tied), True), (abs(tensors - untied), False))
+    is_clear = untied - tied >= _FAR * tensors and off <= _NEAR * tensors
+    return is_tied if is_clear else told

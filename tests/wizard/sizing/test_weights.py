@@ -1,0 +1,160 @@
+"""Where a file's bytes go when only its header's keys are known.
+
+The bytes of each model's tensors are those that ``llama-quantize --dry-run`` of
+llama.cpp b11549 gives its published shape; files have their tokenizer beside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.standins import gguf
+from tests.wizard.sizing import shapes
+from wizard.registry import gguf_architecture
+from wizard.registry.values import Architecture
+from wizard.sizing import matrices, quantiser, weights
+
+TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Case:
+    """A released model: its shape, and bytes of all tensors and of the embeddings."""
+
+    architecture: str
+    layers: int
+    width: int
+    forward: int
+    heads: int
+    kv_heads: int
+    head: int
+    vocabulary: int
+    quantisation: str
+    tensors: int
+    embeddings: int
+    tokenizer: int
+    is_tied: bool
+    extra: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def on_card(self) -> int:
+        return self.tensors if self.is_tied else self.tensors - self.embeddings
+
+    def read(self) -> Architecture:
+        lengths: dict[str, gguf.Value] = {
+            ".attention.key_length": self.head,
+            ".attention.value_length": self.head,
+            ".vocab_size": self.vocabulary,
+        }
+        keys = gguf.llama(
+            self.architecture,
+            layers=self.layers,
+            embedding=self.width,
+            heads=self.heads,
+            kv_heads=self.kv_heads,
+            feed_forward=self.forward,
+            extra=lengths | {f".{key}": value for key, value in self.extra},
+        )
+        plain = {key: value for key, value in keys.items() if isinstance(value, str | int)}
+        return gguf_architecture.architecture(plain, {})
+
+
+EXPERTS = (
+    ("expert_count", 128),
+    ("expert_used_count", 8),
+    ("expert_feed_forward_length", 768),
+)
+# fmt: off
+CASES = {
+    "Llama 3.2 1B": Case("llama", 16, 2048, 8192, 32, 8, 64, 128256, "Q4_K_M",
+                         799_862_784, 215_470_080, 7_836_000, True),
+    "Llama 3.1 8B": Case("llama", 32, 4096, 14336, 32, 8, 128, 128256, "Q4_K_M",
+                         4_912_898_048, 295_501_824, 7_836_000, False),
+    "SmolLM2 135M": Case("llama", 30, 576, 1536, 9, 3, 64, 49152, "Q4_K_M",
+                         103_668_480, 30_081_024, 1_786_000, True),
+    "Qwen 2.5 0.5B": Case("qwen2", 24, 896, 4864, 14, 2, 64, 151936, "Q4_K_M",
+                          391_859_712, 144_643_072, 5_950_000, True),
+    "DeepSeek R1 Distill Qwen 1.5B": Case("qwen2", 28, 1536, 8960, 12, 2, 128, 151936, "Q4_K_M",
+                                          1_111_370_240, 131_272_704, 5_950_000, False),
+    "Qwen 3 0.6B": Case("qwen3", 28, 1024, 3072, 16, 8, 128, 151936, "Q8_0",
+                        633_495_552, 165_306_368, 5_951_000, True),
+    "Qwen 3 30B A3B": Case("qwen3moe", 48, 2048, 6144, 32, 4, 128, 151936, "Q4_K_M",
+                           18_550_716_416, 175_030_272, 5_950_000, False, EXPERTS),
+    "Gemma 3 270M": Case("gemma3", 18, 640, 2048, 4, 1, 256, 262144, "Q8_0",
+                         285_018_624, 178_257_920, 6_532_000, True),
+    "Phi 4 mini": Case("phi3", 32, 3072, 8192, 24, 8, 128, 200064, "Q4_K_M",
+                       2_433_684_480, 504_161_280, 9_000_000, True),
+    "EXAONE 3.5 2.4B": Case("exaone", 30, 2560, 7168, 32, 8, 80, 102400, "IQ4_XS",
+                            1_370_429_440, 215_040_000, 4_500_000, True),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_works(name: str) -> None:
+    case = CASES[name]
+    variant = shapes.gguf(case.tensors + case.tokenizer, case.quantisation)
+    found = weights.split(case.read(), variant)
+    on_card = found.output + found.tied + sum(found.blocks)
+    assert on_card == pytest.approx(case.on_card, rel=TOLERANCE)
+    assert found.embeddings == pytest.approx(case.embeddings, rel=TOLERANCE)
+    assert bool(found.tied) is case.is_tied
+
+
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_a_family_decides_where_the_size_tells_nothing(is_tied: bool) -> None:
+    guessed = replace(shapes.LLAMA_8B, tied_embeddings=is_tied, tie_is_guessed=True)
+    for size in (2_000_000_000, 9_000_000_000):
+        assert bool(weights.split(guessed, shapes.gguf(size)).tied) is is_tied
+
+
+def test_encoders_have_no_output_on_a_card() -> None:
+    encoder = replace(shapes.BGE_M3, has_output=False, learned_positions=True)
+    found = weights.split(encoder, shapes.gguf(630_000_000, "Q8_0"))
+    positions = 4 * encoder.context_length * encoder.embedding_length
+    assert found.tied == found.output == 0
+    assert found.embeddings == encoder.vocab_size * encoder.embedding_length * 17 // 16 + positions
+
+
+def test_experts_are_most_of_a_mixture() -> None:
+    architecture, variant = CASES["Qwen 3 30B A3B"].read(), shapes.gguf(18_556_666_000)
+    found = weights.split(architecture, variant)
+    experts = 48 * 128 * 3 * 768 * 2048 * 4.85 / 8
+    assert sum(found.experts) == pytest.approx(experts, rel=0.02)
+    assert found.largest_expert == pytest.approx(experts / 48 / 3, rel=0.02)
+
+
+def test_experts_alone_are_packed_in_mxfp4() -> None:
+    packed = matrices.blocks(shapes.GPT_OSS_20B, quantiser.mix("MXFP4"))
+    plain = matrices.blocks(shapes.GPT_OSS_20B, quantiser.mix("Q8_0"))
+    rest = plain.total - plain.experts
+    assert packed.experts == pytest.approx(plain.experts / 2, rel=0.001)
+    assert packed.total - packed.experts == pytest.approx(rest)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "embeddings", "output"),
+    [
+        ("F16", 4096, 16, 16),
+        ("UD-Q4_K_XL", 4096, 4.5, 6.5625),
+        ("Q4_K_M", 2880, 5.5, 8.5),
+        ("Q4_K_L", 4096, 8.5, 8.5),
+        ("Q3_K_L", 4096, 3.4375, 6.5625),
+        ("IQ2_XXS", 4096, 2.625, 5.5),
+        ("IQ3_M", 2880, 4.5, 8.5),
+        ("unheard of", 4096, 2.625, 5.5),
+    ],
+)
+def test_bits_of_embeddings(name: str, width: int, embeddings: float, output: float) -> None:
+    mix = quantiser.mix(name)
+    assert quantiser.embedding_bits(mix, width) == embeddings
+    assert quantiser.output_bits(mix, width) == output
+
+
+def test_values_have_fewer_bits_where_few_heads_share_them() -> None:
+    mix = quantiser.mix("Q2_K")
+    assert quantiser.bits(mix.values(8), 4096) == 4.5
+    assert quantiser.bits(mix.values(1), 4096) == 3.4375
+    assert quantiser.bits(quantiser.mix("Q4_K_M").values(1), 4096) == (4.5 + 6.5625) / 2
