@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern] = [
     # Before the model's own page: “configure” would read as a model in a namespace.
     *_model_paths("deploy/", deploy.hub_deploy, deploy.ollama_deploy),
     *_model_paths("screening", screening.hub_screening, screening.ollama_screening),
+    *_model_paths("screening/<int:number>", screening.hub_hosts, screening.ollama_hosts),
     *_model_paths("configure/", configure.hub_configure, configure.ollama_configure),
     *_model_paths("", model.hub_model, model.ollama_model),
 ]

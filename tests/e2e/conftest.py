@@ -4,49 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Page,
-    Request,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from tests.e2e.deploying import outside, world
+from tests.e2e.visit import Visit
 from tests.site.live import LiveSite
+
+__all__ = ["Visit", "outside", "world"]
 
 ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-
-
-@dataclass
-class Visit:
-    """A page, what it sent, and what the browser complained about."""
-
-    page: Page
-    url: str
-    sent: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def open(self, path: str) -> None:
-        self.page.goto(self.url + path)
-        self.page.wait_for_load_state("networkidle")
-
-    def sent_text(self) -> str:
-        return "\n".join(self.sent)
-
-    def keep_request(self, request: Request) -> None:
-        self.sent.append(f"{request.method} {request.url} {request.headers} {request.post_data}")
-
-    def keep_message(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
 
 
 Open = Callable[..., Visit]

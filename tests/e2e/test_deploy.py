@@ -3,108 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.conftest import Visit
-from tests.site.live import LiveSite
-from tests.standins import console_answers
-from tests.standins.console import ConsoleApi, unaudited
-from tests.standins.endpoint import GB, Endpoint
-from tests.standins.ollama import OllamaStandIn
-from tests.standins.provider import Provider, event, line
+from tests.e2e.deploying import AUDITED, QWEN, World
+from tests.standins.endpoint import GB
 from tests.standins.server import text
 
 pytestmark = pytest.mark.e2e
-
-QWEN = "/models/ollama/qwen3:8b/deploy/?gpu=rtx3090&count=1"
-AUDITED = console_answers.BIDDERS[1].address
-POLL = 3000
-# The browser and htmx write down each request that was refused or lost.
-EXPECTED = ("Failed to load resource", "htmx: htmx:error", "htmx: htmx:response:error")
-
-
-@dataclass
-class World:
-    """The site, the Console, the endpoint, and a browser's page on the site."""
-
-    site: LiveSite
-    console: ConsoleApi
-    endpoint: Endpoint
-    visit: Visit
-
-    @property
-    def page(self) -> Page:
-        return self.visit.page
-
-    def open(self, path: str = QWEN) -> None:
-        self.page.goto(self.site.url + path)
-
-    def press_deploy(self, *, automatic: bool = True) -> None:
-        self.page.fill("#console-key", self.console.key)
-        self.page.locator("#automatic").set_checked(automatic, force=True)
-        self.page.click("#deploy-button")
-
-    def wait(self, place: Locator, words: str | re.Pattern[str] = "") -> None:
-        """Let the page's clock run until the place shows the words."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                expect(place.first).to_contain_text(words, timeout=300)
-                return
-            except AssertionError:
-                self.page.clock.fast_forward(POLL)
-        raise AssertionError(f"{words!r} never came in {place}")
-
-    def step(self, name: str, state: str) -> None:
-        """Let it run until a step is in a state; hidden ones have been so from the beginning."""
-        assert state != "waiting"
-        self.wait(self.page.locator(f'#step-{name}[data-state="{state}"]'))
-
-    def trouble(self, words: str) -> None:
-        self.wait(self.page.locator("#deploy-trouble"), words)
-
-
-@pytest.fixture(scope="module")
-def outside() -> Iterator[tuple[ConsoleApi, Endpoint, LiveSite]]:
-    with ConsoleApi() as console, Endpoint() as endpoint, OllamaStandIn() as ollama:
-        settings = {
-            "OFFLINE": "0",
-            "CHECK_IMAGES": "0",
-            "HUGGING_FACE_URL": "http://127.0.0.1:9",
-            "OLLAMA_URL": ollama.url,
-            "OLLAMA_REGISTRY_URL": ollama.registry_url,
-            "CONSOLE_API_URL": console.url,
-            "LOG_LEVEL": "DEBUG",
-        }
-        with LiveSite(**settings) as site:
-            yield console, endpoint, site
-
-
-@pytest.fixture
-def world(browser: Browser, outside: tuple[ConsoleApi, Endpoint, LiveSite]) -> Iterator[World]:
-    console, endpoint, site = outside
-    console.reset()
-    endpoint.reset()
-    for kept in site.cache_dir.glob("*.djcache"):
-        kept.unlink()
-    console.endpoint = endpoint.host
-    context = browser.new_context(ignore_https_errors=True)
-    page = context.new_page()
-    page.clock.install()
-    visit = Visit(page, site.url)
-    page.on("request", visit.keep_request)
-    page.on("console", visit.keep_message)
-    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-    yield World(site, console, endpoint, visit)
-    context.close()
-    assert [one for one in visit.complaints if not one.startswith(EXPECTED)] == []
-    assert console.wrong == []
 
 
 def test_it_works(world: World) -> None:
@@ -218,19 +125,6 @@ def test_an_answer_that_was_lost_pays_once(world: World) -> None:
     assert world.console.count("/v1/deployments$", "POST") == 1
 
 
-def test_a_lost_connection(world: World) -> None:
-    world.console.running_after = 3600
-    world.open()
-    world.press_deploy()
-    world.step("container", "now")
-    world.page.context.set_offline(True)
-    world.trouble("The connection is lost.")
-    world.page.context.set_offline(False)
-    world.console.running_after = 0
-    world.step("download", "now")
-    expect(world.page.locator("#deploy-trouble")).to_be_empty()
-
-
 def test_another_tab_needs_the_key_only(world: World) -> None:
     world.endpoint.phase = "ready"
     world.open()
@@ -295,127 +189,6 @@ def test_the_list(world: World) -> None:
     page.click("table.deployments a")
     world.wait(page.locator("#step-container"), "Container")
     assert page.url.endswith(f"/deployments/{world.console.active[0].dseq}/")
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("key", "another-key-entirely", "does not know this key"),
-        ("may_write", False, "may not do that"),
-        ("balance", 1.0, "too little credit"),
-    ],
-)
-def test_a_refusal_has_a_way_out(world: World, field: str, value: object, words: str) -> None:
-    world.open()
-    key = world.console.key
-    setattr(world.console, field, value)
-    world.page.fill("#console-key", key)
-    world.page.click("#deploy-button")
-    world.trouble(words)
-    expect(world.page.locator("#deploy-trouble a")).to_have_text("Open Akash Console")
-    expect(world.page.locator("#deploy-button")).to_be_enabled()
-    assert not world.console.held
-
-
-def test_a_card_that_the_trial_has_not(world: World) -> None:
-    world.console.is_trialing = True
-    world.open("/models/ollama/qwen3:8b/deploy/?gpu=rtx4090&count=1")
-    expect(world.page.locator("#deploy-form")).to_contain_text("trial cannot lease these cards")
-    world.press_deploy()
-    world.trouble("The free trial cannot lease these cards")
-
-
-def test_no_bids_in_time(world: World) -> None:
-    world.console.bidders = ()
-    world.console.born_before = 150
-    world.open()
-    expect(world.page.locator("#screening")).to_contain_text("No provider can host this now")
-    world.press_deploy()
-    world.wait(world.page.locator("#progress"), "No provider has bid within two minutes")
-
-
-def test_nobody_audited_is_asked_about(world: World) -> None:
-    world.console.bidders = unaudited(console_answers.BIDDERS)
-    world.open()
-    world.press_deploy()
-    world.wait(world.page.locator("#auto-words"), "choose one yourself")
-    assert world.console.count("/v1/leases") == 0
-
-
-def test_a_lease_that_is_lost(world: World) -> None:
-    world.open()
-    world.press_deploy()
-    world.step("container", "done")
-    world.console.lose_lease("lease_closed_insufficient_funds")
-    world.wait(world.page.locator("#progress"), "The lease has ended")
-    expect(world.page.locator("#endpoint-steps")).to_be_hidden()
-
-
-def test_a_container_that_restarts(world: World) -> None:
-    world.open()
-    world.press_deploy()
-    world.step("container", "done")
-    world.console.is_crashing = True
-    world.wait(world.page.locator("#step-container"), "has started anew once")
-    expect(world.page.locator("#logs")).to_have_attribute("open", "")
-
-
-def test_an_image_that_cannot_be_pulled(world: World) -> None:
-    with Provider() as provider:
-        provider.events = [event("Failed", 'Failed to pull image "ghcr.io/x:1": not found')]
-        provider.lines = [line("no such thing")]
-        world.console.bidders = (replace(console_answers.BIDDERS[1], host=provider.url),)
-        world.console.running_after = 3600
-        world.open()
-        world.press_deploy()
-        world.step("container", "now")
-        world.page.click("#logs > summary")
-        world.wait(world.page.locator("#logs-place"), "The image of “llm” cannot be pulled.")
-        expect(world.page.locator("#logs-place pre")).to_contain_text("llm  no such thing")
-
-
-def test_an_endpoint_that_cannot_start(world: World) -> None:
-    world.endpoint.phase = "failed"
-    world.endpoint.message = "The model needs a Hugging Face token."
-    world.open()
-    world.press_deploy()
-    world.step("download", "failed")
-    expect(world.page.locator("#endpoint-trouble")).to_contain_text("needs a Hugging Face token")
-
-
-def test_nothing_moves(world: World) -> None:
-    world.open()
-    world.press_deploy()
-    world.step("download", "now")
-    world.page.clock.fast_forward(601_000)
-    world.wait(world.page.locator("#endpoint-trouble"), "Nothing has moved for ten minutes")
-    world.endpoint.done = GB
-    world.wait(world.page.locator("#step-download"), "1.0 GB")
-    expect(world.page.locator("#endpoint-trouble")).to_be_empty()
-
-
-def test_an_outage_passes(world: World) -> None:
-    world.console.running_after = 3600
-    world.open()
-    world.press_deploy()
-    world.step("container", "now")
-    world.console.fail("/v1/deployments/", text("upstream", 502))
-    world.trouble("Akash Console does not answer")
-    world.console.heal()
-    world.console.running_after = 0
-    world.step("download", "now")
-    expect(world.page.locator("#deploy-trouble")).to_be_empty()
-
-
-def test_relaxations_lead_to_a_changed_configuration(world: World) -> None:
-    world.console.only_ephemeral = True
-    world.open("/models/ollama/qwen3:8b/configure/?gpu=rtx3090&count=1")
-    way = world.page.locator(".ways a", has_text="without the persistent volume: 3")
-    way.click()
-    expect(world.page).to_have_url(re.compile("storage=ephemeral"))
-    expect(world.page.locator(".screening")).to_contain_text("3 providers can host this now")
-    world.page.click("#deploy-now")
-    expect(world.page).to_have_url(re.compile("/deploy/.*storage=ephemeral"))
 
 
 def test_the_key_is_kept_nowhere(world: World) -> None:

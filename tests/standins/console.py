@@ -75,6 +75,8 @@ class ConsoleApi(StandIn):
         self.is_trialing = False
         self.bidders: tuple[Bidder, ...] = BIDDERS
         self.hosts: tuple[Bidder, ...] | None = None
+        # Who has a card, by the card's name; a card that is not named is everybody's.
+        self.hosts_of: dict[str, tuple[Bidder, ...]] = {}
         self.bids_after = 0.0
         self.status_after = 0.0
         self.running_after = 0.0
@@ -135,10 +137,16 @@ class ConsoleApi(StandIn):
     def _screen(self, request: Request) -> Reply:
         body = jsonlib.loads(request.body)
         self.screenings.append(body)
-        hosts = self.bidders if self.hosts is None else self.hosts
+        hosts = self._with_any(_cards(body))
         if self.only_ephemeral and _is_persistent(body):
             hosts = ()
         return json({"providers": [answers.screened(bidder) for bidder in hosts]})
+
+    def _with_any(self, cards: list[str]) -> tuple[Bidder, ...]:
+        """Who has one of these cards at least."""
+        everybody = self.bidders if self.hosts is None else self.hosts
+        having = {bidder for card in cards for bidder in self.hosts_of.get(card, everybody)}
+        return tuple(bidder for bidder in everybody if bidder in having or not cards)
 
     def _providers(self, request: Request) -> Reply:
         wanted = request.first("addresses").split(",")
@@ -271,6 +279,16 @@ class ConsoleApi(StandIn):
 def unaudited(bidders: tuple[Bidder, ...]) -> tuple[Bidder, ...]:
     """The same providers, none of them audited."""
     return tuple(replace(bidder, audited=False) for bidder in bidders)
+
+
+def _cards(body: Json) -> list[str]:
+    """``rtx3090`` of each attribute ``vendor/nvidia/model/rtx3090/ram/24Gi``."""
+    keys = [
+        attribute["key"].split("/")
+        for unit in body["resources"]
+        for attribute in unit["resource"]["gpu"]["attributes"]
+    ]
+    return [key[3] for key in keys]
 
 
 def _is_persistent(body: Json) -> bool:

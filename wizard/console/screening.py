@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from time import time
 
 from django.conf import settings
 from django.core.cache import cache
@@ -28,6 +28,8 @@ MOST_CARDS = 12
 AT_ONCE = 4
 # Whoever turns every knob of the page is not to use up the Console's patience for all.
 MOST_A_MINUTE = 120
+# So many of them are not for what a page asks beside its own plan.
+SPARED = 30
 _DOWN = "console-screening:down"
 
 
@@ -55,14 +57,17 @@ class Relaxation:
     choices: Choices
 
 
-async def screen(document: Document) -> Screening:
-    """Who could host this document now. Never raises: an outage is told as None."""
+async def screen(document: Document, spare: int = 0) -> Screening:
+    """Who could host this document now. Never raises: an outage is told as None.
+
+    ``spare`` requests of this minute are left to others.
+    """
     body = _body(document)
     text = json.dumps(body, sort_keys=True)
     if settings.OFFLINE or len(text) > MAX_BODY_BYTES:
         return Screening(None)
     key = _key(text)
-    if known := await asyncio.to_thread(_known, key):
+    if known := await asyncio.to_thread(_known, key, spare):
         return known
     try:
         found = Screening(await Console().screen(body))
@@ -73,13 +78,13 @@ async def screen(document: Document) -> Screening:
     return found
 
 
-async def screen_all(documents: Iterable[Document]) -> list[Screening]:
+async def screen_all(documents: Iterable[Document], spare: int = 0) -> list[Screening]:
     """Who could host each of these now, a few asked for at the same time."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def in_turn(document: Document) -> Screening:
         async with turns:
-            return await screen(document)
+            return await screen(document, spare)
 
     return await asyncio.gather(*map(in_turn, documents))
 
@@ -95,20 +100,22 @@ def _key(text: str) -> str:
     return f"console-screening:{digest}"
 
 
-def _known(key: str) -> Screening | None:
+def _known(key: str, spare: int) -> Screening | None:
     """What is to be said without asking the Console; None where it may be asked."""
     known = cache.get(key)
     if isinstance(known, Screening):
         return known
-    return None if not cache.get(_DOWN) and _may_ask() else Screening(None)
+    return None if not cache.get(_DOWN) and _may_ask(spare) else Screening(None)
 
 
-def _may_ask() -> bool:
-    """Whether this minute has a request left."""
-    key = f"console-screening:minute:{int(time.time() // 60)}"
+def _may_ask(spare: int) -> bool:
+    """Whether this minute has a request left; what is refused does not count."""
+    key = f"console-screening:minute:{int(time() // 60)}"
     cache.add(key, 0, 120)
+    if cache.get(key, 0) >= MOST_A_MINUTE - spare:
+        return False
     try:
-        return cache.incr(key) <= MOST_A_MINUTE
+        return cache.incr(key) <= MOST_A_MINUTE - spare
     except ValueError:
         # The count went away between the two.
         return True

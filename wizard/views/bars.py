@@ -71,13 +71,17 @@ def _usable(gpu: Gpu, offer: Offer) -> int:
 
 @dataclass(frozen=True)
 class OfferRow:
-    """One offer with a small bar of its fullest card."""
+    """One offer with a small bar of its fullest card.
+
+    ``hosts`` is how many providers can host it now, None where that is not known.
+    """
 
     offer: Offer
     used: float
     ram: str
     is_chosen: bool
     choice: str
+    hosts: int | None = None
 
 
 def offer_row(offer: Offer, *, is_chosen: bool, choice: str) -> OfferRow:

@@ -16,7 +16,6 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
 from wizard.forms import to_query
-from wizard.hardware.values import Offer
 from wizard.planning import context_marks
 from wizard.planning.engines import KV_TYPES, TITLES, family
 from wizard.planning.limits import in_words, limits
@@ -27,16 +26,15 @@ from wizard.sdl.errors import SdlError
 from wizard.sdl.snippets import snippets
 from wizard.sdl.values import Choices, Engine, Plan, Secrets, StorageClass
 from wizard.sdl.writer import to_yaml
+from wizard.views import offers
 from wizard.views.addresses import hub_ref, model_address, ollama_ref
-from wizard.views.bars import is_fitting, memory_bar, offer_row
+from wizard.views.bars import is_fitting, memory_bar
 from wizard.views.failures import UnservableError, answered
 from wizard.views.files import comments_for, sdl_for
 from wizard.views.home import SOURCE_NAMES
 from wizard.views.model import registry_link
 from wizard.views.situation import Situation, forgiving_plan_for
 
-SHOWN_OFFERS = 6
-FOLDED_OFFERS = 40
 SLOTS = (1, 2, 4, 8, 16)
 COUNTS = (1, 2, 4, 8)
 STORAGE = {
@@ -62,7 +60,7 @@ def ollama_configure(request: HttpRequest, name: str, namespace: str = "library"
 def _configure(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     situation = forgiving_plan_for(ref, request.GET)
     query = to_query(situation.choices)
-    context = _facts(situation) | _choices(situation) | _offers(situation)
+    context = _facts(situation) | _choices(situation) | _offers(ref, situation)
     context |= _file(situation.plan) | _links(request, ref, query, situation.plan.variant.name)
     context |= _screening(ref, query, bool(context["sdl"]))
     is_partial = bool(getattr(request, "htmx", False))
@@ -155,45 +153,14 @@ def _gpu_choices(plan: Plan, chosen: Choices) -> list[tuple[str, str, bool]]:
     return [(name, title, name in chosen.gpus) for name, title in list(found.items())[:30]]
 
 
-def _offers(situation: Situation) -> dict[str, Any]:
-    plan = situation.plan
-    chosen = {offer.title for offer in plan.chosen}
-    fitting = [o for o in plan.offers if is_fitting(o) and o.title not in chosen]
-    shown = (*plan.chosen, *fitting)[: SHOWN_OFFERS + FOLDED_OFFERS]
-    rows = [_offer(offer, situation) for offer in shown]
+def _offers(ref: ModelRef, situation: Situation) -> dict[str, Any]:
+    listed = offers.parts(ref, situation)
     return {
-        "offers": rows[:SHOWN_OFFERS],
-        "more_offers": rows[SHOWN_OFFERS:],
-        "too_small": _too_small(plan),
+        "shown": listed[:1],
+        "folded": listed[1:],
+        "folded_count": sum(len(part.rows) for part in listed[1:]),
+        "too_small": offers.too_small(situation.plan),
     }
-
-
-def _offer(offer: Offer, situation: Situation) -> Any:
-    if offer.gpu is None:
-        query = to_query(situation.choices, gpu=(), count="", nodes="", cpu_only="1")
-    else:
-        query = to_query(
-            situation.choices,
-            gpu=(offer.gpu.model,),
-            count=str(offer.count),
-            nodes=str(offer.nodes) if offer.nodes > 1 else "",
-            cpu_only="",
-        )
-    return offer_row(
-        offer, is_chosen=offer.title in {o.title for o in situation.plan.chosen}, choice=query
-    )
-
-
-def _too_small(plan: Plan) -> list[Offer]:
-    """One offer for each card that fits in no count: the largest, which came closest."""
-    fitting = {offer.gpu.title for offer in plan.offers if offer.gpu and is_fitting(offer)}
-    largest: dict[str, Offer] = {}
-    for offer in plan.offers:
-        if offer.gpu and offer.gpu.title not in fitting and not is_fitting(offer):
-            best = largest.get(offer.gpu.title)
-            if best is None or offer.count * offer.nodes > best.count * best.nodes:
-                largest[offer.gpu.title] = offer
-    return list(largest.values())
 
 
 def _file(plan: Plan) -> dict[str, Any]:

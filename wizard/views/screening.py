@@ -1,18 +1,24 @@
-"""Who can host a plan now: a line that the configuration page fetches by itself."""
+"""Who can host a plan now, and each of the cards listed: what the page fetches by itself."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from wizard.console.groups import Document
-from wizard.console.screening import Relaxation, relaxations, screen, screen_all
+from wizard.console.screening import (
+    SPARED,
+    Relaxation,
+    relaxations,
+    screen,
+    screen_all,
+)
 from wizard.forms import to_query
 from wizard.planning import ChoiceError
 from wizard.registry.values import ModelRef
@@ -21,7 +27,8 @@ from wizard.sdl.values import Secrets
 from wizard.views.addresses import hub_ref, model_address, ollama_ref
 from wizard.views.failures import UnservableError, answered_async
 from wizard.views.files import sdl_for
-from wizard.views.situation import Situation, found_model, plan_for, plan_with
+from wizard.views.offers import Part, choices_of, parts
+from wizard.views.situation import Situation, plan_for, plan_with
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,22 @@ async def ollama_screening(
     return await _screening(request, ollama_ref(name, namespace))
 
 
+@require_GET
+@never_cache
+@answered_async
+async def hub_hosts(request: HttpRequest, user: str, repo: str, number: int) -> HttpResponse:
+    return await _hosts(request, hub_ref(user, repo), number)
+
+
+@require_GET
+@never_cache
+@answered_async
+async def ollama_hosts(
+    request: HttpRequest, name: str, number: int, namespace: str = "library"
+) -> HttpResponse:
+    return await _hosts(request, ollama_ref(name, namespace), number)
+
+
 async def _screening(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     found, document = await sync_to_async(_planned)(ref, request.GET)
     screening = await screen(document)
@@ -67,7 +90,7 @@ def _planned(ref: ModelRef, query: QueryDict) -> tuple[Situation, Document]:
 
 async def _ways(ref: ModelRef, found: Situation) -> list[Way]:
     """What would let somebody host it, each alone, the least harmful first."""
-    relaxed = await sync_to_async(_relaxed)(ref, found)
+    relaxed = await sync_to_async(_relaxed)(found)
     told = await screen_all(document for _, document in relaxed)
     return [
         _way(ref, relaxation, screening.count)
@@ -76,13 +99,12 @@ async def _ways(ref: ModelRef, found: Situation) -> list[Way]:
     ]
 
 
-def _relaxed(ref: ModelRef, found: Situation) -> list[tuple[Relaxation, Document]]:
+def _relaxed(found: Situation) -> list[tuple[Relaxation, Document]]:
     """Each relaxation that has a file."""
-    model = found_model(ref)
     files: list[tuple[Relaxation, Document]] = []
     for relaxation in relaxations(found.plan, found.choices):
         with suppress(ChoiceError, SdlError, UnservableError):
-            plan = plan_with(model, relaxation.choices)
+            plan = plan_with(found.plan.model, relaxation.choices)
             files.append((relaxation, sdl_for(plan, Secrets())))
     return files
 
@@ -91,3 +113,30 @@ def _way(ref: ModelRef, relaxation: Relaxation, count: int) -> Way:
     query = to_query(relaxation.choices)
     address = model_address(ref, "configure/") + (f"?{query}" if query else "")
     return Way(relaxation.words, relaxation.loses, count, address)
+
+
+async def _hosts(request: HttpRequest, ref: ModelRef, number: int) -> HttpResponse:
+    """A part of the listed cards, with how many can host each. Nothing where that is not known."""
+    part, files = await sync_to_async(_listed)(ref, request.GET, number)
+    told = dict(zip(files, await screen_all(files.values(), SPARED), strict=True))
+    counts = {at: one.count for at, one in told.items() if one.providers is not None}
+    rows = tuple(replace(row, hosts=counts.get(at)) for at, row in enumerate(part.rows))
+    context = {
+        "part": replace(part, rows=rows, address=""),
+        "configure": model_address(ref, "configure/"),
+    }
+    return render(request, "wizard/_offers.html", context)
+
+
+def _listed(ref: ModelRef, query: QueryDict, number: int) -> tuple[Part, dict[int, Document]]:
+    """A part of the cards that fit, and the file of each of its rows that has one."""
+    found = plan_for(ref, query)
+    listed = parts(ref, found)
+    if number >= len(listed):
+        raise Http404
+    files: dict[int, Document] = {}
+    for at, row in enumerate(listed[number].rows):
+        with suppress(ChoiceError, SdlError, UnservableError):
+            plan = plan_with(found.plan.model, choices_of(row.offer, found.choices))
+            files[at] = sdl_for(plan, Secrets())
+    return listed[number], files

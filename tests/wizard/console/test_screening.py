@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from tests.standins.console import ConsoleApi
 from tests.standins.server import text
 from tests.wizard.sdl import factory
-from wizard.console import screening
+from wizard.console import client, screening
 from wizard.console.groups import group_specs
 from wizard.sdl import document
 from wizard.sdl.values import Choices, Secrets, StorageClass
@@ -97,9 +97,80 @@ def test_nobody_uses_up_the_consoles_patience(
     api: ConsoleApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screening, "MOST_A_MINUTE", 2)
+    monkeypatch.setattr(screening, "time", lambda: 0.0)
     counts = [line(f"{LINE}&storage_gib={size}") for size in (20, 30, 40)]
     assert ["3 providers" in told for told in counts] == [True, True, False]
     assert len(api.screenings) == 2
+
+
+def rows(part: int = 0, query: str = "") -> dict[str, str]:
+    """What each card of a part says of who can host it."""
+    answer = Client().get(f"/models/ollama/qwen3:8b/screening/{part}{query}")
+    assert answer.status_code == 200
+    text = answer.content.decode()
+    assert "hx-get" not in text, "What was told is not asked for again."
+    found = re.findall(r'class="strong">([^<]+)</span>.*?class="hosts[^>]*>([^<]*)<', text, re.S)
+    assert len(found) == text.count('<li class="offer')
+    return dict(found)
+
+
+def test_each_card_has_a_count_of_its_own(api: ConsoleApi) -> None:
+    api.hosts_of = {"rtx3090": api.bidders[:1], "t4": ()}
+    told = rows()
+    assert told["RTX 3090"] == "1 provider now"
+    assert told["T4"] == "no providers now"
+    assert set(told.values()) == {"1 provider now", "no providers now", "3 providers now"}
+    assert len(api.screenings) == len(told) == 6
+
+
+def test_a_card_s_count_is_that_of_its_link(api: ConsoleApi) -> None:
+    rows()
+    shown = Client().get("/models/ollama/qwen3:8b/screening/0").content.decode()
+    (link,) = re.findall(r'href="/models/ollama/qwen3:8b/configure/\?([^"]+)" aria-', shown)
+    asked = len(api.screenings)
+    assert "3 providers" in line(f"/models/ollama/qwen3:8b/screening?{unescape(link)}")
+    assert len(api.screenings) == asked
+
+
+def test_folded_cards_are_asked_about_when_they_are_seen(api: ConsoleApi) -> None:
+    page = Client().get("/models/ollama/qwen3:8b/configure/").content.decode()
+    parts = re.findall(r'hx-get="/models/ollama/qwen3:8b/screening/(\d+)"', page)
+    assert parts == [str(number) for number in range(len(parts))]
+    assert len(parts) > 2
+    assert not api.screenings
+    first, second = rows(0), rows(1)
+    assert not first.keys() & second.keys()
+    assert len(api.screenings) == len(first) + len(second)
+
+
+def test_an_outage_leaves_the_cards_as_they_are(api: ConsoleApi) -> None:
+    api.fail("/v1/bid-screening", text("no", 500))
+    assert set(rows().values()) == {""}
+    assert api.count("/v1/bid-screening") <= screening.AT_ONCE * (len(client.PAUSES) + 1)
+
+
+def test_the_cards_leave_requests_to_the_plans(
+    api: ConsoleApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screening, "MOST_A_MINUTE", screening.SPARED + 4)
+    monkeypatch.setattr(screening, "time", lambda: 0.0)
+    counts = list(rows().values())
+    assert counts.count("3 providers now") == 4
+    assert counts.count("") == 2
+    more = [line(f"{LINE}&storage_gib={size}") for size in (50, 60, 70)]
+    assert all("3 providers" in told for told in more)
+
+
+def test_offline_no_card_is_asked_about(api: ConsoleApi, settings: Settings) -> None:
+    settings.OFFLINE = True
+    assert "hx-get" not in Client().get("/models/ollama/qwen3:8b/screening/0").content.decode()
+    page = Client().get("/models/ollama/qwen3:8b/configure/").content.decode()
+    assert "/screening" not in page
+    assert api.count() == 0
+
+
+def test_a_part_that_is_not_there() -> None:
+    assert Client().get("/models/ollama/qwen3:8b/screening/99").status_code == 404
 
 
 def test_a_wrong_choice_is_told() -> None:

@@ -1,0 +1,140 @@
+"""Everything that can go wrong with a deployment, each seen once in words with the way out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.deploying import World
+from tests.standins import console_answers
+from tests.standins.console import unaudited
+from tests.standins.endpoint import GB
+from tests.standins.provider import Provider, event, line
+from tests.standins.server import text
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_lost_connection(world: World) -> None:
+    world.console.running_after = 3600
+    world.open()
+    world.press_deploy()
+    world.step("container", "now")
+    world.page.context.set_offline(True)
+    world.trouble("The connection is lost.")
+    world.page.context.set_offline(False)
+    world.console.running_after = 0
+    world.step("download", "now")
+    expect(world.page.locator("#deploy-trouble")).to_be_empty()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("key", "another-key-entirely", "does not know this key"),
+        ("may_write", False, "may not do that"),
+        ("balance", 1.0, "too little credit"),
+    ],
+)
+def test_a_refusal_has_a_way_out(world: World, field: str, value: object, words: str) -> None:
+    world.open()
+    key = world.console.key
+    setattr(world.console, field, value)
+    world.page.fill("#console-key", key)
+    world.page.click("#deploy-button")
+    world.trouble(words)
+    expect(world.page.locator("#deploy-trouble a")).to_have_text("Open Akash Console")
+    expect(world.page.locator("#deploy-button")).to_be_enabled()
+    assert not world.console.held
+
+
+def test_a_card_that_the_trial_has_not(world: World) -> None:
+    world.console.is_trialing = True
+    world.open("/models/ollama/qwen3:8b/deploy/?gpu=rtx4090&count=1")
+    expect(world.page.locator("#deploy-form")).to_contain_text("trial cannot lease these cards")
+    world.press_deploy()
+    world.trouble("The free trial cannot lease these cards")
+
+
+def test_no_bids_in_time(world: World) -> None:
+    world.console.bidders = ()
+    world.console.born_before = 150
+    world.open()
+    expect(world.page.locator("#screening")).to_contain_text("No provider can host this now")
+    world.press_deploy()
+    world.wait(world.page.locator("#progress"), "No provider has bid within two minutes")
+
+
+def test_nobody_audited_is_asked_about(world: World) -> None:
+    world.console.bidders = unaudited(console_answers.BIDDERS)
+    world.open()
+    world.press_deploy()
+    world.wait(world.page.locator("#auto-words"), "choose one yourself")
+    assert world.console.count("/v1/leases") == 0
+
+
+def test_a_lease_that_is_lost(world: World) -> None:
+    world.open()
+    world.press_deploy()
+    world.step("container", "done")
+    world.console.lose_lease("lease_closed_insufficient_funds")
+    world.wait(world.page.locator("#progress"), "The lease has ended")
+    expect(world.page.locator("#endpoint-steps")).to_be_hidden()
+
+
+def test_a_container_that_restarts(world: World) -> None:
+    world.open()
+    world.press_deploy()
+    world.step("container", "done")
+    world.console.is_crashing = True
+    world.wait(world.page.locator("#step-container"), "has started anew once")
+    expect(world.page.locator("#logs")).to_have_attribute("open", "")
+
+
+def test_an_image_that_cannot_be_pulled(world: World) -> None:
+    with Provider() as provider:
+        provider.events = [event("Failed", 'Failed to pull image "ghcr.io/x:1": not found')]
+        provider.lines = [line("no such thing")]
+        world.console.bidders = (replace(console_answers.BIDDERS[1], host=provider.url),)
+        world.console.running_after = 3600
+        world.open()
+        world.press_deploy()
+        world.step("container", "now")
+        world.page.click("#logs > summary")
+        world.wait(world.page.locator("#logs-place"), "The image of “llm” cannot be pulled.")
+        expect(world.page.locator("#logs-place pre")).to_contain_text("llm  no such thing")
+
+
+def test_an_endpoint_that_cannot_start(world: World) -> None:
+    world.endpoint.phase = "failed"
+    world.endpoint.message = "The model needs a Hugging Face token."
+    world.open()
+    world.press_deploy()
+    world.step("download", "failed")
+    expect(world.page.locator("#endpoint-trouble")).to_contain_text("needs a Hugging Face token")
+
+
+def test_nothing_moves(world: World) -> None:
+    world.open()
+    world.press_deploy()
+    world.step("download", "now")
+    world.page.clock.fast_forward(601_000)
+    world.wait(world.page.locator("#endpoint-trouble"), "Nothing has moved for ten minutes")
+    world.endpoint.done = GB
+    world.wait(world.page.locator("#step-download"), "1.0 GB")
+    expect(world.page.locator("#endpoint-trouble")).to_be_empty()
+
+
+def test_an_outage_passes(world: World) -> None:
+    world.console.running_after = 3600
+    world.open()
+    world.press_deploy()
+    world.step("container", "now")
+    world.console.fail("/v1/deployments/", text("upstream", 502))
+    world.trouble("Akash Console does not answer")
+    world.console.heal()
+    world.console.running_after = 0
+    world.step("download", "now")
+    expect(world.page.locator("#deploy-trouble")).to_be_empty()
