@@ -19,6 +19,8 @@ ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+# Milliseconds, on a machine that does other things too.
+NAVIGATION = 60_000
 
 
 Open = Callable[..., Visit]
@@ -50,6 +52,7 @@ def visit_at(browser: Browser) -> Iterator[Open]:
 
     def start(url: str, **options: Any) -> Visit:
         context = browser.new_context(accept_downloads=True, **options)
+        context.set_default_navigation_timeout(NAVIGATION)
         contexts.append(context)
         visit = Visit(context.new_page(), url)
         visits.append(visit)

@@ -11,7 +11,7 @@ from wizard.demo import client, ollama_fields, openai_fields, to_openai
 from wizard.demo.asked import Question
 from wizard.demo.asking import question
 from wizard.demo.client import Reply
-from wizard.demo.errors import UpstreamFailed
+from wizard.demo.errors import UpstreamFailed, UpstreamRefused
 from wizard.demo.exchange import EVENTS, JSON, NDJSON, Exchange
 from wizard.demo.service import Service
 from wizard.demo.values import Dialect, Limits, Upstream, Work
@@ -97,13 +97,13 @@ class _Run:
             await self._exchange.answer(to_openai.loaded(self._work, self._work.model))
             return
         asked = question(self._work, upstream)
-        async with client.opened(
-            self.service.session, upstream, "POST", asked.path, asked.body
-        ) as reply:
-            if self._work.stream:
-                await self._stream(reply, asked)
-            else:
-                await self._whole(reply, asked)
+        try:
+            async with client.opened(
+                self.service.session, upstream, "POST", asked.path, asked.body
+            ) as reply:
+                await (self._stream if self._work.stream else self._whole)(reply, asked)
+        except UpstreamRefused as error:
+            raise error.about(self._work.model, asked.body["model"]) from None
         self.service.dispatcher.health.answered(upstream)
 
     async def _stream(self, reply: Reply, asked: Question) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -112,6 +113,11 @@ class UpstreamRefused(DemoError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.answered = status
+
+    def about(self, alias: str, model: str) -> UpstreamRefused:
+        """The same, with the name that visitors know in the place of the upstream's."""
+        named = re.compile(rf"(?<![\w.-]){re.escape(model)}(?![\w.-])")
+        return UpstreamRefused(named.sub(lambda _found: alias, str(self)), self.answered)
 
 
 class TimedOut(DemoError):

@@ -15,8 +15,8 @@ from wizard.demo.fields import LONGEST_NAME
 
 LANGUAGES = {
     "curl": "curl",
-    "openai": "Python, openai",
-    "ollama": "Python, ollama",
+    "openai": "OpenAI Python",
+    "ollama": "Ollama Python",
     "javascript": "JavaScript",
 }
 # Named at once, so that the browser need not find them one import after the other.

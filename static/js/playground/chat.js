@@ -67,11 +67,18 @@ function ask(question) {
   talk.settings = settings;
   const models = settings.rival ? [settings.model, settings.rival] : [settings.model];
   const turn = addTurn(talk, question.id, { role: "assistant", answers: models.map((model) => newAnswer(model, settings, target)) });
-  for (const answer of turn.answers) begin(talk, question, answer, target);
+  for (const answer of turn.answers) begin(talk, turn, answer, target);
   saveTalk(talk);
   showTalk();
   scroll.go();
+  keepFocus();
   say(`${models.join(" and ")} ${models.length > 1 ? "are" : "is"} reading.`);
+}
+
+// What had the focus may be gone with the old elements: one goes on in the box below.
+function keepFocus() {
+  const isTouch = matchMedia("(pointer: coarse)").matches;
+  if (document.activeElement === document.body && !isTouch) byId("prompt").focus();
 }
 
 function newAnswer(model, settings, target) {
@@ -88,11 +95,12 @@ function newAnswer(model, settings, target) {
   };
 }
 
-function begin(talk, question, answer, target) {
+function begin(talk, turn, answer, target) {
   let phase = "";
+  const question = talk.turns[turn.parent];
   const run = new Run(answer, target, questionOf(talk, question, answer), (isEnd) => {
     views.get(answer.id)?.update();
-    if (isEnd) ended(talk, answer, target);
+    if (isEnd) ended(talk, turn, target);
     else saveSoon(talk);
     if (run.phase === "queued" && phase !== "queued") say(`Queued, place ${run.place}.`);
     phase = run.phase;
@@ -101,10 +109,11 @@ function begin(talk, question, answer, target) {
   run.go();
 }
 
-function ended(talk, answer, target) {
+function ended(talk, turn, target) {
   if (state.talks.has(talk.id)) saveTalk(talk);
   if (talk === state.talk) {
-    say(readOut(answer));
+    // Two at nearly the same time would drown each other out.
+    if (!turn.answers.some(isRunning)) say(turn.answers.map(readOut).join(" "));
     keepTicking();
     tell();
   }
@@ -113,7 +122,7 @@ function ended(talk, answer, target) {
 
 // What a screen reader is told: the answer once, when it is whole.
 function readOut({ model, state: how, text, trouble }) {
-  if (how === "failed") return trouble.words;
+  if (how === "failed") return `${trouble.words} ${trouble.detail}`.trim();
   const words = text.length > LONGEST_READ_OUT ? `${text.slice(0, LONGEST_READ_OUT)} … and more.` : text;
   return how === "stopped" ? "Stopped." : `${model}: ${words || "an empty answer."}`;
 }

@@ -138,6 +138,7 @@ function halt() {
 
 function refresh() {
   const isBusy = runningAnswers().length > 0;
+  if (!isBusy && document.activeElement === byId("stop")) byId("prompt").focus();
   byId("stop").hidden = !isBusy;
   byId("send").hidden = isBusy;
   byId("send").disabled = !isReady() || !(byId("prompt").value.trim() || images.length);

@@ -25,7 +25,7 @@ function show(name, pressed = null, isFocusing = true) {
     byId(id).classList.toggle("open", id === name);
     for (const each of document.querySelectorAll(`[data-drawer="${id}"]`)) each.setAttribute("aria-expanded", String(id === name));
   }
-  byId("chat").inert = Boolean(name);
+  for (const covered of [byId("chat"), document.querySelector(".top")]) covered.inert = Boolean(name);
   if (name) {
     opener = pressed;
     byId(name).querySelector(".drawer-close").focus();

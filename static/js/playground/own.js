@@ -12,6 +12,7 @@ export function startOwn(use, leave) {
     event.preventDefault();
     connect(byId("own-url").value, byId("own-key").value, use);
   });
+  byId("own").addEventListener("toggle", () => byId("own").scrollIntoView({ block: "nearest" }));
   byId("own-leave").addEventListener("click", () => {
     writeJson("sessionStorage", KEPT, null);
     byId("own-key").value = "";

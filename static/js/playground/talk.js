@@ -54,9 +54,33 @@ export function choose(talk, turnId) {
   talk.chosen[talk.turns[turnId].parent] = turnId;
 }
 
-// What a model is told of the turns up to and with this one.
+// What a model is told of the turns up to and with this one. Many templates insist on
+// user and assistant in turn.
 export function messagesTo(talk, turn, model) {
-  return pathTo(talk, turn).flatMap((each) => (each.role === "user" ? [userMessage(each)] : ownAnswer(each, model)));
+  const path = pathTo(talk, turn);
+  const told = path.flatMap((each, at) => (each.role === "user" ? ownQuestion(each, path[at + 1]) : ownAnswer(each, model)));
+  return inTurn(told);
+}
+
+// What was refused, or failed before a word, would be so again with the next question.
+function ownQuestion(turn, next) {
+  const isLost = next?.answers.every((answer) => answer.state === "failed" && !answer.text);
+  return isLost ? [] : [userMessage(turn)];
+}
+
+function inTurn(messages) {
+  const told = [];
+  for (const message of messages) {
+    if (told.at(-1)?.role === "user" && message.role === "user") told.push(together(told.pop(), message));
+    else told.push(message);
+  }
+  return told;
+}
+
+function together(first, second) {
+  const images = [...(first.images ?? []), ...(second.images ?? [])];
+  const content = [first.content, second.content].filter(Boolean).join("\n\n");
+  return { role: "user", content, ...(images.length ? { images } : {}) };
 }
 
 function userMessage(turn) {

@@ -17,11 +17,11 @@ export function startTalks() {
     const id = event.target.closest("[data-talk]")?.dataset.talk;
     if (!id) return;
     const talk = state.talks.get(id);
-    if (event.target.closest(".talk-delete")) drop([talk]);
+    if (event.target.closest(".talk-delete")) drop([talk], event);
     else go(talk);
   });
-  byId("clear").addEventListener("click", () => drop([state.talk]));
-  byId("delete-all").addEventListener("click", () => drop([...state.talks.values()]));
+  byId("clear").addEventListener("click", (event) => drop([state.talk], event));
+  byId("delete-all").addEventListener("click", (event) => drop([...state.talks.values()], event));
   byId("title").addEventListener("change", rename);
   byId("title").addEventListener("keydown", (event) => {
     if (event.key === "Enter") event.target.blur();
@@ -55,15 +55,17 @@ function rename(event) {
   saveTalk(state.talk).then(show);
 }
 
-async function drop(talks) {
+async function drop(talks, event) {
   for (const talk of talks) {
     for (const answer of runningAnswers(talk)) runOf(answer).stop();
     await forget(talk);
   }
   if (talks.includes(state.talk)) open(newTalk());
   showTalk();
-  offerUndo(talks);
-  byId("prompt").focus();
+  const undo = offerUndo(talks);
+  // Who comes by keyboard would need many a Tab to the end of the page.
+  const isByKeyboard = event.detail === 0;
+  (isByKeyboard ? undo : byId("prompt")).focus();
 }
 
 function offerUndo(talks) {
@@ -80,9 +82,18 @@ function offerUndo(talks) {
   } });
   toast.replaceChildren(h("span", {}, words), undo);
   toast.hidden = false;
-  say(`${words} Undo is at the end of the page.`);
+  say(words);
+  hideLater(toast);
+  return undo;
+}
+
+// Not while somebody is about to press it.
+function hideLater(toast) {
   clearTimeout(hiding);
-  hiding = setTimeout(() => { toast.hidden = true; }, UNDO_MS);
+  hiding = setTimeout(() => {
+    if (toast.matches(":hover, :focus-within")) hideLater(toast);
+    else toast.hidden = true;
+  }, UNDO_MS);
 }
 
 function show() {

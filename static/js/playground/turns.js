@@ -28,7 +28,7 @@ function userView(talk, turn) {
 
 function assistantView(talk, turn, before) {
   const isPair = turn.answers.length > 1;
-  const views = turn.answers.map((answer, at) => new AnswerView(answer, at, isPair || answer.model !== before));
+  const views = turn.answers.map((answer, at) => new AnswerView(answer, at, { isPair, isNamed: isPair || answer.model !== before }));
   const list = h("div", { class: isPair ? "answers pair" : "answers" }, ...views.map((view) => view.element));
   const label = `Answer of ${turn.answers.map((answer) => answer.model).join(" and ")}`;
   const element = h("article", { class: "turn assistant", "data-turn": turn.id, "aria-label": label }, list);
@@ -52,7 +52,7 @@ function branches(talk, turn) {
 }
 
 export class AnswerView {
-  constructor(answer, at, isNamed) {
+  constructor(answer, at, { isPair, isNamed }) {
     this.answer = answer;
     this.text = h("div", { class: "said md" });
     this.markdown = new Markdown(this.text);
@@ -62,7 +62,8 @@ export class AnswerView {
     this.actions = h("span", { class: "actions" });
     const name = isNamed ? h("p", { class: "answer-name" }, answer.model) : null;
     const meta = h("div", { class: "meta" }, this.status, this.actions);
-    this.element = h("section", { class: "answer", "data-answer": at, "aria-label": answer.model }, name, this.thought, this.text, this.trouble, meta);
+    const group = isPair ? { role: "group", "aria-label": answer.model } : {};
+    this.element = h("div", { class: "answer", "data-answer": at, ...group }, name, this.thought, this.text, this.trouble, meta);
     this.update();
   }
 

@@ -1,0 +1,83 @@
+"""What the playground's tests share: saying something, and waiting for the answer."""
+
+from __future__ import annotations
+
+import json
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import Visit
+from tests.standins.upstream import Upstream
+
+# A real model on a machine that does other things too, in milliseconds.
+SLOW = 60_000
+MARKDOWN = """Look:
+
+# Title
+
+1. one
+   - **two** and `three`
+
+> said
+
+```python
+print("<b>")
+```
+
+| a | b |
+|---|--:|
+| 1 | 2 |
+
+[link](https://example.com/) ~~gone~~
+"""
+
+
+def say(page: Page, text: str) -> None:
+    page.fill("#prompt", text)
+    page.press("#prompt", "Enter")
+
+
+def answers(page: Page) -> Locator:
+    return page.locator(".answer")
+
+
+def ask(page: Page, text: str) -> Locator:
+    """Say something and wait for the whole answer."""
+    before = page.locator(".turn").count()
+    say(page, text)
+    expect(page.locator(".turn")).to_have_count(before + 2)
+    return settled(page)
+
+
+def settled(page: Page) -> Locator:
+    expect(page.locator("#stop")).to_be_hidden(timeout=SLOW)
+    return page.locator(".turn").last.locator(".answer").first
+
+
+def upstreams(ada: Upstream, bob: Upstream) -> str:
+    seeing = {"bob": {"model": "bob:2b", "capabilities": ["vision"]}}
+    return json.dumps(
+        [
+            {"name": "a", "url": ada.url, "kind": "ollama", "models": {"ada": "ada:1b"}},
+            {"name": "b", "url": bob.url, "kind": "vllm", "models": seeing, "context": 4096},
+        ]
+    )
+
+
+def joined(lines: str) -> str:
+    return "".join(json.loads(line)["message"]["content"] for line in lines.splitlines())
+
+
+def forgive(visit: Visit, words: str) -> None:
+    """The browser's own complaints about failures that a test made."""
+    assert visit.complaints
+    assert all(words in text for text in visit.complaints), visit.complaints
+    visit.complaints.clear()
+
+
+def tab_to(page: Page, selector: str, *, backwards: bool = False) -> None:
+    for _ in range(40):
+        page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", selector):
+            return
+    raise AssertionError(f"{selector} cannot be reached by Tab.")
