@@ -13,17 +13,12 @@ from inference import auth, status
 from inference import runtime as runtimes
 from inference.api import errors, facts, ollama, ollama_embed, ollama_models, openai
 from inference.api.errors import ApiError
+from inference.errors import InferenceError
+from inference.openapi import document
 from inference.runtime import Runtime
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger("inference.requests")
-_ALLOWED_HEADERS = (
-    "Authorization, Content-Type, x-api-key, anthropic-version, anthropic-beta, "
-    "anthropic-dangerous-direct-browser-access, OpenAI-Organization, OpenAI-Project, User-Agent, "
-    "X-Requested-With, X-Stainless-Arch, X-Stainless-Async, X-Stainless-Helper-Method, "
-    "X-Stainless-Lang, X-Stainless-OS, X-Stainless-Package-Version, X-Stainless-Poll-Helper, "
-    "X-Stainless-Retry-Count, X-Stainless-Runtime, X-Stainless-Runtime-Version, X-Stainless-Timeout"
-)
 _PREFLIGHT_SECONDS = "86400"
 _REFUSED = ("/api/create", "/api/copy", "/api/push")
 
@@ -42,6 +37,7 @@ def build(runtime: Runtime) -> web.Application:
     add.add_get("/v1/health", status.ready)
     add.add_get("/readyz", status.ready)
     add.add_get("/metrics", status.prometheus)
+    add.add_get("/openapi.json", document.route)
     add.add_get("/api/version", ollama_models.version)
     add.add_get("/api/tags", ollama_models.tags)
     add.add_get("/api/ps", ollama_models.ps)
@@ -72,6 +68,8 @@ async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = await _guarded(request, handler)
         code = answer.status
         return answer
+    except ConnectionError:  # nobody is there to be told anything
+        return web.Response(status=code)
     finally:
         if code == 499:
             runtime.metrics.cancelled += 1
@@ -80,7 +78,7 @@ async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.method == "OPTIONS" and "Origin" in request.headers:
-        return web.Response(status=204)
+        return web.Response()
     try:
         _check_key(request)
         return await handler(request)
@@ -107,7 +105,7 @@ def _failure(request: web.Request, error: Exception) -> web.Response:
         told = ApiError(404, f"there is no route {request.path[:200]}")
     if told.status >= 500:
         runtimes.of(request).failures.append(f"{facts.stamp()} {told.status} {told.message}")
-    if told.status == 500 and not isinstance(error, ApiError):
+    if told.status == 500 and not isinstance(error, ApiError | InferenceError):
         _log.error("a request failed", exc_info=error)
     answer = errors.response(told, errors.dialect_of(request.path))
     if isinstance(error, web.HTTPMethodNotAllowed):
@@ -140,10 +138,13 @@ async def _headers(request: web.Request, answer: web.StreamResponse) -> None:
         return
     if "*" not in allowed and origin.lower() not in allowed:
         return
-    answer.headers["Access-Control-Allow-Origin"] = "*" if "*" in allowed else origin
-    answer.headers["Vary"] = "Origin"
+    answer.headers["Access-Control-Allow-Origin"] = origin
+    answer.headers["Vary"] = "Origin, Access-Control-Request-Headers"
     answer.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
     if request.method == "OPTIONS":
         answer.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
-        answer.headers["Access-Control-Allow-Headers"] = _ALLOWED_HEADERS
+        # Each client has headers of its own, and none of them opens anything but the key.
+        # “*” would not do: https://fetch.spec.whatwg.org/ leaves Authorization out of it.
+        wanted = request.headers.get("Access-Control-Request-Headers", "Authorization")
+        answer.headers["Access-Control-Allow-Headers"] = wanted
         answer.headers["Access-Control-Max-Age"] = _PREFLIGHT_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -80,11 +81,24 @@ LLAMA_CPP_ROUTES = (
     "/detokenize",
     "/apply-template",
 )
+_LLAMA_CPP_READ = ("/props", "/models")
+
+
+# What llama-server calls a failure of its own (500), and is the caller's mistake: a client
+# would send such a request again and again. Source: what its readers of requests throw
+# (tools/server/server-common.cpp, server-schema.cpp, common/chat.cpp).
+_MISTAKES = re.compile(
+    r"^(Failed to (parse (messages|tools|tool call)|load image)|Cannot (use|specify)|Error: "
+    r"|Unsupported param|Only no echo|Invalid (base64|token)|Unknown (chat|reasoning) format"
+    r"|Multimodal data provided|for mtmd|Grammar trigger)"
+    r"| is required$|must (not )?be |input is not supported|json\.exception|too large to process"
+    r"|_M_range_check"
+)
 
 
 def dialect_of(path: str) -> Dialect:
     """Whose route a path is."""
-    if path in LLAMA_CPP_ROUTES:
+    if path in LLAMA_CPP_ROUTES or path in _LLAMA_CPP_READ:
         return Dialect.LLAMA_CPP
     if path.startswith("/v1/messages"):
         return Dialect.ANTHROPIC
@@ -96,9 +110,7 @@ def as_api_error(error: Exception) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, EngineRefused):
-        known = ("message", "type", "code")
-        extra = {key: value for key, value in error.body.items() if key not in known}
-        return ApiError(error.status, str(error), type=error.kind, extra=extra)
+        return _refused(error)
     if isinstance(error, InferenceError):
         return ApiError(error.status, error.sentence)
     if isinstance(error, web.HTTPException):
@@ -106,6 +118,14 @@ def as_api_error(error: Exception) -> ApiError:
     if isinstance(error, TimeoutError):
         return ApiError(504, "the request took longer than this server allows")
     return ApiError(500, "internal error; the server's log says more")
+
+
+def _refused(error: EngineRefused) -> ApiError:
+    if error.status == 500 and _MISTAKES.search(str(error)):
+        return ApiError(400, str(error))
+    known = ("message", "type", "code")
+    extra = {key: value for key, value in error.body.items() if key not in known}
+    return ApiError(error.status, str(error), type=error.kind, extra=extra)
 
 
 def document(error: ApiError, dialect: Dialect) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from inference.api.errors import ApiError
 T = TypeVar("T")
 MOST_IMAGES = 64
 LONGEST_NAME = 512
-THINK_LEVELS = ("high", "medium", "low")
+THINK_LEVELS = ("high", "medium", "low", "max")
 MOST_TOP_LOGPROBS = 20
 
 
@@ -89,7 +89,7 @@ def think(document: dict[str, Any]) -> bool | str | None:
     if value is None or isinstance(value, bool) or value in THINK_LEVELS:
         return value
     shown = orjson.dumps(value).decode()[:100]
-    allowed = 'must be "high", "medium", "low", true, or false'
+    allowed = 'must be "high", "medium", "low", "max", true, or false'
     raise ApiError(400, f"invalid think value: {shown} ({allowed})")
 
 

@@ -15,7 +15,6 @@ from inference.engine import client
 from inference.engine.client import EngineRefused
 from inference.engine.supervisor import Engine
 
-ROLES = ("system", "user", "assistant", "tool")
 TOO_LONG = "exceed_context_size_error"
 MOST_TRUNCATIONS = 8
 SAFETY = 0.9
@@ -196,9 +195,9 @@ def _format(output_format: Any) -> dict[str, Any]:
 def _message(item: Any, calls: list[tuple[str, str]]) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise ApiError(400, "messages must be objects with a role and a content")
-    role = fields.typed(item, "role", str, "")
-    if role not in ROLES:
-        raise ApiError(400, f"invalid role: {role[:50]}; use {', '.join(ROLES)}")
+    role = fields.typed(item, "role", str, "").lower()
+    if not role:
+        raise ApiError(400, "messages must have a role, such as user")
     text = fields.typed(item, "content", str, "")
     message: dict[str, Any] = {"role": role, "content": user_content(text, fields.images(item))}
     if thinking := fields.typed(item, "thinking", str, ""):

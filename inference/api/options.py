@@ -24,7 +24,7 @@ DEFAULTS: Mapping[str, Any] = {
     "frequency_penalty": 0.0,
     "stop": [],
 }
-_INTEGERS = (
+INTEGERS = (
     "num_keep",
     "seed",
     "num_predict",
@@ -37,7 +37,7 @@ _INTEGERS = (
     "main_gpu",
     "num_thread",
 )
-_FLOATS = (
+FLOATS = (
     "top_p",
     "min_p",
     "typical_p",
@@ -49,7 +49,7 @@ _FLOATS = (
     "mirostat_eta",
     "tfs_z",
 )
-_BOOLEANS = (
+BOOLEANS = (
     "penalize_newline",
     "numa",
     "low_vram",
@@ -136,16 +136,16 @@ def usable(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_given(key: str, value: Any) -> bool:
-    known = key in _INTEGERS or key in _FLOATS or key in _BOOLEANS or key == "stop"
+    known = key in INTEGERS or key in FLOATS or key in BOOLEANS or key == "stop"
     return known and value is not None
 
 
 def _checked(key: str, value: Any) -> Any:
-    if key in _INTEGERS:
+    if key in INTEGERS:
         return _integer(key, value)
-    if key in _FLOATS:
+    if key in FLOATS:
         return _float(key, value)
-    if key in _BOOLEANS:
+    if key in BOOLEANS:
         return _require(key, value, isinstance(value, bool), "boolean")
     return _stops(value)
 

@@ -94,6 +94,7 @@ def test_a_client_that_goes_cancels_its_answer(
         http.post(path, json=_chat("wait 60", stream=stream), timeout=0.2)
     _eventually(lambda: _in_flight(on_stand_in) == 0)
     assert _cancelled(on_stand_in) == before + 1
+    assert "Traceback" not in on_stand_in.logged()
 
 
 def test_a_crash_ends_a_stream_with_an_error_and_the_engine_comes_back(

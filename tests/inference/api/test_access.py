@@ -59,11 +59,18 @@ def test_health_is_open(stranger: httpx.Client, path: str) -> None:
 
 def test_an_allowed_origin_may_call(http: httpx.Client, stranger: httpx.Client) -> None:
     origin = {"Origin": "https://pages.example"}
-    asked = {**origin, "Access-Control-Request-Method": "POST"}
+    wanted = "authorization, content-type, x-a-header-of-some-client"
+    asked = {
+        **origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": wanted,
+    }
     preflight = stranger.options("/api/chat", headers=asked)
-    assert preflight.status_code == 204
+    assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://pages.example"
-    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    assert preflight.headers["Access-Control-Allow-Methods"] == "GET, POST, DELETE, OPTIONS"
+    assert preflight.headers["Access-Control-Allow-Headers"] == wanted
+    assert "Access-Control-Allow-Credentials" not in preflight.headers
     streamed = http.post("/api/generate", json={"model": "tiny"}, headers=origin)
     assert streamed.headers["Access-Control-Allow-Origin"] == "https://pages.example"
 

@@ -123,6 +123,12 @@ def test_the_oldest_messages_go_where_a_chat_is_too_long(http: httpx.Client) -> 
     assert "context" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("role", ["User", "control", "developer"])
+def test_a_role_may_be_in_capitals_or_the_templates_own(http: httpx.Client, role: str) -> None:
+    messages = [{"role": role, "content": "thinking"}, *QUESTION]
+    assert _whole(http, messages=messages)["prompt_eval_count"] > 0
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
@@ -130,7 +136,7 @@ def test_the_oldest_messages_go_where_a_chat_is_too_long(http: httpx.Client) -> 
         ({"model": ""}, 400, "model is required"),
         ({"messages": "x"}, 400, '"messages" must be of type array'),
         ({"messages": ["x"]}, 400, "messages must be objects"),
-        ({"messages": [{"role": "owner", "content": "x"}]}, 400, "invalid role"),
+        ({"messages": [{"content": "x"}]}, 400, "must have a role"),
         ({"model": "thinker", "tools": [WEATHER]}, 400, '"thinker" does not support tools'),
         ({"think": True}, 400, '"tiny" does not support thinking'),
         ({"messages": [{"role": "user", "content": "a" * 9000}]}, 400, "context size"),

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.inference.api.test_generate import PICTURE
+from tests.inference.endpoint import Endpoint
+
 QUESTION = [{"role": "user", "content": "Why is the sky blue?"}]
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 
@@ -133,3 +136,27 @@ def test_links_are_not_fetched(http: httpx.Client, link: str, kind: str) -> None
     answer = http.post(paths.get(kind, "/v1/messages"), json=body)
     assert answer.status_code == 400
     assert "fetches no links" in answer.text
+
+
+MISTAKES: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", {"messages": QUESTION, "tools": [{"kind": "a word of a caller"}]}),
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "text"}]}]}),
+    ("/v1/chat/completions", {"messages": QUESTION, "model": "thinker", "picture": True}),
+    ("/v1/messages", {"max_tokens": 3}),
+    ("/v1/messages/count_tokens", {}),
+    ("/v1/embeddings", {"input": "a" * 3000}),
+    ("/detokenize", {"tokens": [99999]}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), MISTAKES, ids=lambda value: str(value)[:50])
+def test_a_callers_mistake_is_no_fault_of_the_server(
+    http: httpx.Client, endpoint: Endpoint, path: str, body: dict[str, Any]
+) -> None:
+    if body.pop("picture", False):
+        part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PICTURE}"}}
+        body = {**body, "messages": [{"role": "user", "content": [part]}]}
+    answer = http.post(path, json=body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert "a word of a caller" not in endpoint.logged()
