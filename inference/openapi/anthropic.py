@@ -5,6 +5,7 @@ from __future__ import annotations
 from inference.openapi.openai import MODEL, STREAM, usage
 from inference.openapi.parts import (
     ANSWERING,
+    EVENT,
     EVENTS,
     INTEGER,
     JSON,
@@ -67,7 +68,7 @@ def _message_request(*required: str) -> Schema:
 
 
 def _messages() -> Schema:
-    content = {JSON: ref("AnthropicMessage"), EVENTS: TEXT}
+    content = {JSON: ref("AnthropicMessage"), EVENTS: EVENT}
     return operation(
         *("messages", TAG, "Go on with a chat"),
         {"200": answer("The answer", content), **failures(ERROR, *ANSWERING)},

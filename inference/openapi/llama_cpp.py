@@ -6,6 +6,7 @@ from inference.openapi import openai
 from inference.openapi.openai import MODEL
 from inference.openapi.parts import (
     ANSWERING,
+    EVENT,
     EVENTS,
     FLAG,
     INTEGER,
@@ -85,7 +86,7 @@ def _again(found: Schema, first: str) -> Schema:
 
 
 def _post(name: str, summary: str, request: Schema, result: Schema, *, streams: bool) -> Schema:
-    content = {JSON: result, EVENTS: TEXT} if streams else {JSON: result}
+    content = {JSON: result, EVENTS: EVENT} if streams else {JSON: result}
     return operation(
         *(name, TAG, summary),
         {"200": answer(summary, content), **failures(ERROR, *ANSWERING)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inference.openapi.parts import (
     ANSWERING,
+    EVENT,
     EVENTS,
     FLAG,
     INTEGER,
@@ -109,7 +110,7 @@ def _chat_request() -> Schema:
 
 
 def _chat() -> Schema:
-    content = {JSON: ref("ChatCompletion"), EVENTS: TEXT}
+    content = {JSON: ref("ChatCompletion"), EVENTS: EVENT}
     return operation(
         *("chat_completions", TAG, "Go on with a chat"),
         {"200": answer("The answer", content), **failures(ERROR, *ANSWERING)},
@@ -127,7 +128,7 @@ def _completions() -> Schema:
         },
         "prompt",
     )
-    content = {JSON: ref("TextCompletion"), EVENTS: TEXT}
+    content = {JSON: ref("TextCompletion"), EVENTS: EVENT}
     return operation(
         *("completions", TAG, "Go on with a text"),
         {"200": answer("The answer", content), **failures(ERROR, *ANSWERING)},
@@ -149,7 +150,7 @@ def _response_request() -> Schema:
 
 
 def _responses() -> Schema:
-    content = {JSON: ref("Response"), EVENTS: TEXT}
+    content = {JSON: ref("Response"), EVENTS: EVENT}
     return operation(
         *("responses", TAG, "Answer an input"),
         {"200": answer("The answer", content), **failures(ERROR, *ANSWERING)},

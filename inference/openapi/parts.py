@@ -13,6 +13,15 @@ INTEGER: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 FLAG: Schema = {"type": "boolean"}
 OBJECT: Schema = {"type": "object"}
+# One event of a stream: what schemathesis and OpenAPI 3.2 take ``text/event-stream`` to be.
+EVENT: Schema = {
+    "type": "object",
+    "properties": {
+        "event": TEXT,
+        "data": {"type": "string", "description": "JSON, or [DONE]"},
+    },
+    "required": ["data"],
+}
 REASONS = {
     "400": "The request makes no sense: the sentence says why",
     "401": "The key is missing or wrong",

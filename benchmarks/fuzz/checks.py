@@ -1,0 +1,44 @@
+"""Checks of schemathesis' own answers that its built-in ones cannot make.
+
+Loaded by it through ``SCHEMATHESIS_HOOKS=benchmarks.fuzz.checks``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import schemathesis
+
+from inference.openapi.document import document
+
+_DOCUMENT = document()
+_NDJSON = "application/x-ndjson"
+# Where Ollama itself answers 500 to what its caller got wrong, its clients expect no other.
+_OLLAMAS = ('option "', "invalid format:")
+
+
+def no_fault_of_the_server(_context: Any, response: Any, _case: Any) -> None:
+    """No request makes the server, or its engine, fail."""
+    if response.status_code != 500:
+        return
+    error = json.loads(response.text).get("error")
+    if not isinstance(error, str) or not error.startswith(_OLLAMAS):
+        raise AssertionError(response.text)
+
+
+def each_line_has_its_shape(_context: Any, response: Any, case: Any) -> None:
+    """A stream of JSON texts is as the document says, line by line."""
+    kinds = response.headers.get("content-type") or [""]
+    if response.status_code != 200 or not kinds[0].startswith(_NDJSON):
+        return
+    told = _DOCUMENT["paths"][case.operation.path][case.operation.method.lower()]
+    schema = told["responses"]["200"]["content"][_NDJSON]["schema"]
+    validator = jsonschema_rs.validator_for({**schema, "components": _DOCUMENT["components"]})
+    for line in response.text.splitlines():
+        validator.validate(json.loads(line))
+
+
+for _check in (no_fault_of_the_server, each_line_has_its_shape):
+    schemathesis.check(_check)
