@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import quote, urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 
 from wizard.planning import ChoiceError
-from wizard.registry.errors import ModelRenamed, NothingToServe, RegistryError
+from wizard.registry.errors import (
+    CloudOnly,
+    MlxOnly,
+    ModelNotFound,
+    ModelPrivate,
+    ModelRenamed,
+    NothingToServe,
+    RegistryError,
+    VariantNotFound,
+)
+from wizard.registry.values import Source
 from wizard.sdl.errors import SdlError
 from wizard.views.addresses import page_after_rename
 
@@ -32,6 +43,7 @@ class Failure:
     link: str = ""
     conversions: tuple[str, ...] = ()
     retry_after: int | None = None
+    ways: tuple[tuple[str, str], ...] = ()
 
 
 class UnservableError(Exception):
@@ -47,6 +59,7 @@ OWN = (RegistryError, ChoiceError, SdlError, UnservableError)
 _CHOICE = Failure(
     400, "That choice cannot be used", "", "Change it, or leave it away: each has a default."
 )
+_SEARCH = Failure(400, "That search cannot be read", "")
 _UNSERVABLE = Failure(422, "This plan makes no working file", "", "Change the choices named above.")
 
 
@@ -83,7 +96,7 @@ def answered_async(view: AsyncView[Parameters]) -> AsyncView[Parameters]:
 def _instead(request: HttpRequest, error: Exception) -> HttpResponseBase:
     if isinstance(error, ModelRenamed):
         return redirect(page_after_rename(request, error.new_repo), permanent=True)
-    return answer(request, failure_of(error))
+    return answer(request, replace(failure_of(error), ways=_ways(request, error)))
 
 
 def failure_of(error: Exception) -> Failure:
@@ -100,7 +113,25 @@ def failure_of(error: Exception) -> Failure:
             error.retry_after,
         )
     kind = _UNSERVABLE if isinstance(error, UnservableError) else _CHOICE
+    if isinstance(error, ChoiceError) and error.field == "q":
+        kind = _SEARCH
     return Failure(kind.status, kind.title, str(error), kind.next_step)
+
+
+def _ways(request: HttpRequest, error: Exception) -> tuple[tuple[str, str], ...]:
+    """Links out of a failure, each with its words: from what the address names."""
+    named = request.resolver_match.kwargs if request.resolver_match else {}
+    name, _, tag = str(named.get("repo") or named.get("name") or "").partition(":")
+    if name and isinstance(error, ModelNotFound | ModelPrivate):
+        words = name.partition("@")[0][:80]
+        return ((f"Search for “{words}”", f"/?{urlencode({'q': words})}"),)
+    is_one_of_several = isinstance(error, VariantNotFound | CloudOnly | MlxOnly)
+    if name and is_one_of_several and (tag or "variant" in request.GET):
+        place = [named["user"]] if "user" in named else filter(None, [named.get("namespace")])
+        source = Source.HUGGING_FACE if "user" in named else Source.OLLAMA
+        address = "/".join(["/models", source.value, *place, name, ""])
+        return (("See its variants", quote(address)),)
+    return ()
 
 
 def answer(request: HttpRequest, failure: Failure) -> HttpResponse:

@@ -20,7 +20,7 @@ from wizard.views.addresses import hub_ref, model_address, ollama_ref
 from wizard.views.failures import answered
 from wizard.views.home import SOURCE_NAMES
 
-SHOWN_VARIANTS = 40
+SHOWN_VARIANTS = 24
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def _model(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     context = {
         "model": model,
         "ref": ref,
+        "full_name": f"{ref.repo}:{ref.tag}" if ref.tag else ref.repo,
         "context_length": _context_length(model, default),
         "source": SOURCE_NAMES[ref.source],
         "registry_link": registry_link(ref),

@@ -116,3 +116,21 @@ def test_a_notice_tells_once_when_to_try_again() -> None:
     text = answered(failing)(request).getvalue().decode()
     assert text.count("Try again") == 1
     assert "Try again in 45 seconds." in text
+
+
+@pytest.mark.parametrize(
+    ("path", "way"),
+    [
+        ("/models/hf/nobody/no-such/", 'href="/?q=no-such">Search for “no-such”'),
+        ("/models/ollama/nobody/no-such:7b/", 'href="/?q=no-such">Search for “no-such”'),
+        ("/models/hf/Qwen/Qwen3-8B-GGUF:Q99/", 'href="/models/hf/Qwen/Qwen3-8B-GGUF/">See its'),
+        ("/models/ollama/qwen3:cloud/", 'href="/models/ollama/qwen3/">See its variants'),
+        ("/models/ollama/qwen3/configure/?variant=no", 'href="/models/ollama/qwen3/">See its'),
+    ],
+)
+def test_a_failure_shows_a_way_on_from_what_was_asked_for(
+    site: Client, path: str, way: str
+) -> None:
+    answer = site.get(path)
+    assert answer.status_code in (400, 404, 422)
+    assert way in answer.content.decode()
