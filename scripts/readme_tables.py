@@ -1,4 +1,4 @@
-"""Write the documents' tables of settings and exit codes, or check that they are current.
+"""Write the documents' tables and API references, or check that they are current.
 
 Each stands between ``<!-- NAME -->`` and ``<!-- /NAME -->`` in its file.
 """
@@ -16,9 +16,12 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oneclick_site.settings")
 
 from inference.cli import EXIT_CODES  # noqa: E402  (the path is set above)
+from inference.openapi.document import document as runtime_api  # noqa: E402
 from inference.settings import markdown_table as runtime_settings  # noqa: E402
 from oneclick_site.environment import markdown_table as site_settings  # noqa: E402
 from oneclick_site.settings import TABLE  # noqa: E402
+from scripts.api_reference import reference  # noqa: E402
+from wizard.openapi import document as site_api  # noqa: E402
 
 
 def _exit_codes() -> str:
@@ -30,6 +33,8 @@ TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "settings", lambda: site_settings(TABLE)),
     ("docs/runtime.md", "settings", runtime_settings),
     ("docs/runtime.md", "exit codes", _exit_codes),
+    ("docs/runtime-api.md", "reference", lambda: reference(runtime_api())),
+    ("docs/api.md", "reference", lambda: reference(site_api(), level=3)),
 )
 
 
@@ -55,7 +60,7 @@ def main() -> int:
         if "--check" not in sys.argv:
             path.write_text(wanted, encoding="utf-8")
         elif wanted != text:
-            print(f"{file}: its table of {name} is old: run `make format`.")
+            print(f"{file}: its {name} is old: run `make format`.")
             failed = 1
     return failed
 

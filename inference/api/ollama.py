@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from inference import runtime as runtimes
-from inference.api import errors, facts, fields, ollama_chat, ollama_generate, options
+from inference.api import defaults, errors, facts, fields, ollama_chat, ollama_generate, options
 from inference.api.errors import ApiError, Dialect
 from inference.api.ollama_chat import Piece
 from inference.heartbeat import Answer
@@ -74,7 +74,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
     images = ollama_chat.has_images(converted)
     _require(call, document, images=images, tools=bool(tools))
     body = ollama_chat.payload(
-        _with_system(call.model, converted),
+        defaults.with_own(call.model, converted),
         {},
         output_format=fields.output_format(document),
         think=_think(call, fields.think(document)),
@@ -138,15 +138,6 @@ def _think(call: Call, wanted: bool | str | None) -> bool | str | None:
     if wanted and not can:
         raise ApiError(400, f'"{call.name}" does not support thinking')
     return (True if wanted is None else wanted) if can else None
-
-
-def _with_system(model: LocalModel, converted: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The model's own messages and system prompt first, where the caller has none."""
-    own = ollama_chat.messages([dict(message) for message in model.messages])
-    converted = [*own, *converted]
-    if model.system and not any(message["role"] == "system" for message in converted):
-        return [{"role": "system", "content": model.system}, *converted]
-    return converted
 
 
 async def _load(call: Call, empty: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import orjson
 from aiohttp import web
 
 from inference import runtime as runtimes
-from inference.api import errors, facts, fields, options
+from inference.api import defaults, errors, facts, fields
 from inference.api.errors import ApiError
 from inference.api.tally import Tally
 from inference.api.vectors import packed, shortened
@@ -46,8 +46,6 @@ _WHOLE = frozenset(
     if path.endswith(("tokens", "embedding", "embeddings", "tokenize", "template"))
     or "rerank" in path
 )
-_SAMPLED = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
-_DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
 _MEDIA = ("image", "audio", "video", "file", "document")
 DEEPEST = 16
 
@@ -80,7 +78,7 @@ async def passed(request: web.Request) -> web.StreamResponse:
     document = await fields.json_body(request)
     refuse_remote_media(document)
     wanted = _find(runtime, fields.model_name(document, required=False))
-    mended = _mended(request.path, document, wanted)
+    mended = defaults.applied(request.path, document, wanted)
     shape = _shortening(document) if request.path == "/v1/embeddings" else None
     if shape:
         mended |= {"encoding_format": "float"}
@@ -164,22 +162,6 @@ def _find(runtime: Runtime, name: str) -> LocalModel:
     except ModelNotFound:
         message = f"The model {name!r} does not exist here."
         raise ApiError(404, message, param="model", code="model_not_found") from None
-
-
-def _mended(path: str, document: dict[str, Any], wanted: LocalModel) -> dict[str, Any]:
-    """The body for the engine: its name of the model, and the defaults that callers count on."""
-    body = {**document, "model": public_name(wanted.name)}
-    if path not in _SAMPLED:
-        return body
-    own = options.usable(wanted.params)
-    named = {key: value for key, value in own.items() if key in options.SAMPLING}
-    defaults = {**_DEFAULTS, **named}
-    return {**{k: v for k, v in defaults.items() if document.get(k) is None}, **_given(body)}
-
-
-def _given(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Without sampling fields that are null: absent and null mean the same."""
-    return {k: v for k, v in body.items() if not (v is None and k in options.SAMPLING)}
 
 
 def _model(name: str, found: LocalModel) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _completion() -> Schema:
             "prompt": told(
                 either(TEXT, list_of(either(TEXT, INTEGER)), OBJECT), "A text, tokens, or several"
             ),
-            **openai.sampling("n_predict"),
+            **openai.sampling("n_predict", 0.8, 0.95),
         },
         "prompt",
     )
@@ -118,7 +118,7 @@ def _infill() -> Schema:
             "input_suffix": told(TEXT, "What stands after"),
             "input_extra": told(list_of(OBJECT), "Other files, each with filename and text"),
             "prompt": told(TEXT, "What follows the prefix at once"),
-            **openai.sampling("n_predict"),
+            **openai.sampling("n_predict", 0.8, 0.95),
         },
         *("input_prefix", "input_suffix"),
     )

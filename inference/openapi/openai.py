@@ -66,12 +66,12 @@ def schemas() -> Schema:
     }
 
 
-def sampling(longest: str) -> Schema:
+def sampling(longest: str, freely: float = 1.0, nucleus: float = 1.0) -> Schema:
     """What chooses tokens; ``longest`` is this route's name for the most to write."""
     return {
         longest: told(or_null(INTEGER), "Most tokens to write"),
-        "temperature": told(or_null(NUMBER), "How freely to choose", default=1.0),
-        "top_p": told(or_null(NUMBER), "Choose among the likeliest that reach it", default=1.0),
+        "temperature": told(or_null(NUMBER), "How freely to choose", default=freely),
+        "top_p": told(or_null(NUMBER), "Choose among the likeliest that reach it", default=nucleus),
         "stop": told(either(TEXT, list_of(TEXT), _NULL), "Texts that end the answer"),
         "seed": told(or_null(INTEGER), "For the same answer again"),
         "stream": STREAM,

@@ -85,6 +85,48 @@ def test_its_system_prompt_counts_unless_the_caller_has_one(served: Endpoint) ->
         assert tokens(question) > tokens(shorter, question)
 
 
+QUESTION = {"role": "user", "content": "Hi"}
+SAID: list[tuple[str, dict[str, object], dict[str, object]]] = [
+    ("/v1/chat/completions", {"messages": [QUESTION]}, {}),
+    ("/chat/completions", {"messages": [QUESTION]}, {}),
+    ("/v1/responses", {"input": "Hi"}, {"instructions": "x"}),
+    ("/v1/messages", {"messages": [QUESTION]}, {"system": "x"}),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "own"), SAID, ids=[path for path, *_ in SAID])
+def test_its_system_prompt_counts_in_every_dialect(
+    served: Endpoint, path: str, body: dict[str, object], own: dict[str, object]
+) -> None:
+    own = own or {"messages": [{"role": "developer", "content": "x"}, QUESTION]}
+    counting = "count_tokens" if path == "/v1/messages" else "input_tokens"
+    with served.client() as http:
+        by_it = http.post(f"/v1{path.removeprefix('/v1')}/{counting}", json=body).json()
+        by_caller = http.post(f"/v1{path.removeprefix('/v1')}/{counting}", json={**body, **own})
+        usage = http.post(path, json=body).json()["usage"]
+    assert by_it["input_tokens"] - by_caller.json()["input_tokens"] == len("You are brief.") - 1
+    read = ("prompt_tokens", "input_tokens", "cache_read_input_tokens")
+    assert sum(usage.get(name, 0) for name in read) == by_it["input_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("path", "longest", "written"),
+    [
+        ("/v1/chat/completions", "max_tokens", "completion_tokens"),
+        ("/v1/responses", "max_output_tokens", "output_tokens"),
+        ("/v1/messages", "max_tokens", "output_tokens"),
+    ],
+)
+def test_its_params_bound_an_answer_that_nobody_bounded(
+    served: Endpoint, path: str, longest: str, written: str
+) -> None:
+    body = {"input": "Hi"} if path == "/v1/responses" else {"messages": [QUESTION]}
+    with served.client() as http:
+        assert http.post(path, json=body).json()["usage"][written] <= 5
+        own = http.post(path, json={**body, longest: 3}).json()["usage"][written]
+    assert own <= 3
+
+
 def test_its_params_count_for_openai_too(served: Endpoint) -> None:
     body = {"model": "first", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9}
     with served.client() as http:
