@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -11,6 +13,34 @@ from tests.standins.upstream import Upstream
 
 # A real model on a machine that does other things too, in milliseconds.
 SLOW = 60_000
+# What runs the code that the page shows.
+RUNNERS = {
+    "curl": ["bash", "-s"],
+    "openai": [sys.executable, "-"],
+    "ollama": [sys.executable, "-"],
+    "javascript": ["node", "--input-type=module", "-"],
+}
+# An image as bytes, and a way to paste or drop it.
+LARGE_PNG = """async () => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [2400, 1200];
+  const context = canvas.getContext("2d");
+  context.fillStyle = "teal";
+  context.fillRect(0, 0, 2400, 1200);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  return [...new Uint8Array(await blob.arrayBuffer())];
+}"""
+
+
+GIVE = """([bytes, kind]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], "large.png", { type: "image/png" }));
+  const options = { bubbles: true, cancelable: true };
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", { ...options, clipboardData: data })
+    : new DragEvent("drop", { ...options, dataTransfer: data });
+  document.getElementById("prompt").dispatchEvent(event);
+}"""
 MARKDOWN = """Look:
 
 # Title
@@ -81,3 +111,20 @@ def tab_to(page: Page, selector: str, *, backwards: bool = False) -> None:
         if page.evaluate("(wanted) => document.activeElement.matches(wanted)", selector):
             return
     raise AssertionError(f"{selector} cannot be reached by Tab.")
+
+
+def copied_code(page: Page, language: str) -> str:
+    """The code of the open dialog, as it is copied."""
+    page.click(f"#code-tab-{language}")
+    page.click("#code-copy")
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def run(language: str, code: str) -> str:
+    """What a piece of code says when it is run."""
+    done = subprocess.run(
+        RUNNERS[language], input=code, capture_output=True, text=True, timeout=60, check=True
+    )
+    said = joined(done.stdout) if language == "curl" else done.stdout
+    return said.strip()

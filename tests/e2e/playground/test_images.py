@@ -5,32 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.e2e.playground.talking import ask
+from tests.e2e.playground.talking import GIVE, LARGE_PNG, ask
 from tests.standins.upstream import Upstream
 
 pytestmark = pytest.mark.e2e
-
-
-LARGE_PNG = """async () => {
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [2400, 1200];
-  const context = canvas.getContext("2d");
-  context.fillStyle = "teal";
-  context.fillRect(0, 0, 2400, 1200);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
-  return [...new Uint8Array(await blob.arrayBuffer())];
-}"""
-
-
-GIVE = """([bytes, kind]) => {
-  const data = new DataTransfer();
-  data.items.add(new File([new Uint8Array(bytes)], "large.png", { type: "image/png" }));
-  const options = { bubbles: true, cancelable: true };
-  const event = kind === "paste"
-    ? new ClipboardEvent("paste", { ...options, clipboardData: data })
-    : new DragEvent("drop", { ...options, dataTransfer: data });
-  document.getElementById("prompt").dispatchEvent(event);
-}"""
 
 
 @pytest.mark.parametrize("way", ["file", "paste", "drop"])

@@ -9,14 +9,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Open
+from tests.e2e.playground.talking import RUNNERS, SLOW, ask, copied_code, run
 from tests.inference.endpoint import KEY, Endpoint, running
 from tests.site.live import LiveSite
 from tests.standins.server import Reply, StandIn, json
 
 pytestmark = pytest.mark.e2e
 MODEL = Path(__file__).parents[3] / "inference" / "demo_model" / "oneclick-demo.gguf"
-# A real model on a machine that does other things too, in milliseconds.
-SLOW = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +87,19 @@ def test_the_key_lives_in_this_tab_alone(visit: Open, endpoint: Endpoint) -> Non
     page.evaluate("document.getElementById('own').open = true")
     page.click("#own-leave")
     assert KEY not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+def test_the_code_runs_with_the_key(visit: Open, endpoint: Endpoint, language: str) -> None:
+    seen = visit(permissions=["clipboard-read", "clipboard-write"])
+    seen.open("/playground/")
+    page = seen.page
+    _connect(page, endpoint.url, KEY)
+    expect(page.locator("#model")).to_have_value("oneclick-demo", timeout=SLOW)
+    answer = ask(page, "What is quantisation?")
+    answer.get_by_role("button", name="View code").click()
+    page.locator("#code-key").check()
+    assert run(language, copied_code(page, language)) == answer.locator(".md").inner_text().strip()
 
 
 def test_a_wrong_key_is_told(visit: Open, endpoint: Endpoint) -> None:
