@@ -15,13 +15,14 @@ from __future__ import annotations
 import json as jsonlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from tests.standins import console_answers as answers
-from tests.standins.console_answers import BIDDERS, Bidder, Held
+from tests.standins.console_answers import BIDDERS, Bidder, Held, height
 from tests.standins.console_prices import DEFAULT, PATH
 from tests.standins.openapi import Document
 from tests.standins.server import Reply, Request, StandIn, json
@@ -81,8 +82,11 @@ class ConsoleApi(StandIn):
         self.status_after = 0.0
         self.running_after = 0.0
         self.create_seconds = 0.0
-        # How long ago the deployments to come were made: their numbers tell.
+        # How long ago the deployments and leases to come were made.
         self.born_before = 0.0
+        self.leased_before = 0.0
+        # What happens at the Console while a deployment is being made.
+        self.meanwhile: Callable[[], object] = lambda: None
         # Make the deployment and then say nothing: what a time-out looks like.
         self.lose_answers = 0
         self.is_crashing = False
@@ -103,6 +107,7 @@ class ConsoleApi(StandIn):
     def lose_lease(self, reason: str = "lease_closed_insufficient_funds") -> None:
         """End every lease, as a provider or an empty deposit does."""
         for held in self.active:
+            held.settle()
             held.lost = reason
 
     def _guarded(self, handler: Any) -> Any:
@@ -169,19 +174,28 @@ class ConsoleApi(StandIn):
                 "recharge to continue.",
             )
         time.sleep(self.create_seconds)
+        self.meanwhile()
+        held = self.make(data["sdl"], data["deposit"])
         with self._state:
-            made = time.time() - self.born_before
-            dseq = str(max([int(made * 1000), *(int(one) + 1 for one in self.held)]))
-            self.held[dseq] = Held(
-                dseq, data["sdl"], document, manifest_hash(document), time.time(), data["deposit"]
-            )
-            self.balance -= data["deposit"]
             is_lost = self.lose_answers > 0
             self.lose_answers -= is_lost
         if is_lost:
             return Reply(drop=True)
         signed = {"code": 0, "transactionHash": "AB" * 32, "rawLog": ""}
-        return json({"data": {"dseq": dseq, "manifest": manifest(document), "signTx": signed}}, 201)
+        told = {"dseq": held.dseq, "manifest": manifest(document), "signTx": signed}
+        return json({"data": told}, 201)
+
+    def make(self, sdl: str, deposit: float = 5) -> Held:
+        """Put a deployment on the chain, as another machine of the site might do it too."""
+        document = yaml.safe_load(sdl)
+        with self._state:
+            made = time.time() - self.born_before
+            dseq = str(max([int(made * 1000), *(int(one) + 1 for one in self.held)]))
+            held = Held(dseq, sdl, document, manifest_hash(document), made, deposit)
+            held.block, held.settled = height(made), made
+            self.held[dseq] = held
+            self.balance -= deposit
+        return held
 
     def _list(self, request: Request) -> Reply:
         skip, limit = int(request.first("skip", "0")), int(request.first("limit", "1000"))
@@ -210,7 +224,8 @@ class ConsoleApi(StandIn):
         if not held.provider:
             if not held.is_open:
                 raise Refused(400, "Failed to create lease: Deployment closed")
-            held.provider, held.amount, held.leased = bidder.address, bidder.amount, time.time()
+            held.provider, held.amount = bidder.address, bidder.amount
+            held.leased = time.time() - self.leased_before
         if body["manifest"] != manifest(held.document):
             raise Refused(422, "manifest version validation failed")
         held.has_manifest = True
@@ -229,8 +244,9 @@ class ConsoleApi(StandIn):
     def _close(self, request: Request) -> Reply:
         held = self._held(request)
         if held.is_open:
+            held.settle()
             held.is_open = False
-            self.balance += max(held.deposit - self._spent(held), 0.0)
+            self.balance += held.left
         return json({"data": {"success": True}})
 
     def _deposit(self, request: Request) -> Reply:
@@ -238,6 +254,7 @@ class ConsoleApi(StandIn):
         held = self.held[data["dseq"]]
         if data["deposit"] > self.balance:
             raise Refused(402, "Insufficient balance")
+        held.settle()
         held.deposit += data["deposit"]
         self.balance -= data["deposit"]
         return json({"data": self._whole(held, with_status=True)})
@@ -251,15 +268,12 @@ class ConsoleApi(StandIn):
             raise Refused(404, "Deployment not found")
         return held
 
-    def _spent(self, held: Held) -> float:
-        return held.amount * (time.time() - held.leased) / 6 / 1e6 if held.leased else 0.0
-
     def _whole(self, held: Held, *, with_status: bool) -> Json:
         leases = []
         if held.provider:
             status = self._status(held)
             leases = [answers.lease(held, with_status=with_status, status=status)]
-        return answers.deployment(held, leases, self._spent(held))
+        return answers.deployment(held, leases)
 
     def _status(self, held: Held) -> Json | None:
         since = time.time() - held.leased

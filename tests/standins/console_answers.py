@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,9 +30,21 @@ BIDDERS = (
 )
 
 
+BLOCK_SECONDS = 6.1
+
+
+def height(moment: float) -> int:
+    """The chain's height at a moment."""
+    return int(moment / BLOCK_SECONDS)
+
+
 @dataclass
 class Held:
-    """One deployment of the stand-in's account."""
+    """One deployment of the stand-in's account. Money is USD, moments seconds since the epoch.
+
+    As on the chain, money moves only when the account is settled: until then
+    ``transferred`` and ``deposit`` are those of ``settled``.
+    """
 
     dseq: str
     sdl: str
@@ -39,13 +52,28 @@ class Held:
     hash: str
     made: float
     deposit: float
+    block: int = 0
     provider: str = ""
     leased: float = 0.0
     amount: int = 0
     is_open: bool = True
     lost: str = ""
     has_manifest: bool = False
+    transferred: float = 0.0
+    settled: float = 0.0
     updates: list[str] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Pay the provider for what has run since the last time."""
+        now = time.time()
+        if self.leased and self.is_open and not self.lost:
+            blocks = height(now) - height(max(self.settled, self.leased))
+            self.transferred += min(self.amount * blocks / 1e6, self.left)
+        self.settled = now
+
+    @property
+    def left(self) -> float:
+        return self.deposit - self.transferred
 
 
 def coin(amount: float) -> Json:
@@ -69,22 +97,22 @@ def bid(held: Held, bidder: Bidder, state: str) -> Json:
             "id": lease_id(held, bidder.address),
             "state": state,
             "price": coin(bidder.amount),
-            "created_at": "27100000",
+            "created_at": str(held.block),
             "resources_offer": [],
         },
-        "escrow_account": escrow(held, 0.0, 0.5),
+        "escrow_account": escrow(held, 0.5),
     }
 
 
-def escrow(held: Held, spent: float, left: float) -> Json:
+def escrow(held: Held, left: float | None = None) -> Json:
     return {
         "id": {"scope": "deployment", "xid": f"{OWNER}/{held.dseq}"},
         "state": {
             "owner": OWNER,
             "state": "open" if held.is_open else "closed",
-            "transferred": [coin(spent * 1e6)],
-            "settled_at": "27100010",
-            "funds": [coin(left * 1e6)],
+            "transferred": [coin(held.transferred * 1e6)],
+            "settled_at": str(height(held.settled)),
+            "funds": [coin((held.left if left is None else left) * 1e6)],
             "deposits": [],
         },
     }
@@ -95,8 +123,8 @@ def lease(held: Held, *, with_status: bool, status: Json | None) -> Json:
         "id": lease_id(held, held.provider),
         "state": "active" if held.is_open and not held.lost else "closed",
         "price": coin(held.amount),
-        "created_at": "27100005",
-        "closed_on": "27100099" if held.lost else "",
+        "created_at": str(height(held.leased)),
+        "closed_on": str(height(time.time())) if held.lost else "",
     }
     if held.lost:
         body["reason"] = held.lost
@@ -117,16 +145,16 @@ def service(name: str, *, ready: int, uris: list[str]) -> Json:
     }
 
 
-def deployment(held: Held, leases: list[Json], spent: float) -> Json:
+def deployment(held: Held, leases: list[Json]) -> Json:
     return {
         "deployment": {
             "id": {"owner": OWNER, "dseq": held.dseq},
             "state": "active" if held.is_open else "closed",
             "hash": held.hash,
-            "created_at": "27100000",
+            "created_at": str(held.block),
         },
         "leases": leases,
-        "escrow_account": escrow(held, spent, max(held.deposit - spent, 0.0)),
+        "escrow_account": escrow(held),
     }
 
 

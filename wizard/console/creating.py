@@ -7,12 +7,18 @@ file holds the endpoint's own key (or its SHA-256), which is made anew for each
 deployment. Before anything is created, the account's deployments are looked
 through for that hash; and while a request that may still be carried out is
 under way, no second one is sent.
+
+That a request is under way is known to all who share a cache. Machines of a
+site that share none may each make a deployment within the same seconds; each
+then looks once more, and all but the first close theirs, which has no lease and
+so has cost nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import threading
 
 from django.core.cache import cache
@@ -22,6 +28,8 @@ from wizard.console.client import Console
 from wizard.console.groups import Document
 from wizard.console.manifest import manifest, manifest_hash
 from wizard.console.values import Created, Deployment
+
+logger = logging.getLogger(__name__)
 
 # A transaction is in a block within seconds or is dropped; this long after a
 # request without an answer, what is not in the list will not come.
@@ -43,7 +51,8 @@ async def create(console: Console, document: Document, sdl: str, deposit: float)
     # The other request may have ended between the first look and the mark.
     if known := await _looked_again(console, document, mark):
         return _found(known, document)
-    return await _created(console, sdl, deposit, mark)
+    made = await _created(console, sdl, deposit, mark)
+    return await _first_of(console, document, made, mark)
 
 
 def _found(known: Deployment, document: Document) -> Created:
@@ -52,10 +61,8 @@ def _found(known: Deployment, document: Document) -> Created:
 
 async def _existing(console: Console, document: Document, mark: str) -> Deployment | None:
     """The account's active deployment of this file, which its list may tell a little late."""
-    wanted = manifest_hash(document)
-    for listed in await console.deployments():
-        if listed.hash == wanted:
-            return listed
+    if twins := await _twins(console, document):
+        return twins[0]
     just_made = await asyncio.to_thread(cache.get, mark)
     if not isinstance(just_made, str):
         return None
@@ -90,6 +97,32 @@ async def _created(console: Console, sdl: str, deposit: float, mark: str) -> Cre
         raise
     await asyncio.to_thread(cache.set, mark, made.dseq, IN_FLIGHT_SECONDS)
     return made
+
+
+async def _first_of(console: Console, document: Document, made: Created, mark: str) -> Created:
+    """What was made, or the one that was before it: what was made is then closed again.
+
+    A deployment of which the list did not tell before ours was made came into
+    its block after ours, or is in the list now: so the order of blocks lets
+    exactly one stay, whoever looks first.
+    """
+    try:
+        twins = await _twins(console, document)
+        if not twins or twins[0].dseq == made.dseq:
+            return made
+        await console.close(made.dseq)
+    except errors.ConsoleError as error:
+        logger.warning("console: whether a file was deployed twice is not known: %s", error)
+        return made
+    await asyncio.to_thread(cache.set, mark, twins[0].dseq, IN_FLIGHT_SECONDS)
+    return _found(twins[0], document)
+
+
+async def _twins(console: Console, document: Document) -> list[Deployment]:
+    """The account's active deployments of this very file: one with a lease, then by age."""
+    wanted = manifest_hash(document)
+    found = [one for one in await console.deployments() if one.hash == wanted]
+    return sorted(found, key=lambda one: (one.lease is None, one.block, int(one.dseq)))
 
 
 async def _begin(mark: str) -> None:

@@ -76,14 +76,26 @@ _AT = {
     Stage.LOST: "lease",
     Stage.CLOSED: "",
 }
+_LATE = {
+    Stage.LEASED: (
+        "The provider has not taken the file within fifteen minutes.",
+        "It may be down. See what it says below; if that is nothing, close this deployment and "
+        "take another provider.",
+    ),
+    Stage.STARTING: (
+        "The container has not started within fifteen minutes.",
+        "See what the provider says below. An image that cannot be pulled, or a node without "
+        "room, does not mend itself: close it and take another provider.",
+    ),
+}
 _PASSED = {Stage.CLOSED: 0, Stage.RUNNING: len(_ORDER)}
 
 
 def progress(deployment: Deployment, bids: tuple[Offered, ...], now: datetime) -> Progress:
     """Where this deployment stands at this moment."""
     stage = _stage(deployment, bids)
-    waited = _waited(deployment, now)
-    trouble, way_out = _trouble(stage, deployment, waited)
+    waited = _seconds(deployment.created, now)
+    trouble, way_out = _trouble(stage, deployment, now)
     return Progress(
         stage=stage,
         steps=tuple(_step(name, stage, deployment, bids) for name in _ORDER),
@@ -111,9 +123,8 @@ def _is_running(lease: Lease) -> bool:
     return all(service.ready >= 1 for service in lease.services or ()) and bool(lease.uri)
 
 
-def _waited(deployment: Deployment, now: datetime) -> float | None:
-    made = deployment.created
-    return max((now - made).total_seconds(), 0.0) if made else None
+def _seconds(since: datetime | None, now: datetime) -> float | None:
+    return max((now - since).total_seconds(), 0.0) if since else None
 
 
 def _step(name: str, stage: Stage, deployment: Deployment, bids: tuple[Offered, ...]) -> Step:
@@ -167,7 +178,7 @@ def _container_sentence(stage: Stage, lease: Lease | None) -> str:
     return f"Being scheduled, and its image pulled: {', '.join(missing)}."
 
 
-def _trouble(stage: Stage, deployment: Deployment, waited: float | None) -> tuple[str, str]:
+def _trouble(stage: Stage, deployment: Deployment, now: datetime) -> tuple[str, str]:
     if stage is Stage.LOST:
         reason = deployment.lease.reason if deployment.lease else ""
         why = f" The chain says: {reason[:120]}." if reason else ""
@@ -176,15 +187,12 @@ def _trouble(stage: Stage, deployment: Deployment, waited: float | None) -> tupl
             "Mostly the deposit ran out, or the provider went away. Close this deployment, which "
             "returns what is left, and deploy the file again.",
         )
-    if stage is Stage.BIDDING and waited is not None and waited > NO_BIDS_SECONDS:
+    if stage is Stage.BIDDING and (_seconds(deployment.created, now) or 0) > NO_BIDS_SECONDS:
         return (
             "No provider has bid within two minutes.",
-            "Close it, and the deposit comes back. Then let more providers in, as below.",
+            "Close it, and the deposit comes back. More providers can bid on several cards, with "
+            "a higher price ceiling, in any region, or without a persistent volume.",
         )
-    if stage is Stage.STARTING and waited is not None and waited > SLOW_START_SECONDS:
-        return (
-            "The container has not started within fifteen minutes.",
-            "See what the provider says below. An image that cannot be pulled, or a node without "
-            "room, does not mend itself: close it and take another provider.",
-        )
+    if (_seconds(deployment.leased, now) or 0) > SLOW_START_SECONDS:
+        return _LATE.get(stage, ("", ""))
     return "", ""

@@ -29,6 +29,7 @@ from wizard.console.values import (
 MOST_ITEMS = 5000
 _LONGEST = 2048
 _DSEQ = re.compile(r"\d{1,20}\Z", re.ASCII)
+_HEIGHT = re.compile(r"\d{1,15}\Z", re.ASCII)
 _DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?\Z", re.ASCII)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?::\d{1,5})?\Z", re.IGNORECASE)
 _URI = re.compile(r"https://[a-z0-9][a-z0-9.-]{0,250}(?::\d{1,5})?/?\Z", re.IGNORECASE)
@@ -100,6 +101,8 @@ def _deployment(data: dict[str, Any]) -> Deployment:
         leases=_each(data, "leases", _lease),
         spent=_each(escrow, "transferred", _coin),
         funds=_each(escrow, "funds", _coin),
+        block=_block(facts, "created_at"),
+        settled=_block(escrow, "settled_at"),
     )
 
 
@@ -111,6 +114,7 @@ def _lease(data: dict[str, Any]) -> Lease:
         price=_coin(_field(data, "price", dict)),
         services=None if status is None else _services(status),
         reason=_text(data, "reason") if "reason" in data else "",
+        block=_block(data, "created_at"),
     )
 
 
@@ -178,6 +182,12 @@ def _coin(data: dict[str, Any]) -> Coin:
     if not _DECIMAL.match(amount):
         raise UnexpectedAnswer(f"{amount[:40]!r} is no amount.")
     return Coin(_text(data, "denom"), float(amount))
+
+
+def _block(data: dict[str, Any], name: str) -> int:
+    """A height of the chain; 0 where the text is none."""
+    text = _text(data, name)
+    return int(text) if _HEIGHT.match(text) else 0
 
 
 def _address(data: dict[str, Any], name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -11,6 +11,8 @@ from wizard.sdl.pricing import UACT_PER_USD, usd_per_hour
 
 # Since 2025 the Console numbers deployments by the millisecond; before, by the block.
 _FIRST_MILLISECOND = 10**12
+# The chain's average of 2026.
+BLOCK_SECONDS = 6.1
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Lease:
     """An agreement with a provider.
 
     ``services`` is None while the provider does not tell: before the manifest
-    has arrived, or when it cannot be reached. ``reason`` is why it ended.
+    has arrived, or when it cannot be reached. ``reason`` is why it ended,
+    ``block`` the height at which it was made, 0 where that is not told.
     """
 
     id: LeaseId
@@ -83,6 +86,7 @@ class Lease:
     price: Coin
     services: tuple[ServiceStatus, ...] | None
     reason: str = ""
+    block: int = 0
 
     @property
     def is_active(self) -> bool:
@@ -99,7 +103,11 @@ class Lease:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment with its leases; ``spent`` and ``funds`` are its escrow account's."""
+    """A deployment with its leases; ``spent`` and ``funds`` are its escrow account's.
+
+    ``block`` is the height at which it was made, ``settled`` the one that
+    ``spent`` and ``funds`` are of; 0 where that is not told.
+    """
 
     dseq: str
     state: str
@@ -107,6 +115,8 @@ class Deployment:
     leases: tuple[Lease, ...]
     spent: tuple[Coin, ...]
     funds: tuple[Coin, ...]
+    block: int = 0
+    settled: int = 0
 
     @property
     def is_active(self) -> bool:
@@ -119,19 +129,25 @@ class Deployment:
             return None
         return datetime.fromtimestamp(int(self.dseq) / 1000, UTC)
 
+    def block_at(self, moment: datetime) -> int | None:
+        """The chain's height then, reckoned from the block that it was made in."""
+        if self.created is None or not self.block:
+            return None
+        return self.block + int((moment - self.created).total_seconds() / BLOCK_SECONDS)
+
+    @property
+    def leased(self) -> datetime | None:
+        """When its lease was made, to some seconds."""
+        lease = self.lease
+        if lease is None or self.created is None or not (lease.block and self.block):
+            return self.created
+        return self.created + timedelta(seconds=(lease.block - self.block) * BLOCK_SECONDS)
+
     @property
     def lease(self) -> Lease | None:
         """The running lease, else the last one."""
         active = (lease for lease in self.leases if lease.is_active)
         return next(active, self.leases[-1] if self.leases else None)
-
-    @property
-    def spent_usd(self) -> float | None:
-        return _usd(self.spent)
-
-    @property
-    def left_usd(self) -> float | None:
-        return _usd(self.funds)
 
 
 @dataclass(frozen=True)
@@ -170,8 +186,3 @@ class Screened:
     host: str
     audited: bool
     region: str
-
-
-def _usd(coins: tuple[Coin, ...]) -> float | None:
-    known = [coin.usd for coin in coins if coin.usd is not None]
-    return sum(known) if known or not coins else None

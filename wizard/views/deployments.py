@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from wizard.console import accepting, bids, changes, creating, errors, logs
 from wizard.console.client import Console
+from wizard.console.costs import costs
 from wizard.console.manifest import manifest
-from wizard.console.progress import Progress, Stage, progress
+from wizard.console.progress import Stage, progress
 from wizard.console.values import Deployment, LeaseId
 from wizard.sdl.writer import to_yaml
 from wizard.views.with_console import (
@@ -36,7 +37,9 @@ _MOST_ORDERS = 1000
 async def listed(request: HttpRequest, console: Console) -> HttpResponse:
     """The account's running deployments, the newest first."""
     found = sorted(await console.deployments(), key=lambda one: int(one.dseq), reverse=True)
-    return render(request, "wizard/_deployments.html", {"deployments": found})
+    now = datetime.now(UTC)
+    rows = [(one, costs(one, now)) for one in found]
+    return render(request, "wizard/_deployments.html", {"rows": rows})
 
 
 @require_POST
@@ -57,16 +60,14 @@ async def followed(request: HttpRequest, console: Console, dseq: int) -> HttpRes
     """Where a deployment stands: steps, bids, cost."""
     found = await console.deployment(str(dseq))
     rows = await _open_bids(console, found)
-    stands = progress(found, rows, datetime.now(UTC))
-    hours_left = _hours_left(found, stands)
+    now = datetime.now(UTC)
+    stands = progress(found, rows, now)
     context = {
-        "deployment": found,
         "progress": stands,
+        "costs": costs(found, now),
         "bids": rows,
         "best": bids.best(rows),
         "is_asking": stands.stage in (Stage.BIDDING, Stage.CHOOSING),
-        "hours_left": hours_left,
-        "days_left": hours_left and hours_left / 24,
         "lease": found.lease,
     }
     return render(request, "wizard/_deploy_progress.html", context)
@@ -101,8 +102,8 @@ async def close(request: HttpRequest, console: Console, dseq: int) -> HttpRespon
 @answered_by_console
 async def deposit(request: HttpRequest, console: Console, dseq: int) -> HttpResponse:
     """``{"usd"}``: add to the deposit. Sent once: a second request is a second payment."""
-    found = await console.deposit(str(dseq), dollars_of(posted(request), "usd"))
-    return JsonResponse({"left": found.left_usd})
+    await console.deposit(str(dseq), dollars_of(posted(request), "usd"))
+    return JsonResponse({"added": True})
 
 
 @require_POST
@@ -131,13 +132,6 @@ async def _open_bids(console: Console, found: Deployment) -> tuple[bids.Offered,
     if not found.is_active or found.lease is not None:
         return ()
     return await bids.offered(console, await console.bids(found.dseq))
-
-
-def _hours_left(found: Deployment, stands: Progress) -> float | None:
-    price = found.lease.price.usd_per_hour if found.lease else None
-    if not price or found.left_usd is None or stands.stage in (Stage.CLOSED, Stage.LOST):
-        return None
-    return found.left_usd / price
 
 
 def _order(body: dict[str, Any], name: str) -> int:

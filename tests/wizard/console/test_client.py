@@ -17,7 +17,7 @@ from tests.standins.server import Reply, Sparse, json, text
 from wizard.console import accepting, client, connections, errors, groups
 from wizard.console.client import Console
 from wizard.console.manifest import manifest
-from wizard.console.values import BidState
+from wizard.console.values import BidState, Coin
 from wizard.sdl import writer
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +32,10 @@ class Trickle(Sparse):
             yield self.head[at : at + 1] or b" "
 
 
+def usd(coins: tuple[Coin, ...]) -> float:
+    return sum(coin.usd or 0 for coin in coins)
+
+
 async def test_it_works(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
     made = await console.create(writer.to_yaml(built), 5)
     assert made.manifest == manifest(built)
@@ -43,9 +47,10 @@ async def test_it_works(api: ConsoleApi, console: Console, built: dict[str, Any]
     found = await console.deployment(made.dseq)
     assert found.lease
     assert found.lease.uri == f"https://{api.endpoint}"
-    assert found.left_usd == pytest.approx(5, abs=0.01)
+    assert usd(found.funds) == pytest.approx(5, abs=0.01)
     assert [one.dseq for one in await console.deployments()] == [made.dseq]
-    assert (await console.deposit(made.dseq, 2.5)).left_usd == pytest.approx(7.5, abs=0.01)
+    more = await console.deposit(made.dseq, 2.5)
+    assert usd(more.funds) == pytest.approx(7.5, abs=0.01)
     await console.close(made.dseq)
     await console.close(made.dseq)
     assert not (await console.deployment(made.dseq)).is_active

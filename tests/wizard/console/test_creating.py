@@ -6,14 +6,17 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
 from django.core.cache import cache
 
+from tests.site.live import LiveSite
 from tests.standins.console import ConsoleApi
 from tests.standins.server import text
 from tests.wizard.sdl import factory
 from wizard.console import client, creating, errors
 from wizard.console.client import Console
+from wizard.console.manifest import manifest
 from wizard.console.values import Created
 from wizard.sdl import document, writer
 from wizard.sdl.values import Secrets
@@ -139,3 +142,67 @@ async def test_another_account_is_another_deployment(
     api.reset()
     assert not (await deploy(console, built)).was_there
     assert len(api.active) == 1
+
+
+async def test_another_machine_was_first(
+    api: ConsoleApi, console: Console, built: dict[str, Any]
+) -> None:
+    """Neither saw the other's when it looked, since they share no cache."""
+    api.meanwhile = lambda: api.make(writer.to_yaml(built))
+    made = await deploy(console, built)
+    assert made.was_there
+    assert [one.dseq for one in api.active] == [made.dseq] == [min(api.held)]
+    assert made.manifest == manifest(built)
+    assert (await deploy(console, built)).dseq == made.dseq
+
+
+async def test_another_machine_came_later(
+    api: ConsoleApi, console: Console, built: dict[str, Any]
+) -> None:
+    """Blocks tell who was first: numbers are given out before a transaction is sent."""
+
+    def later() -> None:
+        twin = api.make(writer.to_yaml(built))
+        twin.block += 1000
+
+    api.meanwhile = later
+    made = await deploy(console, built)
+    assert not made.was_there
+    assert made.dseq == max(api.held)
+
+
+async def test_another_file_is_left_alone(
+    api: ConsoleApi, console: Console, built: dict[str, Any]
+) -> None:
+    other = document.build(factory.plan(), Secrets(api_key_sha256="c" * 64))
+    api.meanwhile = lambda: api.make(writer.to_yaml(other))
+    assert not (await deploy(console, built)).was_there
+    assert len(api.active) == 2
+
+
+async def test_an_outage_after_it_was_made_loses_nothing(
+    api: ConsoleApi, console: Console, built: dict[str, Any]
+) -> None:
+    api.meanwhile = lambda: api.fail("/v1/deployments", text("no", 502))
+    made = await deploy(console, built)
+    assert list(api.held) == [made.dseq]
+
+
+def test_two_machines_at_once(api: ConsoleApi, built: dict[str, Any]) -> None:
+    """Two sites, each with a cache of its own, are sent the same file at the same time."""
+    api.create_seconds = 1.0
+    environ = {"OFFLINE": "0", "CONSOLE_API_URL": api.url}
+    headers = {"X-Console-Key": api.key}
+    body = {"sdl": writer.to_yaml(built), "deposit": 5}
+
+    def press(site: LiveSite) -> str:
+        address = f"{site.url}/deployments/create"
+        answer = httpx2.post(address, json=body, headers=headers, timeout=60)
+        assert answer.status_code in (200, 201), answer.text
+        return str(answer.json()["dseq"])
+
+    with LiveSite(**environ) as one, LiveSite(**environ) as other, ThreadPoolExecutor() as pool:
+        told = set(pool.map(press, (one, other)))
+    assert api.count("/v1/deployments", "POST") == 2
+    assert told == {held.dseq for held in api.active}
+    assert len(told) == 1

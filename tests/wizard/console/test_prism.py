@@ -40,7 +40,7 @@ async def test_it_works(
     assert leased.lease
     assert leased.lease.uri
     assert await console.token(provider, 60)
-    assert (await console.deposit(made.dseq, 1.5)).left_usd
+    assert (await console.deposit(made.dseq, 1.5)).funds
     built["services"]["llm"]["image"] = "ghcr.io/oneclickllm/runtime:1.0.1"
     await console.update(made.dseq, writer.to_yaml(built))
     await console.close(made.dseq)

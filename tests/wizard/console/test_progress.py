@@ -86,12 +86,28 @@ def test_no_bids_in_time_is_told() -> None:
     assert not at(FRESH, after=60).trouble
     late = at(FRESH, after=120)
     assert "two minutes" in late.trouble
+    assert "several cards" in late.way_out
     assert "deposit comes back" in late.way_out
 
 
 def test_a_slow_start_is_told() -> None:
     assert not at(leased(GATEWAY, MODEL), after=600).trouble
     assert "fifteen minutes" in at(leased(GATEWAY, MODEL), after=900).trouble
+
+
+def test_a_provider_that_does_not_take_the_file_is_told() -> None:
+    assert not at(leased(known=False), after=800).trouble
+    assert "not taken the file" in at(leased(known=False), after=900).trouble
+
+
+def test_who_takes_time_to_choose_is_not_told_of_a_slow_start() -> None:
+    """The quarter of an hour begins with the lease, and blocks tell when that was."""
+    chosen_late = leased(GATEWAY, MODEL)
+    (lease,) = chosen_late.leases
+    hour = 590
+    late = replace(chosen_late, block=1000, leases=(replace(lease, block=1000 + hour),))
+    assert not at(late, after=3600 + 600).trouble
+    assert "fifteen minutes" in at(late, after=3600 + 960).trouble
 
 
 def test_a_lost_lease_says_why() -> None:
@@ -121,6 +137,3 @@ def test_the_cheapest_audited_is_the_best() -> None:
 def test_money_of_another_coin_is_not_called_dollars() -> None:
     assert Coin("uakt", 5e6).usd is None
     assert Coin("uakt", 400).usd_per_hour is None
-    assert replace(FRESH, funds=(Coin("uakt", 1),)).left_usd is None
-    assert FRESH.left_usd == 5
-    assert FRESH.spent_usd == 0

@@ -9,6 +9,7 @@ import re
 import sys
 from argparse import ArgumentTypeError
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from wizard.console import creating
 from wizard.console.client import Console
 from wizard.console.connections import kept_open
+from wizard.console.costs import costs
 from wizard.console.endpoint import Seen
 from wizard.console.errors import ConsoleError
 from wizard.console.following import Follower, NoBids, Patience
@@ -32,6 +34,7 @@ from wizard.sdl.errors import SdlError
 from wizard.sdl.text import check_text
 from wizard.sdl.values import HF_TOKEN_PLACEHOLDER, Engine, Plan, Secrets
 from wizard.sdl.writer import to_yaml
+from wizard.templatetags.figures import usd
 from wizard.views.failures import UnservableError
 from wizard.views.files import new_key, sdl_for
 from wizard.views.situation import plan_for
@@ -112,16 +115,17 @@ class Command(BaseCommand):
             self._deploy(Console(_console_key()), options)
 
     async def _list(self, console: Console) -> None:
+        now = datetime.now(UTC)
         for one in await console.deployments():
             lease = one.lease
             price = lease.price.usd_per_hour if lease else None
             cost = f"${price:.3f}/h" if price is not None else "no lease"
-            self.stdout.write(f"{one.dseq}  {cost}  spent ${one.spent_usd or 0:.2f}")
+            self.stdout.write(f"{one.dseq}  {cost}  spent {usd(costs(one, now).spent)}")
 
     async def _close(self, console: Console, dseq: str) -> None:
         await console.close(dseq)
-        spent = (await console.deployment(dseq)).spent_usd
-        self.stdout.write(f"Closed {dseq}; it cost ${spent or 0:.2f}.")
+        found = await console.deployment(dseq)
+        self.stdout.write(f"Closed {dseq}; it cost {usd(costs(found, datetime.now(UTC)).spent)}.")
 
     def _screen(self, plan: Plan) -> None:
         found = asyncio.run(screen(sdl_for(plan, Secrets())))
