@@ -12,9 +12,22 @@ PEAK = 3
 USED = 0.6
 # Of a worker that has seen many models, in bytes; the table of workers shows it.
 WORKER = 130 * 2**20
+# What the site's own SDL asks for, and the most that it pays for that, USD an hour.
+SDL_CORES, SDL_USD = 2, 0.05
+
+# Assumptions about visitors, which no measurement here can give: how many of the
+# typed searches and of the plans nobody has asked for within the cache's time, and
+# how many visits try the demo, with how many tokens.
+FRESH_SEARCHES = 0.1
+FRESH_PLANS = 0.5
+DEMO_VISITS = 0.05
+DEMO_TOKENS = 3 * 400
+
 # Anonymous calls of one address in five minutes: https://huggingface.co/docs/hub/rate-limits
 HUB_CALLS, HUB_SECONDS = 500, 300
+# `wizard.console.screening.MOST_A_MINUTE` and the default of `DEMO_TOKENS_PER_DAY`.
 SCREENINGS_A_MINUTE = 120
+DEMO_TOKENS_A_DAY = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,10 @@ class Measured:
 
     requests: Sequence[Request]
     redis_gets: float
+
+    def one(self, name: str) -> Request:
+        """The request of that name."""
+        return next(request for request in self.requests if request.name == name)
 
     def a_visit(self, name: str) -> float:
         """One figure of all requests of a visit together."""
@@ -80,9 +97,53 @@ def need(measured: Measured, visits_a_day: int) -> Need:
     )
 
 
-def fresh_searches_a_second() -> float:
-    """Searches that the Hub's anonymous quota leaves room for, when each is one call."""
-    return HUB_CALLS / HUB_SECONDS
+@dataclass(frozen=True)
+class Limit:
+    """Something that gives no more, and the visits a day at which it is reached."""
+
+    name: str
+    gives: str
+    visits_a_day: float
+
+
+def limits(measured: Measured) -> list[Limit]:
+    """What is reached, the first of them first."""
+    searches = measured.one("search, as it is typed")
+    plans = measured.one("who can host it")
+    hub = searches.count * searches.calls["Hugging Face"] * FRESH_SEARCHES
+    found = [
+        Limit(
+            "Akash Console's screening",
+            f"{SCREENINGS_A_MINUTE} questions a minute, a limit of our own",
+            _visits(SCREENINGS_A_MINUTE / 60, plans.count * FRESH_PLANS),
+        ),
+        Limit(
+            "Hugging Face's API",
+            f"{HUB_CALLS} calls in {HUB_SECONDS // 60} minutes without a token",
+            _visits(HUB_CALLS / HUB_SECONDS, hub),
+        ),
+        Limit(
+            "the demo's budget",
+            f"{DEMO_TOKENS_A_DAY:,} tokens a day",
+            DEMO_TOKENS_A_DAY / (DEMO_VISITS * DEMO_TOKENS),
+        ),
+        Limit(
+            "one replica of the site's SDL",
+            f"{SDL_CORES} cores, used to {USED:.0%}",
+            _visits(SDL_CORES * USED, measured.a_visit("cpu")),
+        ),
+        Limit(
+            "one Redis",
+            f"{measured.redis_gets:,.0f} commands a second",
+            _visits(measured.redis_gets, measured.a_visit("redis_commands")),
+        ),
+    ]
+    return sorted(found, key=lambda limit: limit.visits_a_day)
+
+
+def _visits(a_second: float, a_visit: float) -> float:
+    """Visits a day whose busiest minute asks for so much a second."""
+    return a_second / a_visit / PEAK * DAY
 
 
 def tables(measured: Measured, loads: Iterable[int]) -> Iterator[str]:
@@ -104,5 +165,16 @@ def tables(measured: Measured, loads: Iterable[int]) -> Iterator[str]:
         yield (
             f"| {load:,} | {one.visits_a_second:.1f} | {one.cores:.1f} | {one.workers} | "
             f"{one.memory / 2**30:.1f} | {one.redis_commands:,.0f} | {one.redis_share:.1%} | "
-            f"{one.bytes_a_second * 8 / 1e6:.0f} |"
+            f"{one.bytes_a_second * 8 / 1e6:.0f} | "
+            f"{-(-one.cores // SDL_CORES) * SDL_USD:.2f} |"
         )
+    yield ""
+    yield "| what is reached | what it gives | at visits a day |"
+    yield "| --- | --- | ---: |"
+    for limit in limits(measured):
+        yield f"| {limit.name} | {limit.gives} | {_rounded(limit.visits_a_day)} |"
+
+
+def _rounded(number: float) -> str:
+    """Two digits: the assumptions carry no more."""
+    return f"{float(f'{number:.2g}'):,.0f}"

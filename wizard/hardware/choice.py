@@ -263,24 +263,19 @@ def _costs_about(offer: Offer, cheapest: Offer) -> bool:
 
 
 def _one_a_model(ordered: list[Offer], everything: tuple[Offer, ...]) -> Iterator[Offer]:
+    too_small = {_shape(offer) for offer in everything if offer.fit is Fit.NO}
     seen: set[tuple[str, str]] = set()
     for offer in ordered:
         gpu = offer.gpu
         if gpu is None:
             continue
-        label = gpu.ram_label if _needs_label(offer, everything) else ""
+        # Only where a smaller sister of the card does not hold the workload.
+        label = gpu.ram_label if _shape(offer) in too_small else ""
         if (gpu.model, label) not in seen:
             seen.add((gpu.model, label))
             yield replace(offer, gpu=replace(gpu, ram_label=label))
 
 
-def _needs_label(offer: Offer, everything: tuple[Offer, ...]) -> bool:
-    """Whether a smaller sister of the card does not hold the workload."""
-    return any(
-        other.gpu is not None
-        and offer.gpu is not None
-        and other.gpu.model == offer.gpu.model
-        and (other.count, other.nodes) == (offer.count, offer.nodes)
-        and other.fit is Fit.NO
-        for other in everything
-    )
+def _shape(offer: Offer) -> tuple[str, int, int]:
+    """What the memory sizes of one card have in common."""
+    return (offer.gpu.model if offer.gpu else "", offer.count, offer.nodes)
