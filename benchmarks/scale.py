@@ -30,7 +30,7 @@ import redis
 
 from benchmarks.browser import collect
 from benchmarks.pages import CONFIGURE, HTMX, Page, cpu_seconds, registries, row
-from benchmarks.scale_model import Measured, Request, tables
+from benchmarks.scale_model import CARD_HOSTS, PLAN_HOSTS, SEARCH, Measured, Request, tables
 from benchmarks.servers import children, free_port
 from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
@@ -44,11 +44,12 @@ from tests.standins.server import StandIn
 VISIT: tuple[tuple[Page, int], ...] = (
     (Page("first page", "/"), 1),
     (Page("a static file", "static"), 21),
-    (Page("search, as it is typed", "/?q=qwen3", HTMX), 3),
+    (Page(SEARCH, "/?q=qwen3", HTMX), 3),
     (Page("model", "/models/ollama/llama3.1:8b/"), 1),
     (Page("configuration", CONFIGURE), 1),
     (Page("a choice changed", f"{CONFIGURE}?slots=2", HTMX), 4),
-    (Page("who can host it", "/models/ollama/llama3.1:8b/screening?slots=2"), 5),
+    (Page(PLAN_HOSTS, "/models/ollama/llama3.1:8b/screening?slots=2"), 5),
+    (Page(CARD_HOSTS, "/models/ollama/llama3.1:8b/screening/0?slots=2"), 5),
     (Page("deploy.yaml", "/models/ollama/llama3.1:8b/deploy.yaml"), 1),
 )
 _AGENT = {"Accept-Encoding": "gzip"}

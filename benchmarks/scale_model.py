@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+# The requests whose calls to others are limited.
+SEARCH = "search, as it is typed"
+PLAN_HOSTS = "who can host the plan"
+CARD_HOSTS = "who can host each card"
+
 DAY = 86_400
 # The busiest minute of a day against its mean.
 PEAK = 3
@@ -108,14 +113,18 @@ class Limit:
 
 def limits(measured: Measured) -> list[Limit]:
     """What is reached, the first of them first."""
-    searches = measured.one("search, as it is typed")
-    plans = measured.one("who can host it")
+    searches = measured.one(SEARCH)
+    # The first call of a process to the Console is for the prices.
+    screenings = sum(
+        one.count * (one.calls["Console"] - 1)
+        for one in map(measured.one, (PLAN_HOSTS, CARD_HOSTS))
+    )
     hub = searches.count * searches.calls["Hugging Face"] * FRESH_SEARCHES
     found = [
         Limit(
             "Akash Console's screening",
             f"{SCREENINGS_A_MINUTE} questions a minute, a limit of our own",
-            _visits(SCREENINGS_A_MINUTE / 60, plans.count * FRESH_PLANS),
+            _visits(SCREENINGS_A_MINUTE / 60, screenings * FRESH_PLANS),
         ),
         Limit(
             "Hugging Face's API",
@@ -155,18 +164,15 @@ def tables(measured: Measured, loads: Iterable[int]) -> Iterator[str]:
         f"{measured.a_visit('redis_bytes') / 1000:.0f} kB."
     )
     yield ""
-    names = (
-        "visits a day | a second, peak | cores | workers | GiB | Redis commands/s | of one Redis"
-    )
-    yield f"| {names} | Mbit/s |"
-    yield "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    names = ("visits a day", "a second, peak", "cores", "workers", "GiB", "Redis commands/s")
+    yield f"| {' | '.join(names)} | of one Redis | Mbit/s | USD/h at most |"
+    yield f"|{' ---: |' * 9}"
     for load in loads:
         one = need(measured, load)
         yield (
             f"| {load:,} | {one.visits_a_second:.1f} | {one.cores:.1f} | {one.workers} | "
             f"{one.memory / 2**30:.1f} | {one.redis_commands:,.0f} | {one.redis_share:.1%} | "
-            f"{one.bytes_a_second * 8 / 1e6:.0f} | "
-            f"{-(-one.cores // SDL_CORES) * SDL_USD:.2f} |"
+            f"{one.bytes_a_second * 8 / 1e6:.0f} | {-(-one.cores // SDL_CORES) * SDL_USD:.2f} |"
         )
     yield ""
     yield "| what is reached | what it gives | at visits a day |"

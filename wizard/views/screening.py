@@ -28,7 +28,7 @@ from wizard.views.addresses import hub_ref, model_address, ollama_ref
 from wizard.views.failures import UnservableError, answered_async
 from wizard.views.files import sdl_for
 from wizard.views.offers import Part, choices_of, parts
-from wizard.views.situation import Situation, plan_for, plan_with
+from wizard.views.situation import Situation, plan_beside, plan_for
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _relaxed(found: Situation) -> list[tuple[Relaxation, Document]]:
     files: list[tuple[Relaxation, Document]] = []
     for relaxation in relaxations(found.plan, found.choices):
         with suppress(ChoiceError, SdlError, UnservableError):
-            plan = plan_with(found.plan.model, relaxation.choices)
+            plan = plan_beside(found.plan, relaxation.choices)
             files.append((relaxation, sdl_for(plan, Secrets())))
     return files
 
@@ -137,6 +137,6 @@ def _listed(ref: ModelRef, query: QueryDict, number: int) -> tuple[Part, dict[in
     files: dict[int, Document] = {}
     for at, row in enumerate(listed[number].rows):
         with suppress(ChoiceError, SdlError, UnservableError):
-            plan = plan_with(found.plan.model, choices_of(row.offer, found.choices))
+            plan = plan_beside(found.plan, choices_of(row.offer, found.choices))
             files[at] = sdl_for(plan, Secrets())
     return listed[number], files

@@ -58,3 +58,10 @@ def plan_with(model: Model, choices: Choices) -> Plan:
     variant = lookup.variant_for(model, model.ref, choices.variant)
     architecture = lookup.architecture(model, variant)
     return make_plan(model.ref, model, variant, architecture, choices, price_list())
+
+
+def plan_beside(plan: Plan, choices: Choices) -> Plan:
+    """Another plan for the same variant, with nothing asked for anew. Raises ChoiceError."""
+    return make_plan(
+        plan.ref, plan.model, plan.variant, plan.architecture, choices, plan.price_list
+    )
