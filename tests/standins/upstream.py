@@ -7,6 +7,7 @@
     die           two words, then the connection is gone
     fail          two words, then an error in the stream
     refuse        400 with a sentence
+    break         500 with a sentence
     call          a call of a tool
     think         thoughts before the answer
     nothing       an answer without a word
@@ -159,6 +160,8 @@ class Upstream:
         is_chat = request.path == "/api/chat"
         prompt = body["messages"][-1]["content"] if is_chat else body.get("prompt", "")
         answer = _OllamaAnswer(body["model"], is_chat=is_chat)
+        if prompt == "break":
+            return web.json_response({"error": "it broke at this"}, status=500)
         if prompt == "refuse":
             return web.json_response({"error": f'"{body["model"]}" does not like this'}, status=400)
         if not body["stream"]:

@@ -73,7 +73,7 @@ class _Run:
     async def on_any(self) -> None:
         """Ask one upstream after the other until one answers. Never twice once it has begun."""
         dispatcher, work = self.service.dispatcher, self._work
-        failed: frozenset[str] = frozenset()
+        failed: dict[str, UpstreamFailed] = {}
         while True:
             async with dispatcher.place(work.model, work.dialect, failed, self._told) as upstream:
                 try:
@@ -83,7 +83,7 @@ class _Run:
                     dispatcher.health.failed(upstream, error)
                     if self._is_answered:
                         raise
-            failed |= {upstream.name}
+                    failed[upstream.name] = error
 
     async def _told(self, place: int) -> None:
         """Say where in the queue the request is; 0 when its turn has come."""

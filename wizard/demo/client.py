@@ -136,18 +136,27 @@ async def _asked(
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> Exception:
-    if response.status not in _ABOUT_THE_REQUEST:
-        is_down = response.status in _AWAY
-        return UpstreamFailed(f"the model's server answered {response.status}", is_down=is_down)
+    status = response.status
+    if status in _ABOUT_THE_REQUEST:
+        return UpstreamRefused(await _words(response) or "the model refuses this request", status)
+    # llama.cpp says in a 500 that it sees no images; a 401 may tell of our key.
+    words = f": {await _words(response)}" if status == 500 else ""
+    return UpstreamFailed(
+        f"the model's server answered {status}{words}".removesuffix(": "),
+        is_down=status in _AWAY,
+    )
+
+
+async def _words(response: aiohttp.ClientResponse) -> str:
+    """What an upstream says of an error; empty where it is no sentence in JSON."""
     try:
-        raw = await response.content.read(LARGEST_ERROR)
-        found = orjson.loads(raw)
+        found = orjson.loads(await response.content.read(LARGEST_ERROR))
     except (*_BROKEN, ValueError):
-        found = {}
+        return ""
     # Older vLLM says its message without an ``error`` around it.
     told = found.get("error") or found if isinstance(found, dict) else None
     message = told.get("message") if isinstance(told, dict) else told
-    return UpstreamRefused(str(message or "the model refuses this request"), response.status)
+    return message if isinstance(message, str) else ""
 
 
 def _lost(error: Exception, *, is_down: bool = False) -> UpstreamFailed:

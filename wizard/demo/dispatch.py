@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from wizard.demo.errors import Busy, ModelNotFound
+from wizard.demo.errors import Busy, DemoError, ModelNotFound, UpstreamFailed
 from wizard.demo.health import Health
 from wizard.demo.values import Dialect, Limits, Upstream
 
@@ -21,10 +21,10 @@ Told = Callable[[int], Awaitable[None]]
 class _Waiter:
     model: str
     dialect: Dialect
-    excluded: frozenset[str]
+    failed: Mapping[str, UpstreamFailed]
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     granted: Upstream | None = None
-    failure: Busy | None = None
+    failure: DemoError | None = None
 
 
 class Dispatcher:
@@ -54,13 +54,15 @@ class Dispatcher:
 
     @asynccontextmanager
     async def place(
-        self, model: str, dialect: Dialect, excluded: frozenset[str], told: Told
+        self, model: str, dialect: Dialect, failed: Mapping[str, UpstreamFailed], told: Told
     ) -> AsyncGenerator[Upstream]:
         """An upstream to ask, once there is room. ``told`` gets the place in the queue.
 
-        Raises Busy where nobody can answer or too many wait.
+        ``failed`` are those that this request has been to, by name, and how
+        they failed. Raises Busy where too many wait or nobody can be reached,
+        and UpstreamFailed where all that can failed.
         """
-        waiter = _Waiter(model, dialect, excluded)
+        waiter = _Waiter(model, dialect, failed)
         self._waiting.append(waiter)
         self._go_on()
         try:
@@ -108,7 +110,7 @@ class Dispatcher:
         return [
             upstream
             for upstream in self.having(waiter.model)
-            if upstream.name not in waiter.excluded and self.health.is_up(upstream)
+            if upstream.name not in waiter.failed and self.health.is_up(upstream)
         ]
 
     def _least_loaded(self, candidates: list[Upstream], dialect: Dialect) -> Upstream | None:
@@ -120,7 +122,10 @@ class Dispatcher:
     def _load(self, upstream: Upstream) -> float:
         return self._running[upstream.name] / upstream.parallel
 
-    def _nobody(self, waiter: _Waiter) -> Busy:
+    def _nobody(self, waiter: _Waiter) -> DemoError:
+        for failure in waiter.failed.values():
+            if not failure.is_down:
+                return failure
         if all(self.health.is_starting(upstream) for upstream in self.having(waiter.model)):
             return Busy(
                 "the model is starting: try again in a moment", retry_after=STARTING_SECONDS

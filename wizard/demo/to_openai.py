@@ -84,7 +84,8 @@ def _chat(work: Work, messages: list[dict[str, Any]], kind: Kind) -> dict[str, A
         # Qwen's templates know the first name, DeepSeek's and Granite's the second.
         found["chat_template_kwargs"] = {"enable_thinking": think, "thinking": think}
     if work.body.get("logprobs"):
-        found |= {"logprobs": True, "top_logprobs": work.body.get("top_logprobs", 0)}
+        # Named only where it was: to llama.cpp 0 means none at all.
+        found |= {key: work.body[key] for key in ("logprobs", "top_logprobs") if key in work.body}
     return found
 
 
@@ -185,7 +186,8 @@ class _Shape:
         calls = [_ollama_call(call) for call in message.get("tool_calls") or ()]
         more = {"tool_calls": calls} if calls else {}
         told = self.part(text, _thinking(message), **more)
-        told |= self.end(choice.get("finish_reason") or "stop", usage, text, 0.0)
+        # When the first token came is not known: the whole time counts as writing.
+        told |= self.end(choice.get("finish_reason") or "stop", usage, text, self._began)
         if found := _logprobs(choice):
             told["logprobs"] = found
         return told, count(usage, "prompt_tokens") + count(usage, "completion_tokens")

@@ -90,6 +90,17 @@ def test_nobody_left_is_told_in_either_dialect(two: tuple[Upstream, Upstream]) -
     assert int(refused.headers["Retry-After"]) > 0
 
 
+def test_what_all_fail_at_is_told_in_their_words(two: tuple[Upstream, Upstream]) -> None:
+    """A server that is there and fails at this request is not one that cannot be reached."""
+    first, second = two
+    with _site(first.url, second.url) as site:
+        refused = _ask(site, "break")
+        assert _ask(site).status_code == 200
+    assert (_count(first), _count(second)) in ((2, 1), (1, 2))
+    assert refused.status_code == 502
+    assert refused.json() == {"error": "the model's server answered 500: it broke at this"}
+
+
 def test_one_that_comes_back_is_found(two: tuple[Upstream, Upstream]) -> None:
     first, _ = two
     first.failing = 503

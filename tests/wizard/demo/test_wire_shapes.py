@@ -175,6 +175,22 @@ def test_logprobs_both_ways() -> None:
     assert events[1]["choices"][0]["logprobs"] == {"content": found}
 
 
+def test_a_whole_answers_time_is_all_writing() -> None:
+    """So that tokens a second are rather too few than absurd."""
+    choice = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
+    told, tokens = _asked(Kind.VLLM, stream=False).whole({"choices": [choice], "usage": USAGE})
+    assert tokens == 10
+    assert told["prompt_eval_duration"] == 1
+    assert told["eval_duration"] == told["total_duration"]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"top_logprobs": 2}])
+def test_logprobs_are_asked_for_as_they_were(wanted: dict[str, int]) -> None:
+    body = _asked(Kind.OPENAI, logprobs=True, **wanted).body
+    asked = {key: body[key] for key in ("logprobs", "top_logprobs") if key in body}
+    assert asked == {"logprobs": True, **wanted}
+
+
 @pytest.mark.parametrize(
     "told",
     [
