@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wizard.registry import config_layers
+from wizard.registry import config_defaults, config_layers, config_quantisation, config_rotary
+from wizard.registry.config_quantisation import quant_method
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.quantisation import of_method
 from wizard.registry.values import Architecture
@@ -21,12 +22,21 @@ MAX_VALUE = 1 << 40
 DEFAULT_CONTEXT = 2048
 _NESTED = ("text_config", "llm_config", "language_config", "thinker_config", "language_model")
 _ENCODERS = ("bert", "roberta", "nomic_bert", "modernbert", "eurobert", "neobert", "gte", "new")
+# vLLM keeps one compressed row a token for these (``is_deepseek_mla`` in
+# ``vllm/transformers_utils/model_arch_config_convertor.py``).
+_LATENT = (
+    *("axk1", "bailing_hybrid", "deepseek_v2", "deepseek_v3", "deepseek_v32", "dots3_note"),
+    *("glm4_moe_lite", "glm5_next", "glm5_next_text", "glm_moe_dsa", "hy_v4", "kimi_k2"),
+    *("kimi_linear", "longcat_flash", "pangu_ultra_moe"),
+)
+_NO_INDEXER_CACHE = ("hy_v4",)
+_WIDE_STATE = ("nemotron_h", "kimi_linear", "glm5_next", "glm5_next_text")
 _NAMES: dict[str, tuple[str, ...]] = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
     "embedding": ("hidden_size", "n_embd", "d_model", "dim"),
     "heads": ("num_attention_heads", "n_head", "n_heads"),
     "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"),
-    "head_size": ("head_dim", "kv_channels", "attention_head_dim"),
+    "head_size": ("head_dim", "attention_head_dim", "kv_channels"),
     "vocab": ("vocab_size", "padded_vocab_size"),
     "context": (
         "max_position_embeddings",
@@ -53,7 +63,12 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
     """
     if not isinstance(config, Mapping):
         raise UnreadableHeader("This model's config.json is no JSON object.")
-    return _Config(config, _text_config(config)).architecture()
+    text = _text_config(config)
+    if text.get("is_encoder_decoder") is True or config.get("is_encoder_decoder") is True:
+        raise UnreadableHeader(
+            "This model reads with an encoder and writes with a decoder, which is not estimated."
+        )
+    return _Config(config, text, config_defaults.of_text(config, text)).architecture()
 
 
 def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,18 +79,24 @@ def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
         if nested is None:
             break
         inner = nested
-    return {**{key: config[key] for key in config if key not in _NESTED}, **inner}
+    outer = {key: config[key] for key in config if key not in _NESTED}
+    if inner is not config:
+        outer.pop("model_type", None)
+    return {**outer, **inner}
 
 
 @dataclass(frozen=True)
 class _Config:
+    """``text`` is what the file says, ``defaults`` what its class assumes beside."""
+
     outer: Mapping[str, Any]
     text: Mapping[str, Any]
+    defaults: Mapping[str, Any]
 
     def architecture(self) -> Architecture:
         layers, embedding = self.layers(), self.required("embedding")
         heads, vocab, context = self.number("heads"), self.number("vocab"), self.number("context")
-        pattern = config_layers.read(self.text, layers)
+        pattern = config_layers.read(self.assumed(), layers)
         if not heads and any(pattern.attends):
             raise self.missing("heads")
         key_length, value_length = self.head_sizes(embedding, heads)
@@ -95,16 +116,19 @@ class _Config:
             sliding_window=pattern.window,
             sliding_layers=pattern.sliding,
             shared_kv_layers=min(layers, self.number("shared_kv")),
-            kv_lora_rank=self.whole("kv_lora_rank"),
+            kv_lora_rank=self.latent_rank(),
             rope_dimension=self.rope_dimension(key_length),
             recurrent_layers=pattern.recurrent,
             ssm_conv_kernel=pattern.state.conv_kernel,
             ssm_inner_size=pattern.state.inner_size,
             ssm_state_size=pattern.state.state_size,
             ssm_group_count=pattern.state.groups,
-            indexer_length=self.whole("index_head_dim") if self.whole("kv_lora_rank") else 0,
-            latent_key_length=key_length if self.whole("kv_lora_rank") else 0,
-            latent_value_length=value_length if self.whole("kv_lora_rank") else 0,
+            indexer_length=self.whole("index_head_dim") if self.is_sparse() else 0,
+            indexer_layers=pattern.indexers,
+            indexer_heads=self.whole("index_n_heads"),
+            compress_ratios=pattern.compress_ratios,
+            latent_key_length=key_length if self.latent_rank() else 0,
+            latent_value_length=value_length if self.latent_rank() else 0,
             query_rank=self.whole("q_lora_rank"),
             expert_feed_forward_length=self.whole("moe_intermediate_size"),
             shared_feed_forward_length=self.shared_experts(),
@@ -115,8 +139,13 @@ class _Config:
             tied_embeddings=self.tied(),
             causal=self.causal(),
             dtype=self.dtype(),
-            quant_method=quant_method(self.outer) or quant_method(self.text),
+            quant_method=config_quantisation.method(self.quantisation()),
             hf_architectures=hf_architectures(self.outer),
+            weight_bits=config_quantisation.weight_bits(self.quantisation()),
+            kv_cache_type=config_quantisation.cache_type(self.quantisation()),
+            rotary_bytes=self.rotary_bytes(context or DEFAULT_CONTEXT, key_length, pattern),
+            chunked_attention=pattern.is_chunked,
+            wide_state=self.wide_state(),
             custom_code="auto_map" in self.outer,
             exact=bool(vocab and context and pattern.exact),
         )
@@ -125,8 +154,11 @@ class _Config:
         return UnreadableHeader(f"This model's config.json has no sane {_NAMES[what][0]}.")
 
     def whole(self, key: str) -> int:
-        """A whole number of the text config; 0 where it has none."""
-        value = self.text.get(key)
+        """A whole number of the text config, or its class's default; 0 where it has none."""
+        return self._whole(self.text if key in self.text else self.defaults, key)
+
+    def _whole(self, source: Mapping[str, Any], key: str) -> int:
+        value = source.get(key)
         if (
             isinstance(value, list)
             and value
@@ -140,7 +172,10 @@ class _Config:
         return int(value)
 
     def number(self, what: str) -> int:
-        return next((value for key in _NAMES[what] if (value := self.whole(key))), 0)
+        """A number that families name differently: as told by any of the names, else assumed."""
+        names = _NAMES[what]
+        source = self.text if any(key in self.text for key in names) else self.defaults
+        return next((value for key in names if (value := self._whole(source, key))), 0)
 
     def required(self, what: str) -> int:
         value = self.number(what)
@@ -149,7 +184,8 @@ class _Config:
         return value
 
     def name(self) -> str:
-        return str(self.text.get("model_type") or self.outer.get("model_type") or "unknown")[:80]
+        told = self.defaults.get("model_type") or self.text.get("model_type")
+        return str(told or self.outer.get("model_type") or "unknown")[:80]
 
     def layers(self) -> int:
         layers = self.number("layers") or config_layers.listed(self.text)
@@ -159,12 +195,23 @@ class _Config:
             raise UnreadableHeader(f"This model's config.json claims {layers} layers.")
         return layers
 
+    def latent_rank(self) -> int:
+        """Width of MLA's compressed row; 0 where vLLM unpacks it into whole heads."""
+        return self.whole("kv_lora_rank") if self.name() in _LATENT else 0
+
+    def is_sparse(self) -> bool:
+        """Whether an indexer chooses what MLA attends to, and keeps keys of its own."""
+        return bool(self.latent_rank()) and self.name() not in _NO_INDEXER_CACHE
+
     def head_sizes(self, embedding: int, heads: int) -> tuple[int, int]:
         """Lengths of a head's key and value."""
         nope, rope = self.whole("qk_nope_head_dim"), self.whole("qk_rope_head_dim")
         plain = self.number("head_size") or (embedding // heads if heads else 0)
-        if self.whole("kv_lora_rank"):
+        if self.latent_rank():
             return nope + rope or plain, self.whole("v_head_dim") or plain
+        if self.whole("kv_lora_rank"):
+            # Values are padded to the keys' length (``DeepseekV2Attention``).
+            return nope + rope or plain, nope + rope or plain
         global_size = self.whole("global_head_dim")
         return global_size or plain, self.whole("v_head_dim") or global_size or plain
 
@@ -182,8 +229,9 @@ class _Config:
         if pattern.kv_heads:
             return pattern.kv_heads
         told = self.number("kv_heads")
-        if not told:
-            told = 1 if self.text.get("multi_query") is True else heads
+        if self.flag("multi_query") and not self.flag("new_decoder_architecture"):
+            told = 1
+        told = told or heads
         wide = self.whole("num_global_key_value_heads")
         swa = pattern.kv_heads_swa
         sliding = pattern.sliding or (False,) * layers
@@ -192,6 +240,31 @@ class _Config:
             for attends, slides in zip(pattern.attends, sliding, strict=True)
         )
 
+    def flag(self, key: str) -> bool:
+        """A yes or no of the text config, or its class's default."""
+        return self.assumed().get(key) is True
+
+    def quantisation(self) -> Mapping[str, Any]:
+        """``quantization_config`` of the whole model, or of its language model."""
+        return config_quantisation.of(self.outer) or config_quantisation.of(self.text)
+
+    def wide_state(self) -> bool:
+        """Whether recurrent states are kept at 32 bits (``mamba_ssm_cache_dtype``)."""
+        told = self.text.get("mamba_ssm_cache_dtype") or self.text.get("mamba_ssm_dtype")
+        if isinstance(told, str):
+            return told == "float32"
+        return self.name() in _WIDE_STATE
+
+    def rotary_bytes(self, context: int, key_length: int, pattern: config_layers.Pattern) -> int:
+        """Bytes of the rotary tables of all kinds of layers."""
+        width = self.whole("qk_rope_head_dim") or key_length
+        widths = (pattern.key_length_swa or width, width)
+        return config_rotary.table_bytes(self.assumed(), context, widths)
+
+    def assumed(self) -> Mapping[str, Any]:
+        """The text config with its class's defaults, under the name of its own type."""
+        return {**self.defaults, **self.text, "model_type": self.name()}
+
     def shared_experts(self) -> int:
         """Width of the shared experts together."""
         told = self.whole("shared_expert_intermediate_size")
@@ -199,11 +272,11 @@ class _Config:
         return told or count * self.whole("moe_intermediate_size")
 
     def tied(self) -> bool:
-        """Tied is transformers' own default where neither level says otherwise."""
-        for level in (self.text, self.outer):
+        """Whether the embeddings serve as the output too."""
+        for level in (self.text, self.outer, self.defaults):
             if isinstance(level.get("tie_word_embeddings"), bool):
                 return bool(level["tie_word_embeddings"])
-        return self.name().startswith(("gemma", "gpt2", "bloom", "cohere"))
+        return False
 
     def causal(self) -> bool:
         if self.text.get("use_bidirectional_attention") in (True, "all"):
@@ -217,15 +290,6 @@ class _Config:
         value = self.text.get("dtype") or self.text.get("torch_dtype")
         value = value or self.outer.get("dtype") or self.outer.get("torch_dtype")
         return value[:40] if isinstance(value, str) else ""
-
-
-def quant_method(config: Mapping[str, Any]) -> str:
-    """``quantization_config.quant_method`` (or its ``quant_algo``), in small letters."""
-    told = config.get("quantization_config") or config.get("compression_config")
-    if not isinstance(told, Mapping):
-        return ""
-    method = told.get("quant_method") or told.get("quant_algo") or ""
-    return method[:40].lower() if isinstance(method, str) else ""
 
 
 def hf_architectures(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,13 +9,21 @@ from typing import Any
 _SLIDING = ("sliding_attention", "chunked_attention", "local_attention")
 _RECURRENT = ("linear_attention", "mamba", "mamba2", "conv", "recurrent", "kda", "gated_deltanet")
 _NO_ATTENTION = (*_RECURRENT, "mlp", "moe")
+# Layers that recur, and then attend with weights that all of them share.
+_BOTH = ("hybrid",)
 _MAX_VALUE = 1 << 30
 # Period and place of the full layer, by the family's configuration code.
-_PERIODS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2}
+_PERIODS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2, "olmo3": 4}
+_PERIODS |= {"cohere2_moe": 4, "gemma3n_text": 5, "gemma4_text": 6, "afmoe": 4, "exaone4": 4}
+_FULL_FIRST = {"granite_swa": 4, "granitemoe_swa": 4, "cwm": 4}
 # vLLM slides every layer of these when a window is set.
 _ALL_SLIDE = ("mistral", "mixtral", "phi3", "starcoder2", "phimoe")
-# These name a window that belongs to a part of attention we do not model.
-_WINDOW_IS_NO_LIMIT = ("deepseek_v4", "deepseek_ref")
+# Their window is beside compressed rows of all tokens, which have a rule of their own.
+_COMPRESSED = ("deepseek_v4", "deepseek_ref")
+_RATIOS = {4: 4, 128: 128}
+# Every so many layers attend to everything where the config does not tell.
+_USUAL_INTERVAL = {"qwen3_next": 4, "qwen3_5": 4, "qwen3_5_text": 4, "qwen3_5_moe": 4}
+_USUAL_INTERVAL |= {"qwen3_5_moe_text": 4, "olmo_hybrid": 4}
 # Their layers differ: a config that does not tell how is only half of the truth.
 _ALWAYS_MIXED = ("nemotron_h", "nemotron-nas", "kimi_linear", "jamba", "bamba", "qwen3_next")
 
@@ -43,6 +51,9 @@ class Pattern:
     key_length_swa: int = 0
     value_length_swa: int = 0
     state: State = field(default_factory=State)
+    indexers: tuple[bool, ...] = ()
+    compress_ratios: tuple[int, ...] = ()
+    is_chunked: bool = False
     exact: bool = True
 
 
@@ -57,7 +68,7 @@ def read(config: Mapping[str, Any], layers: int) -> Pattern:
     if isinstance(config.get("block_configs"), list):
         return _from_blocks(config, layers)
     types = _types(config, layers)
-    recurrent = tuple(kind in _RECURRENT for kind in types)
+    recurrent = tuple(kind in _RECURRENT or kind in _BOTH for kind in types)
     attends = tuple(kind not in _NO_ATTENTION for kind in types)
     if config.get("model_type") == "falcon_h1":
         recurrent = attends = (True,) * layers
@@ -69,20 +80,55 @@ def read(config: Mapping[str, Any], layers: int) -> Pattern:
         attends=attends,
         sliding=sliding if has_swa else (),
         recurrent=recurrent if any(recurrent) else (),
-        window=window if has_swa else 0,
+        window=window if has_swa else _compressed_window(config),
         kv_heads_swa=_whole(config, "swa_num_key_value_heads"),
         key_length_swa=_whole(config, "head_dim" if global_head else "swa_head_dim"),
         value_length_swa=_whole(config, "head_dim" if global_head else "swa_v_head_dim"),
         state=_state(config) if any(recurrent) else State(),
+        indexers=_indexers(config, layers),
+        compress_ratios=_compress_ratios(config, layers),
+        is_chunked=str(config.get("model_type")).startswith("llama4"),
         exact=_is_sure(config, types),
     )
 
 
+def _indexers(config: Mapping[str, Any], layers: int) -> tuple[bool, ...]:
+    """Layers with an indexer of their own, where some take what another chose.
+
+    ``index_topk_pattern``, or every so many (``DeepseekV2MLAAttention``).
+    """
+    told = config.get("indexer_types") or config.get("index_topk_pattern")
+    if isinstance(told, list | str) and len(told) >= layers:
+        return tuple(mark in ("full", "F") for mark in told[:layers])
+    every = _whole(config, "index_topk_freq")
+    if every < 2:
+        return ()
+    offset = config.get("index_skip_topk_offset", 2)
+    offset = offset if isinstance(offset, int) else 2
+    return tuple(max(layer - offset + 1, 0) % every == 0 for layer in range(layers))
+
+
+def _compress_ratios(config: Mapping[str, Any], layers: int) -> tuple[int, ...]:
+    """Tokens a compressed row of each layer of DeepSeek-V4; 0 for none.
+
+    Without a list the first two are dense, then sparse ones take turns with
+    dense ones (``DeepseekV4Config``).
+    """
+    if config.get("model_type") not in _COMPRESSED:
+        return ()
+    told = config.get("compress_ratios")
+    if isinstance(told, list) and len(told) >= layers:
+        return tuple(_RATIOS.get(ratio, 0) for ratio in told[:layers])
+    return tuple(4 if layer > 2 and layer % 2 else 128 for layer in range(layers))
+
+
 def _is_sure(config: Mapping[str, Any], types: tuple[str, ...]) -> bool:
     """Whether the layers' kinds are told or known: no unknown kind, no stray window."""
-    known = {"full_attention", "attention", "deepseek_sparse_attention", *_SLIDING, *_NO_ATTENTION}
-    if config.get("model_type") in _WINDOW_IS_NO_LIMIT:
-        return False
+    known = {"full_attention", "attention", "deepseek_sparse_attention", "indexed_attention"}
+    known |= {"heavily_compressed_attention", "compressed_sparse_attention"}
+    known |= {*_SLIDING, *_NO_ATTENTION, *_BOTH}
+    if config.get("model_type") in _COMPRESSED:
+        return True
     slides = any(kind in _SLIDING for kind in types)
     recurs = any(kind in _RECURRENT for kind in types)
     if config.get("model_type") in _ALWAYS_MIXED and not recurs:
@@ -124,8 +170,9 @@ def _by_linear_attention(config: Mapping[str, Any], layers: int) -> tuple[str, .
     if isinstance(told, Mapping) and isinstance(told.get("full_attn_layers"), list):
         full = {layer for layer in told["full_attn_layers"] if isinstance(layer, int)}
         return tuple("full_attention" if i + 1 in full else "kda" for i in range(layers))
-    interval = _whole(config, "full_attention_interval")
-    if not interval or not _whole(config, "linear_num_value_heads"):
+    usual = _USUAL_INTERVAL.get(str(config.get("model_type")), 0)
+    interval = _whole(config, "full_attention_interval") or usual
+    if not interval or not (usual or _whole(config, "linear_num_value_heads")):
         return ()
     return tuple(
         "linear_attention" if (i + 1) % interval else "full_attention" for i in range(layers)
@@ -134,8 +181,11 @@ def _by_linear_attention(config: Mapping[str, Any], layers: int) -> tuple[str, .
 
 def _by_attention_period(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
     """Jamba's period and offset, Bamba's list, Mamba alone."""
-    if config.get("model_type") in ("mamba", "mamba2", "falcon_mamba"):
+    if config.get("model_type") in ("mamba", "mamba2", "falcon_mamba", "granitemoehybrid"):
         return ("mamba",) * layers
+    both = config.get("hybrid_layer_ids")
+    if isinstance(both, list):
+        return tuple("hybrid" if i in both else "mamba" for i in range(layers))
     indices = config.get("attn_layer_indices")
     if isinstance(indices, list):
         return tuple("full_attention" if i in indices else "mamba" for i in range(layers))
@@ -157,9 +207,16 @@ def _by_window(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
     if name.startswith("llama4"):
         return tuple(_kind(slides=(i + 1) % 4 != 0) for i in range(layers))
     period = _whole(config, "sliding_window_pattern") or _PERIODS.get(name, 0)
+    if first := _FULL_FIRST.get(name, 0):
+        return tuple(_kind(slides=i % first != 0) for i in range(layers))
     if period:
         return tuple(_kind(slides=(i + 1) % period != 0) for i in range(layers))
     return ("sliding_attention",) * layers if name in _ALL_SLIDE else ()
+
+
+def _compressed_window(config: Mapping[str, Any]) -> int:
+    is_compressed = config.get("model_type") in _COMPRESSED
+    return _whole(config, "sliding_window") if is_compressed else 0
 
 
 def _kind(*, slides: bool) -> str:
@@ -167,7 +224,7 @@ def _kind(*, slides: bool) -> str:
 
 
 def _window(config: Mapping[str, Any]) -> int:
-    if config.get("model_type") in _WINDOW_IS_NO_LIMIT:
+    if config.get("model_type") in _COMPRESSED:
         return 0
     if str(config.get("model_type")).startswith("llama4"):
         return _whole(config, "attention_chunk_size") or 8192
@@ -206,9 +263,12 @@ def _mamba_state(config: Mapping[str, Any]) -> State:
     heads = _whole(config, "mamba_num_heads") or _whole(config, "mamba_n_heads")
     size = _whole(config, "mamba_head_dim") or _whole(config, "mamba_d_head")
     expand = _whole(config, "mamba_expand") or _whole(config, "expand") or 2
+    inner = _whole(config, "mamba_d_ssm") or heads * size
+    if config.get("model_type") in ("mamba", "falcon_mamba"):
+        inner = _whole(config, "intermediate_size")
     return State(
         _whole(config, "conv_kernel") or _whole(config, "mamba_d_conv") or 4,
-        heads * size or expand * _whole(config, "hidden_size"),
+        inner or expand * _whole(config, "hidden_size"),
         _whole(config, "ssm_state_size")
         or _whole(config, "mamba_d_state")
         or _whole(config, "state_size"),

@@ -9,6 +9,7 @@ from typing import Any
 from huggingface_hub.hf_api import ModelInfo
 
 from wizard.registry import config_json
+from wizard.registry.config_quantisation import quant_method as quant_method_of
 from wizard.registry.values import Gating, Model, ModelRef, Origin, Source
 
 MAX_TAGS = 60
@@ -73,7 +74,7 @@ def classes(info: ModelInfo) -> tuple[str, ...]:
 
 def quant_method(info: ModelInfo) -> str:
     """``quant_method`` of config.json, or an empty string."""
-    return config_json.quant_method(_config(info))
+    return quant_method_of(_config(info))
 
 
 def quantisation(info: ModelInfo) -> str:

@@ -95,6 +95,10 @@ class Architecture:
     ``extra_state`` are elements of further recurrent state in the whole model.
     ``tie_is_guessed`` tells that ``tied_embeddings`` is a family's habit only,
     ``has_output`` whether there is an output matrix at all.
+    ``rotary_bytes`` are tables that vLLM keeps on every card, ``weight_bits`` what
+    a quantised checkpoint's linear layers have (0 where it does not tell),
+    ``kv_cache_type`` the cache that it brings scales for. ``chunked_attention``
+    tells that windows are chunks, ``wide_state`` that recurrent states have 32 bits.
     ``bidirectional_cache`` tells that llama.cpp keeps a cache although nothing
     is generated.
     """
@@ -135,6 +139,7 @@ class Architecture:
     indexer_length: int = 0
     indexer_value_length: int = 0
     indexer_layers: tuple[bool, ...] = ()
+    indexer_heads: int = 0
     compress_ratios: tuple[int, ...] = ()
     per_layer_embedding: int = 0
     deepstack_layers: int = 0
@@ -147,6 +152,11 @@ class Architecture:
     dtype: str = ""
     quant_method: str = ""
     hf_architectures: tuple[str, ...] = ()
+    weight_bits: float = 0.0
+    kv_cache_type: str = ""
+    rotary_bytes: int = 0
+    chunked_attention: bool = False
+    wide_state: bool = False
     custom_code: bool = False
     exact: bool = True
 

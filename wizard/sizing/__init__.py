@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import llama_cpp, vllm
+from wizard.sizing import llama_cpp, vllm, vllm_cache
 from wizard.sizing.limits import (
     budget,
     largest_context,
@@ -37,5 +37,5 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
 def kv_bytes_per_token(architecture: Architecture, workload: Workload) -> int:
     """Bytes that one token takes in all layers' caches, windows aside; on one card under vLLM."""
     if workload.family is EngineFamily.VLLM:
-        return vllm.kv_bytes_per_token(architecture, workload)
+        return vllm_cache.bytes_per_token(architecture, workload)
     return llama_cpp.kv_bytes_per_token(architecture, workload)

@@ -38,7 +38,8 @@ class Workload:
     split over under llama.cpp; 0 is CPU only. ``nodes`` > 1 is pipeline
     parallel over hosts (vLLM only), ``gpus`` then being the cards per node.
 
-    ``ubatch`` is llama.cpp's tokens per step, ``batched_tokens`` vLLM's.
+    ``ubatch`` is llama.cpp's tokens per step, ``batched_tokens`` vLLM's, whose
+    kernels for mxfp4 want rounder experts where ``pads_experts``.
     ``adapter_bytes`` are LoRA adapters, loaded beside the weights they change.
     ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``).
     ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache of
@@ -55,6 +56,7 @@ class Workload:
     flash_attention: bool = True
     batched_tokens: int = 2048
     unified_kv: bool = False
+    pads_experts: bool = False
     adapter_bytes: int = 0
     experts_on_host: bool = False
 

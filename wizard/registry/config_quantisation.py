@@ -1,0 +1,85 @@
+"""What a config.json tells about quantised weights.
+
+``quantization_config`` has a shape of its own for each method
+(https://docs.vllm.ai/en/stable/features/quantization); all that is read here
+is how many bits a weight of a linear layer has, and which cache the
+checkpoint brings scales for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_METHOD_BITS = {"fp8": 8.0, "fbgemm_fp8": 8.0, "deepseek_v4_fp8": 8.0, "mxfp4": 16.0}
+_ALGORITHM_BITS = {"FP8": 8.0, "NVFP4": 4.5, "MXFP8": 8.25, "W4A8_AWQ": 4.25}
+
+
+def of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part about quantisation; empty where there is none."""
+    told = config.get("quantization_config") or config.get("compression_config")
+    return told if isinstance(told, Mapping) else {}
+
+
+def method(told: Mapping[str, Any]) -> str:
+    """``quant_method`` (or ``quant_algo``), in small letters."""
+    name = told.get("quant_method") or told.get("quant_algo") or ""
+    return name[:40].lower() if isinstance(name, str) else ""
+
+
+def quant_method(config: Mapping[str, Any]) -> str:
+    """The method that a config.json names, in small letters; empty without one."""
+    return method(of(config))
+
+
+def weight_bits(told: Mapping[str, Any]) -> float:
+    """Bits a weight of a quantised linear layer, scales included; 0 where it is not told."""
+    name = method(told)
+    if name in _METHOD_BITS:
+        return _METHOD_BITS[name]
+    if name == "bitsandbytes":
+        return 4.5 if told.get("load_in_4bit") else 8.0
+    algorithm = _inner(told).get("quant_algo")
+    if isinstance(algorithm, str) and algorithm.upper() in _ALGORITHM_BITS:
+        return _ALGORITHM_BITS[algorithm.upper()]
+    bits, group = _bits_and_group(told)
+    return bits + 16 / group if bits and group > 0 else bits
+
+
+def cache_type(told: Mapping[str, Any]) -> str:
+    """``fp8`` where “auto” makes vLLM keep an 8-bit cache, else empty.
+
+    ``get_kv_cache_quant_algo_string`` and ``kv_cache_scheme`` of compressed-tensors.
+    """
+    inner, name = _inner(told), method(told)
+    scheme = inner.get("kv_cache_scheme") or told.get("kv_cache_scheme")
+    if isinstance(scheme, Mapping):
+        is_float = scheme.get("num_bits") == 8 and scheme.get("type") == "float"
+        return "fp8" if is_float else ""
+    algorithm = inner.get("kv_cache_quant_algo") or told.get("kv_cache_quant_algo")
+    is_modelopt = name.startswith("modelopt") or not told.get("quant_method")
+    is_fp8 = isinstance(algorithm, str) and algorithm.upper() == "FP8"
+    return "fp8" if is_modelopt and is_fp8 else ""
+
+
+def _inner(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner = told.get("quantization")
+    return inner if isinstance(inner, Mapping) else told
+
+
+def _bits_and_group(told: Mapping[str, Any]) -> tuple[float, int]:
+    """Bits a weight, and how many weights share a 16-bit scale (-1: a whole row)."""
+    groups = told.get("config_groups")
+    if isinstance(groups, Mapping):
+        for group in groups.values():
+            weights = group.get("weights") if isinstance(group, Mapping) else None
+            if isinstance(weights, Mapping):
+                return _number(weights.get("num_bits")), int(_number(weights.get("group_size")))
+    bits = told.get("bits", told.get("w_bit", told.get("weight_bits")))
+    group_size = told.get("group_size", told.get("q_group_size"))
+    return _number(bits), int(_number(group_size))
+
+
+def _number(value: object) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and isinstance(value, int | float) and 0 < value < 2**16 else 0

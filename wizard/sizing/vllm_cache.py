@@ -1,0 +1,175 @@
+"""vLLM's KV cache: layers in groups, whose pages come from one pool of blocks.
+
+Sources: ``vllm/v1/kv_cache_interface.py`` (what a page takes, what a request
+holds), ``vllm/v1/core/kv_cache_planning.py`` (groups) and
+``vllm/platforms/interface.py`` (``_align_hybrid_block_size``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from wizard.registry.values import Architecture
+from wizard.sizing import layers, vllm_compressed
+from wizard.sizing.values import KvType, Workload
+
+# Tokens of one block (``CacheConfig.DEFAULT_BLOCK_SIZE``); sparse attention's kernels
+# read 64 at once.
+BLOCK, _SPARSE_BLOCK = 16, 64
+# One row of MLA and of its rotated part, with scales (``fp8_ds_mla``).
+_PACKED_ROW = 656
+# An indexer's key is 8 bits, with a 32-bit scale for each 128 of it.
+_SCALED = 128
+# Blocks of state that a request holds: the last and the one being written, and where
+# layers export it a checkpoint of the prompt (``MambaSpec``, ``mamba_cache_mode`` “align”).
+_STATE_BLOCKS, _CHECKPOINTED_STATE_BLOCKS = 2, 3
+_EXPORT_NO_CHECKPOINT = ("olmo_hybrid", "kimi_linear")
+# Blocks keep to a multiple of these where layers recur.
+_CHECKPOINT, _LATENT_ALIGNMENT = 64, 128
+_DELTA_NETS = ("qwen3_next", "qwen3_5", "qwen4_exp")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Layers alike: how many, a token's bytes on one card, and the tokens that are kept."""
+
+    count: int
+    token_bytes: int
+    window: int = 0
+    block: int = BLOCK
+
+    @property
+    def page(self) -> int:
+        return self.block * self.token_bytes
+
+
+def _token_bytes(layer: layers.KvLayer, gpus: int, kv_type: KvType) -> int:
+    """Bytes of one token on one card: whole heads, at least one; MLA's row on every card."""
+    each = 1 if kv_type is KvType.FP8 else 2
+    indexer = layer.indexer and layer.indexer + 4 * -(-layer.indexer // _SCALED)
+    if layer.is_latent:
+        is_packed = layer.indexer and kv_type is KvType.FP8
+        return (_PACKED_ROW if is_packed else layer.keys * each) + indexer
+    heads = max(1, layer.heads // gpus)
+    return (layer.keys + layer.values) // layer.heads * heads * each + indexer
+
+
+@lru_cache(maxsize=512)
+def _kinds(architecture: Architecture, gpus: int, nodes: int, kv_type: KvType) -> tuple[_Kind, ...]:
+    """Kinds of layers with keys and values that one card holds; the fullest of the stages."""
+    kv_type = _resolved(architecture, kv_type)
+    counts: dict[tuple[int, int, int], int] = {}
+    for layer in layers.kv_layers(architecture):
+        block = _SPARSE_BLOCK if layer.indexer else BLOCK
+        kind = (_token_bytes(layer, gpus, kv_type), layer.window, block)
+        counts[kind] = counts.get(kind, 0) + 1
+    return tuple(_Kind(-(-count // nodes), *kind) for kind, count in counts.items())
+
+
+def _resolved(architecture: Architecture, kv_type: KvType) -> KvType:
+    """What “auto” means: a checkpoint may bring scales for an 8-bit cache."""
+    if kv_type is KvType.F16 and architecture.kv_cache_type == "fp8":
+        return KvType.FP8
+    return kv_type
+
+
+def bytes_per_token(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of one token in all layers on one card, as if none had a window."""
+    if architecture.compress_ratios:
+        return vllm_compressed.bytes_per_token(architecture)
+    found = _kinds(architecture, max(1, workload.gpus), workload.nodes, workload.kv_type)
+    return sum(kind.count * kind.token_bytes for kind in found)
+
+
+def in_flight(workload: Workload) -> int:
+    """Tokens of steps that are not settled yet: one step runs while the next is prepared."""
+    return (workload.nodes + 1) * workload.batched_tokens
+
+
+def _tokens_held(kind: _Kind, architecture: Architecture, workload: Workload) -> int:
+    if not kind.window:
+        return workload.context_length
+    window = kind.window - (0 if architecture.chunked_attention else 1)
+    return min(window + in_flight(workload), workload.context_length)
+
+
+def _blocks(kind: _Kind, architecture: Architecture, workload: Workload) -> int:
+    """Blocks that one request of full length holds in such a layer."""
+    whole = -(-_tokens_held(kind, architecture, workload) // kind.block)
+    return whole + (1 if kind.window and not architecture.chunked_attention else 0)
+
+
+def state_bytes(architecture: Architecture, gpus: int) -> int:
+    """Bytes of one request's recurrent state in one layer on one card."""
+    if layers.has_missing_state(architecture):
+        return 2 * 2 * architecture.embedding_length * (128 + 3) // gpus
+    groups = architecture.ssm_group_count
+    shared = 2 * groups * architecture.ssm_state_size
+    if groups and groups % gpus:
+        # Every card has the groups of its heads (``extra_groups_for_head_shards``).
+        shared = 2 * gpus * architecture.ssm_state_size
+    kernel = max(0, architecture.ssm_conv_kernel - 1)
+    convolution = kernel * (architecture.ssm_inner_size + shared) // gpus
+    state = layers.state_elements(architecture) // gpus
+    return 2 * convolution + (4 if architecture.wide_state else 2) * state
+
+
+@dataclass(frozen=True)
+class Request:
+    """Bytes on one card that a request of full length holds: caches, recurrent state."""
+
+    cache: int
+    state: int
+
+
+def request(architecture: Architecture, workload: Workload) -> Request:
+    """What one request takes of the pool, in whole blocks of all groups.
+
+    Layers are grouped so that each group has as many as the rarest kind, or as
+    the most frequent one where they are nearly as many; a block is as large as
+    a group's pages (``_get_kv_cache_groups_uniform_page_size``).
+    """
+    if architecture.compress_ratios:
+        return Request(vllm_compressed.request_bytes(architecture, workload), 0)
+    gpus = max(1, workload.gpus)
+    found = _kinds(architecture, gpus, workload.nodes, workload.kv_type)
+    recurrent = -(-len(layers.recurrent_layers(architecture)) // workload.nodes)
+    state = state_bytes(architecture, gpus) if recurrent else 0
+    if not found:
+        return Request(0, recurrent * state)
+    if len({kind.window for kind in found}) == 1 and not recurrent:
+        longest = max(_blocks(kind, architecture, workload) for kind in found)
+        return Request(longest * sum(kind.count * kind.page for kind in found), 0)
+    aligned = _aligned(architecture, found, state)
+    size = _group_size([*(kind.count for kind in aligned), *([recurrent] if recurrent else [])])
+    block = size * max(kind.page for kind in aligned)
+    blocks = sum(-(-kind.count // size) * _blocks(kind, architecture, workload) for kind in aligned)
+    held = _CHECKPOINTED_STATE_BLOCKS if _has_checkpoint(architecture) else _STATE_BLOCKS
+    return Request(blocks * block, -(-recurrent // size) * held * block)
+
+
+def _aligned(architecture: Architecture, found: tuple[_Kind, ...], state: int) -> tuple[_Kind, ...]:
+    """Blocks so long that all pages are alike, and none is smaller than a state."""
+    if state:
+        widest = max(kind.token_bytes for kind in found)
+        step = _CHECKPOINT if _is_delta_net(architecture) else BLOCK
+        step = _LATENT_ALIGNMENT if architecture.kv_lora_rank else step
+        tokens = -(-state // (step * widest)) * step
+        found = tuple(replace(kind, block=max(kind.block, tokens)) for kind in found)
+    page = max(kind.page for kind in found)
+    return tuple(replace(kind, block=kind.block * (page // kind.page)) for kind in found)
+
+
+def _is_delta_net(architecture: Architecture) -> bool:
+    return architecture.name.startswith(_DELTA_NETS)
+
+
+def _has_checkpoint(architecture: Architecture) -> bool:
+    """Mamba 2 and gated delta nets have groups of keys, Mamba 1 and convolutions none."""
+    return bool(architecture.ssm_group_count) and architecture.name not in _EXPORT_NO_CHECKPOINT
+
+
+def _group_size(counts: list[int]) -> int:
+    least, most = min(counts), max(counts)
+    return most if most < 1.5 * least else least

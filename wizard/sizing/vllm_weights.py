@@ -1,0 +1,206 @@
+"""Weights that one card holds under vLLM's tensor parallel.
+
+Linear layers and embeddings are divided over the cards. Whole on every card
+lie the routers of experts, MLA's down projections, a sparse attention's
+indexers and the tables of rotary embeddings; keys and values of fewer heads
+than cards are repeated (``vllm/model_executor/layers/linear.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wizard.registry.values import Architecture, Variant
+from wizard.sizing import layers
+from wizard.sizing.values import Workload
+
+# Bits a weight of linear layers, by the method; what is not listed has 16.
+_BITS = {"fp8": 8.0, "awq": 4.25, "gptq": 4.25, "modelopt": 8.0, "mxfp4": 16.0}
+_PLAIN_BITS = 16.0
+_MXFP4_BITS = 4.25
+_FLOAT = 4
+# Tokens that DeepSeek-V4 compresses into one row.
+_SPARSE, _DENSE = 4, 128
+# Layers that predict further tokens: these bring embeddings and an output of their own.
+_OWN_EMBEDDINGS = ("deepseek", "glm4_moe", "glm_moe", "axk1", "pangu")
+
+
+@dataclass(frozen=True)
+class CardWeights:
+    """Bytes on the fullest card: its share, what every card holds whole, and rotary tables."""
+
+    share: int
+    whole: int
+    tables: int
+
+    @property
+    def total(self) -> int:
+        return self.share + self.whole + self.tables
+
+
+def card_weights(architecture: Architecture, variant: Variant, workload: Workload) -> CardWeights:
+    """Bytes of weights on the fullest card."""
+    gpus, nodes = max(1, workload.gpus), workload.nodes
+    bits = _bits(architecture)
+    file = variant.weight_bytes
+    loaded = int((file - _prediction_bytes(architecture, file)) * _cast(architecture))
+    whole = _whole_bytes(architecture, bits) // nodes
+    if nodes > 1:
+        loaded = _stage_bytes(architecture, loaded, nodes)
+    share = -(-max(0, loaded - whole) // gpus)
+    share += int(_repeated_elements(architecture, gpus) * bits / 8 / nodes)
+    share += _padded_bytes(architecture, loaded, workload)
+    return CardWeights(share, whole, architecture.rotary_bytes)
+
+
+def _bits(architecture: Architecture) -> float:
+    """Bits a weight of linear layers."""
+    if architecture.weight_bits:
+        return architecture.weight_bits
+    told = _BITS.get(architecture.quant_method)
+    return told or (_PLAIN_BITS if not architecture.quant_method else 8.0)
+
+
+def _cast(architecture: Architecture) -> float:
+    """What becomes of a file's bytes: 32-bit weights are cast to 16 (``--dtype auto``)."""
+    is_wide = architecture.dtype in ("float32", "float") and not architecture.quant_method
+    return 0.5 if is_wide else 1.0
+
+
+def _whole_bytes(architecture: Architecture, bits: float) -> int:
+    """Bytes that every card holds whole, in all layers."""
+    width = architecture.embedding_length
+    routed = max(0, architecture.layers - architecture.dense_layers)
+    linear = _down_projections(architecture) + _indexers(architecture)
+    plain = routed * architecture.experts * width + _compressors(architecture)
+    return int(linear * bits / 8) + 2 * plain + _FLOAT * _hyper_connections(architecture)
+
+
+def _attending(architecture: Architecture) -> int:
+    return sum(1 for heads in architecture.kv_heads if heads)
+
+
+def _down_projections(architecture: Architecture) -> int:
+    """Elements of MLA's projections to compressed queries, keys and values."""
+    row = architecture.key_length if architecture.compress_ratios else 0
+    if architecture.kv_lora_rank:
+        row = architecture.kv_lora_rank + architecture.rope_dimension
+    if not row:
+        return 0
+    width = row + architecture.query_rank
+    return _attending(architecture) * architecture.embedding_length * width
+
+
+def _indexers(architecture: Architecture) -> int:
+    """Elements of the indexers of a sparse attention: queries, keys and weights."""
+    if not architecture.indexer_length:
+        return 0
+    width, heads = architecture.embedding_length, architecture.indexer_heads
+    count = sum(architecture.indexer_layers) or _attending(architecture)
+    if architecture.compress_ratios:
+        count = architecture.compress_ratios.count(_SPARSE)
+    queries = (architecture.query_rank or width) * heads * architecture.indexer_length
+    keys = 0 if architecture.compress_ratios else architecture.indexer_length
+    return count * (queries + width * (keys + heads))
+
+
+def _compressors(architecture: Architecture) -> int:
+    """Elements of DeepSeek-V4's compressors: keys and gates, at a ratio of 4 twice."""
+    ratios, width = architecture.compress_ratios, architecture.embedding_length
+    sparse, dense = ratios.count(_SPARSE), ratios.count(_DENSE)
+    rows = 4 * sparse * (architecture.key_length + architecture.indexer_length)
+    return width * (rows + 2 * dense * architecture.key_length)
+
+
+def _hyper_connections(architecture: Architecture) -> int:
+    """Elements, of 32 bits, that mix DeepSeek-V4's four streams before and after each part."""
+    if not architecture.compress_ratios:
+        return 0
+    streams = 4
+    mixed = (2 + streams) * streams
+    return 2 * architecture.layers * mixed * streams * architecture.embedding_length
+
+
+def _padded_bytes(architecture: Architecture, loaded: int, workload: Workload) -> int:
+    """Bytes that kernels for mxfp4 add, since they want round sizes of experts.
+
+    64 columns a card on Hopper; 128, and 256 of the model's width, with the
+    kernels of other cards (``mxfp4_round_up_hidden_size_and_intermediate_size``).
+    """
+    if architecture.quant_method != "mxfp4" or not architecture.experts:
+        return 0
+    gpus = max(1, workload.gpus)
+    forward = architecture.expert_feed_forward_length or architecture.feed_forward_length
+    width = architecture.embedding_length
+    step, wide = (128, 256) if workload.pads_experts else (64, 1)
+    each = -(-forward // gpus)
+    grown = -(-each // step) * step * (-(-width // wide) * wide) / (forward / gpus * width)
+    elements = 3 * architecture.layers * architecture.experts * width * forward
+    experts = min(loaded, elements * _MXFP4_BITS / 8)
+    return int(experts / gpus / workload.nodes * (grown - 1))
+
+
+def _repeated_elements(architecture: Architecture, gpus: int) -> float:
+    """Elements of keys and values, and of Mamba's groups, beyond a card's even share."""
+    found = (layer for layer in layers.kv_layers(architecture) if not layer.is_latent)
+    groups, state = architecture.ssm_group_count, architecture.ssm_state_size
+    repeated = 0.0
+    if groups and groups % gpus:
+        recurrent = len(layers.recurrent_layers(architecture))
+        width = architecture.embedding_length
+        repeated = recurrent * width * 2 * state * (1 - groups / gpus)
+    return repeated + sum(
+        architecture.embedding_length * (layer.keys + layer.values) * (1 / layer.heads - 1 / gpus)
+        for layer in found
+        if layer.heads < gpus
+    )
+
+
+def _stage_bytes(architecture: Architecture, loaded: int, nodes: int) -> int:
+    """Bytes of a pipeline's fullest stage: its layers, and the output."""
+    bits = _PLAIN_BITS if architecture.quant_method else 8 * _cast(architecture) * 2
+    table = int(architecture.vocab_size * architecture.embedding_length * bits / 8)
+    tables = min(table * (1 if architecture.tied_embeddings else 2), loaded // 2)
+    per_stage = -(-architecture.layers // nodes)
+    return int((loaded - tables) * per_stage / architecture.layers) + min(table, tables)
+
+
+def _prediction_bytes(architecture: Architecture, file: int) -> int:
+    """Bytes of layers for multi-token prediction: in the files, not loaded.
+
+    Their share of all elements, with embeddings weighted as they are kept.
+    """
+    count = architecture.nextn_layers
+    if not count:
+        return 0
+    layer = _layer_elements(architecture)
+    table = architecture.vocab_size * architecture.embedding_length
+    plain = _PLAIN_BITS / _BITS.get(architecture.quant_method, _PLAIN_BITS)
+    own = 2 * table * plain if architecture.name.startswith(_OWN_EMBEDDINGS) else 0
+    extra = count * (layer[1] + 2 * architecture.embedding_length**2 + own)
+    routed = architecture.layers - architecture.dense_layers
+    body = architecture.dense_layers * layer[0] + routed * layer[1]
+    tables = table * plain * (1 if architecture.tied_embeddings else 2)
+    return int(file * extra / (body + extra + tables))
+
+
+def _layer_elements(architecture: Architecture) -> tuple[int, int]:
+    """Elements of a layer with one feed-forward part, and of one with experts."""
+    width = architecture.embedding_length
+    heads = architecture.heads * (architecture.key_length + architecture.value_length)
+    kv = max(architecture.kv_heads, default=0)
+    attention = width * (heads + kv * (architecture.key_length + architecture.value_length))
+    if architecture.kv_lora_rank:
+        row = architecture.kv_lora_rank + architecture.rope_dimension
+        attention = width * (row + architecture.heads * architecture.value_length)
+        attention += architecture.query_rank * (
+            width + architecture.heads * architecture.key_length
+        )
+        unpacked = architecture.latent_key_length + architecture.latent_value_length
+        attention += architecture.kv_lora_rank * architecture.heads * unpacked
+    dense = attention + 3 * width * architecture.feed_forward_length
+    if not architecture.experts:
+        return dense, dense
+    each = architecture.expert_feed_forward_length or architecture.feed_forward_length
+    experts = architecture.experts * each + architecture.shared_feed_forward_length
+    return dense, attention + 3 * width * experts
