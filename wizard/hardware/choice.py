@@ -10,6 +10,7 @@ from itertools import islice
 
 from wizard.hardware import rules
 from wizard.hardware.values import Fit, Gpu, Offer, PriceList
+from wizard.hardware.workloads import on_gpu, pads_experts, step
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import budget, largest_context, needed_bytes, tokens_per_second
 from wizard.sizing.speed import RAM_BANDWIDTH
@@ -28,11 +29,6 @@ _CPU_MEMORY = 64 << 30
 # Cards that cost more than this times the cheapest are not named beside it.
 _DEAREST = 2.5
 
-# vLLM's default ``max_num_batched_tokens`` is larger on cards from 70 GiB on,
-# the A100 excepted (``EngineArgs.get_batch_defaults``).
-_LARGE_CARD = 70 << 30
-_LARGE_STEP = 8192
-
 
 @dataclass(frozen=True)
 class _Look:
@@ -41,20 +37,16 @@ class _Look:
     architecture: Architecture
     variant: Variant
     workload: Workload
-    workloads: dict[tuple[int, int, bool], Workload] = field(default_factory=dict)
+    workloads: dict[tuple[int, int, int, bool], Workload] = field(default_factory=dict)
     needs: dict[Workload, int] = field(default_factory=dict)
     contexts: dict[tuple[Workload, int], int] = field(default_factory=dict)
     speeds: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def on(self, gpu: Gpu, count: int, nodes: int) -> Workload:
-        large = gpu.vram_bytes >= _LARGE_CARD and gpu.model != "a100"
         is_vllm = self.workload.family is EngineFamily.VLLM
-        key = (count, nodes, large and is_vllm)
+        key = (count, nodes, step(gpu), pads_experts(gpu)) if is_vllm else (count, nodes, 0, False)
         if key not in self.workloads:
-            tokens = _LARGE_STEP if large and is_vllm else self.workload.batched_tokens
-            self.workloads[key] = replace(
-                self.workload, gpus=count, nodes=nodes, batched_tokens=tokens
-            )
+            self.workloads[key] = on_gpu(self.workload, gpu, count, nodes)
         return self.workloads[key]
 
     def without_card(self) -> Workload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wizard.hardware.workloads import on_gpu
 from wizard.planning.workload import workload_of
 from wizard.registry.values import Architecture
 from wizard.sdl.values import Engine, Plan
@@ -17,7 +18,7 @@ def limits(plan: Plan) -> CardAnswer | None:
     return on_card(
         plan.architecture,
         plan.variant,
-        workload_of(plan),
+        on_gpu(workload_of(plan), best.gpu, plan.count, plan.nodes),
         usable_bytes=best.gpu.usable_bytes,
         bandwidth=best.gpu.bandwidth,
         usd_per_hour=best.gpu.usd_per_hour,

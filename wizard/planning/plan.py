@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wizard.hardware.values import PriceList
+from wizard.hardware.workloads import on_gpu
 from wizard.planning import price
 from wizard.planning.cards import Lookout, check_numbers, choose_hardware
 from wizard.planning.engines import ImageCheck, choose_engine, engines_for, family
@@ -47,6 +48,8 @@ def make_plan(
     best = hardware.chosen[0] if hardware.chosen else None
     count, nodes = (best.count, best.nodes) if best else (int(not look.is_cpu_only), 1)
     workload = look.workload(context, count, nodes)
+    if best and best.gpu:
+        workload = on_gpu(workload, best.gpu, count, nodes)
     memory = estimate(architecture, variant, workload)
     storage_class = choices.storage_class or StorageClass.NVME
     resources = resources_for(

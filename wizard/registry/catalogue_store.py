@@ -34,7 +34,13 @@ DIRECTORY = Path(__file__).parent / "catalogue_data"
 MAX_BYTES = 64 * 1024 * 1024
 Record = dict[str, Any]
 
-_PER_LAYER = ("kv_heads", "sliding_layers", "recurrent_layers")
+_PER_LAYER = {
+    "kv_heads": int,
+    "sliding_layers": bool,
+    "recurrent_layers": bool,
+    "indexer_layers": bool,
+    "compress_ratios": int,
+}
 _VARIANT_FIELDS = (
     "name",
     "format",
@@ -111,8 +117,7 @@ def architecture_record(architecture: Architecture) -> Record:
 def architecture_from(record: Mapping[str, Any]) -> Architecture:
     """The inverse of :func:`architecture_record`."""
     values = dict(record)
-    for name in _PER_LAYER:
-        kind = int if name == "kv_heads" else bool
+    for name, kind in _PER_LAYER.items():
         values[name] = _unpacked(values.get(name, []), kind)
     values["hf_architectures"] = tuple(values.get("hf_architectures", ()))
     return Architecture(**values)

@@ -25,7 +25,11 @@ _RATIOS = {4: 4, 128: 128}
 _USUAL_INTERVAL = {"qwen3_next": 4, "qwen3_5": 4, "qwen3_5_text": 4, "qwen3_5_moe": 4}
 _USUAL_INTERVAL |= {"qwen3_5_moe_text": 4, "olmo_hybrid": 4}
 # Their layers differ: a config that does not tell how is only half of the truth.
-_ALWAYS_MIXED = ("nemotron_h", "nemotron-nas", "kimi_linear", "jamba", "bamba", "qwen3_next")
+_ALWAYS_MIXED = (
+    *("nemotron_h", "nemotron-nas", "kimi_linear", "jamba", "bamba", "qwen3_next", "zamba2"),
+)
+# Their layers run several times, each time with keys and values of their own.
+_LOOPED = ("hrm_text",)
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,8 @@ def _is_sure(config: Mapping[str, Any], types: tuple[str, ...]) -> bool:
     known |= {*_SLIDING, *_NO_ATTENTION, *_BOTH}
     if config.get("model_type") in _COMPRESSED:
         return True
+    if config.get("model_type") in _LOOPED:
+        return False
     slides = any(kind in _SLIDING for kind in types)
     recurs = any(kind in _RECURRENT for kind in types)
     if config.get("model_type") in _ALWAYS_MIXED and not recurs:

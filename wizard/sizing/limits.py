@@ -79,8 +79,11 @@ def most_slots(
 ) -> int:
     """How many slots fit at the workload's context, up to 256; 0 where not even one does.
 
-    Under vLLM slots only cost what a recurrent state takes.
+    Under vLLM, whose requests share a pool, as many as it holds at full length.
     """
+    if workload.family is EngineFamily.VLLM:
+        held = vllm.concurrency(architecture, variant, workload, budget_bytes)
+        return min(LARGEST_SLOTS, held)
 
     def need(slots: int) -> int:
         return needed_bytes(architecture, variant, replace(workload, slots=slots))

@@ -68,6 +68,16 @@ def needed(architecture: Architecture, variant: Variant, workload: Workload) -> 
     return _per_card(architecture, variant, workload).total
 
 
+def concurrency(
+    architecture: Architecture, variant: Variant, workload: Workload, budget_bytes: int
+) -> int:
+    """Requests of full length that one card's pool holds at a time; many without a cache."""
+    found = _per_card(architecture, variant, workload)
+    one = found.kv_cache + found.state
+    left = budget_bytes - (found.total - one)
+    return max(0, left // one if one else (_SEQUENCES if left >= 0 else 0))
+
+
 def estimate(architecture: Architecture, variant: Variant, workload: Workload) -> MemoryEstimate:
     """Memory of a workload under vLLM, in bytes, each buffer with its formula."""
     found = _per_card(architecture, variant, workload)

@@ -70,8 +70,48 @@ def test_latent_attention() -> None:
 
 def test_a_sparse_indexer_s_key_is_cached_too() -> None:
     mla = {"kv_lora_rank": 512, "qk_rope_head_dim": 64, "index_head_dim": 128}
-    found = config_json.architecture({**PLAIN, **mla})
+    found = config_json.architecture({**PLAIN, "model_type": "deepseek_v32", **mla})
     assert (found.rope_dimension, found.indexer_length) == (64, 128)
+
+
+def test_some_layers_take_what_another_s_indexer_chose() -> None:
+    mla = {"model_type": "glm_moe_dsa", "kv_lora_rank": 512, "index_head_dim": 128}
+    every = config_json.architecture({**PLAIN, **mla, "index_topk_freq": 2})
+    assert every.indexer_layers == (True, True, False, True)
+    told = config_json.architecture({**PLAIN, **mla, "index_topk_pattern": "FSSF"})
+    assert told.indexer_layers == (True, False, False, True)
+
+
+def test_latent_attention_that_vllm_unpacks_into_heads() -> None:
+    mla = {"kv_lora_rank": 256, "qk_rope_head_dim": 32, "qk_nope_head_dim": 64, "v_head_dim": 64}
+    found = config_json.architecture({**PLAIN, "model_type": "minicpm3", **mla})
+    assert (found.kv_lora_rank, found.key_length, found.value_length) == (0, 96, 96)
+
+
+def test_what_a_nested_config_leaves_out_is_its_class_s_default() -> None:
+    """As google/gemma-3-4b-it's is: no heads, no vocabulary, no pattern of layers."""
+    text = {"hidden_size": 2560, "num_hidden_layers": 34, "sliding_window": 1024}
+    found = config_json.architecture({"model_type": "gemma3", "text_config": text})
+    assert (found.name, found.heads, found.kv_heads[0], found.key_length) == (
+        *("gemma3_text", 8),
+        *(4, 256),
+    )
+    assert (found.vocab_size, sum(found.sliding_layers), found.tied_embeddings) == (
+        *(262_208, 29),
+        True,
+    )
+    assert found.exact
+
+
+def test_nothing_said_is_not_null() -> None:
+    mistral = {**PLAIN, "model_type": "mistral"}
+    assert config_json.architecture(mistral).sliding_window == 4096
+    assert config_json.architecture({**mistral, "sliding_window": None}).sliding_window == 0
+
+
+def test_encoders_with_a_decoder_are_refused() -> None:
+    with pytest.raises(UnreadableHeader, match="an encoder and writes with a decoder"):
+        config_json.architecture({**PLAIN, "model_type": "t5", "is_encoder_decoder": True})
 
 
 def test_llama4_slides_in_three_of_four_layers() -> None:
@@ -233,6 +273,7 @@ def test_encoders_are_not_causal() -> None:
 def test_missing_facts_make_it_rough() -> None:
     for key in ("vocab_size", "max_position_embeddings"):
         config = {name: value for name, value in PLAIN.items() if name != key}
+        config["model_type"] = "unheard_of"
         assert not config_json.architecture(config).exact
 
 

@@ -121,7 +121,11 @@ def test_most_slots_is_the_last_that_fits(
     most = most_slots(architecture, variant, workload, room)
 
     def needed(slots: int) -> int:
-        return needed_bytes(architecture, variant, replace(workload, slots=slots))
+        if workload.family is not EngineFamily.VLLM:
+            return needed_bytes(architecture, variant, replace(workload, slots=slots))
+        found = estimate(architecture, variant, workload)
+        one = (found.kv_cache + found.recurrent_state) // (max(1, workload.gpus) * workload.nodes)
+        return found.largest_gpu + (slots - 1) * one
 
     assert 0 <= most <= 256
     assert most == 0 or needed(most) <= room

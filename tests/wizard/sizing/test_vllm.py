@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.wizard.sizing import shapes
-from wizard.sizing import budget, estimate, vllm
+from wizard.sizing import budget, estimate, kv_bytes_per_token, most_slots
 from wizard.sizing.values import EngineFamily, KvType, Workload
 
 WORKLOAD = Workload(8192, slots=16, family=EngineFamily.VLLM)
@@ -32,13 +32,13 @@ def test_slots_share_one_pool() -> None:
 @pytest.mark.parametrize(("gpus", "heads"), [(1, 8), (2, 4), (8, 1), (16, 1)])
 def test_heads_are_divided_and_never_less_than_one(gpus: int, heads: int) -> None:
     workload = replace(WORKLOAD, gpus=gpus)
-    assert vllm.kv_bytes_per_token(shapes.LLAMA_70B, workload) == 80 * heads * 256 * 2
+    assert kv_bytes_per_token(shapes.LLAMA_70B, workload) == 80 * heads * 256 * 2
 
 
 def test_compressed_rows_are_on_every_card() -> None:
     for gpus in (1, 8):
         workload = replace(WORKLOAD, gpus=gpus)
-        assert vllm.kv_bytes_per_token(shapes.DEEPSEEK_V3, workload) == 61 * 576 * 2
+        assert kv_bytes_per_token(shapes.DEEPSEEK_V3, workload) == 61 * 576 * 2
     found = estimate(shapes.DEEPSEEK_V3, DEEPSEEK, replace(WORKLOAD, gpus=8))
     assert found.weights > DEEPSEEK.weight_bytes
     assert found.weights < DEEPSEEK.weight_bytes * 1.02
@@ -46,14 +46,14 @@ def test_compressed_rows_are_on_every_card() -> None:
 
 def test_fp8_cache_is_half() -> None:
     half = replace(WORKLOAD, kv_type=KvType.FP8)
-    assert vllm.kv_bytes_per_token(shapes.LLAMA_8B, half) * 2 == 131072
+    assert kv_bytes_per_token(shapes.LLAMA_8B, half) * 2 == 131072
 
 
 def test_sliding_layers_are_bounded() -> None:
-    """10 full layers, 52 sliding in six groups of ten: window − 1 + 2,048 tokens, 1 block more."""
+    """10 full layers, 52 sliding in six groups: window − 1 + two steps, and a block more."""
     found = estimate(shapes.GEMMA3_27B, shapes.safetensors(54_000_000_000), WORKLOAD)
     layer = 16 * 256 * 2
-    assert found.kv_cache == layer * (10 * 8192 + 60 * (3072 + 16))
+    assert found.kv_cache == layer * (10 * 8192 + 60 * (5120 + 16))
 
 
 def test_tensor_parallel_repeats_keys_of_few_heads() -> None:
@@ -85,3 +85,65 @@ def test_recurrent_states_are_divided() -> None:
     one = estimate(shapes.QWEN3_NEXT_80B, variant, replace(WORKLOAD, gpus=1))
     four = estimate(shapes.QWEN3_NEXT_80B, variant, replace(WORKLOAD, gpus=4))
     assert one.recurrent_state == four.recurrent_state > 0
+
+
+def test_the_pool_tells_how_many_run_together() -> None:
+    room = 22_000_000_000
+    fixed = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, WORKLOAD)
+    one = fixed.kv_cache
+    held = most_slots(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, WORKLOAD, room)
+    assert held == (room - fixed.total + one) // one > 1
+    assert most_slots(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, WORKLOAD, fixed.total - 1) == 0
+    many = shapes.safetensors(2_270_000_000)
+    assert most_slots(shapes.BGE_M3, many, WORKLOAD, room) == 256
+
+
+def test_what_a_card_holds_whole_is_told() -> None:
+    found = estimate(shapes.DEEPSEEK_V3, DEEPSEEK, replace(WORKLOAD, gpus=8))
+    assert "that each must hold whole" in found.parts[0].formula
+
+
+def test_rotary_tables_are_on_every_card() -> None:
+    plain = replace(shapes.LLAMA_8B, rotary_bytes=0)
+    tables = replace(shapes.LLAMA_8B, rotary_bytes=33_554_432)
+    for gpus in (1, 8):
+        workload = replace(WORKLOAD, gpus=gpus)
+        less = estimate(plain, shapes.LLAMA_8B_BF16, workload).weights
+        more = estimate(tables, shapes.LLAMA_8B_BF16, workload).weights
+        assert more - less == gpus * 33_554_432
+
+
+def test_a_checkpoint_s_own_scales_halve_the_cache() -> None:
+    scaled = replace(shapes.LLAMA_8B, kv_cache_type="fp8")
+    assert kv_bytes_per_token(scaled, WORKLOAD) * 2 == 131072
+    assert kv_bytes_per_token(scaled, replace(WORKLOAD, kv_type=KvType.BF16)) == 131072
+
+
+def test_sparse_attention_packs_its_rows_at_8_bits() -> None:
+    sparse = replace(shapes.DEEPSEEK_V3, indexer_length=128)
+    assert kv_bytes_per_token(sparse, WORKLOAD) == 61 * (576 * 2 + 132)
+    packed = replace(WORKLOAD, kv_type=KvType.FP8)
+    assert kv_bytes_per_token(sparse, packed) == 61 * (656 + 132)
+
+
+def test_compressed_rows_of_deepseek_v4() -> None:
+    """20 layers of 4 and 23 of 128 tokens a row: 961,344 bytes for each 256 tokens."""
+    ratios = (128, 128, 128) + (4, 128) * 20
+    found = replace(
+        shapes.DEEPSEEK_V3,
+        layers=43,
+        kv_lora_rank=0,
+        compress_ratios=ratios,
+        sliding_window=128,
+    )
+    assert kv_bytes_per_token(found, WORKLOAD) == round(961_344 / 256)
+    workload = replace(WORKLOAD, context_length=32_768)
+    assert estimate(found, DEEPSEEK, workload).kv_cache == 1_747_723_392
+
+
+def test_kernels_for_mxfp4_pad_experts() -> None:
+    variant = shapes.safetensors(13_760_000_000)
+    mixture = replace(shapes.GPT_OSS_20B, quant_method="mxfp4")
+    plain = estimate(mixture, variant, WORKLOAD).weights
+    padded = estimate(mixture, variant, replace(WORKLOAD, pads_experts=True)).weights
+    assert 1.05 < padded / plain < 1.08

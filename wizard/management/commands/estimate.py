@@ -12,6 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wizard.hardware.gpus import bundled
+from wizard.hardware.values import Gpu
+from wizard.hardware.workloads import on_gpu
 from wizard.registry import config_json, header_document, lookup
 from wizard.registry.errors import RegistryError, UnreadableHeader
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
@@ -77,15 +79,19 @@ class Command(BaseCommand):
             architecture, variant = _model(options)
         except RegistryError as error:
             raise CommandError(f"{error} {error.next_step}") from error
+        card = _gpu(options["card"])
         workload = _workload(architecture, variant, options)
+        if card and workload.gpus:
+            workload = on_gpu(workload, card, workload.gpus)
         found = estimate(architecture, variant, workload)
         is_vllm = workload.family is EngineFamily.VLLM
         alike = max(1, workload.gpus) if is_vllm else 1
         split = buffers(found, on_gpu=workload.gpus > 0, alike=alike)
         per_token = kv_bytes_per_token(architecture, workload)
-        card = _card(architecture, variant, workload, options["card"])
+        answer = _answer(architecture, variant, workload, card)
         write = _as_json if options["json"] else _as_text
-        self.stdout.write(write({**split.document(), "kv_bytes_per_token": per_token}, found, card))
+        rows = {**split.document(), "kv_bytes_per_token": per_token}
+        self.stdout.write(write(rows, found, answer))
 
 
 def _model(options: dict[str, Any]) -> tuple[Architecture, Variant]:
@@ -174,16 +180,21 @@ def _check_llama_cpp(kv_type: KvType, *, fused: bool) -> None:
         )
 
 
-def _card(
-    architecture: Architecture, variant: Variant, workload: Workload, name: str | None
-) -> CardAnswer | None:
+def _gpu(name: str | None) -> Gpu | None:
     if not name:
         return None
     model, _, label = name.partition(":")
     cards = [card for card in bundled() if card.model == model and label in ("", card.ram_label)]
     if not cards:
         raise CommandError(f"No card is called {name!r}. Write it like rtx3090 or a100:80Gi.")
-    card = cards[0]
+    return cards[0]
+
+
+def _answer(
+    architecture: Architecture, variant: Variant, workload: Workload, card: Gpu | None
+) -> CardAnswer | None:
+    if card is None:
+        return None
     if not workload.gpus:
         raise CommandError("--card needs --backend cuda.")
     return on_card(
