@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beyond Python, on a bare Debian or Ubuntu: Node with the
-# judges from npm, Chromium, and the servers that tests start for themselves:
-# Redis, nginx and an OCI registry. Installs what is missing where it may.
+# judges from npm, Chromium, a C compiler, and the servers that tests start for
+# themselves: Redis, nginx and an OCI registry. Installs what is missing where it may.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +15,7 @@ has_chromium >/dev/null || missing+=(chromium)
 command -v curl >/dev/null || missing+=(curl)
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v openssl >/dev/null || missing+=(openssl)
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
 PATH=$PATH:/usr/sbin command -v nginx >/dev/null || missing+=(nginx-light)
 command -v docker-registry >/dev/null || missing+=(docker-registry)
 has_openmp || missing+=(libgomp1)

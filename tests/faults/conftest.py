@@ -1,4 +1,4 @@
-"""A tiny model, alone in its folder."""
+"""A tiny model, alone in its folder, and a wall clock that jumps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import wall_clock
+from tests.faults.wall_clock import WallClock
 from tests.inference import tiny_gguf
 
 
@@ -15,3 +17,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gguf")
     tiny_gguf.write_model(folder / "tiny.gguf", template=tiny_gguf.CHATML)
     return folder
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return wall_clock.library(tmp_path_factory.mktemp("wall-clock"))
+
+
+@pytest.fixture
+def clock(preloaded: Path, tmp_path: Path) -> WallClock:
+    return WallClock(preloaded, tmp_path)

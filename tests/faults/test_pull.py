@@ -7,15 +7,18 @@ import os
 import resource
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.faults.impatient import PIECE
 from tests.faults.outcomes import Watch, chat, eventually, tell
+from tests.faults.wall_clock import WallClock
 from tests.inference import endpoint as endpoints
 from tests.inference.endpoint import Endpoint
 from tests.standins.server import Reply, redirect, text
@@ -41,11 +44,10 @@ def weights(data: bytes) -> Iterator[Weights]:
         yield servers
 
 
-def _start(
-    weights: Weights, folder: Path, *, flags: tuple[str, ...] = ()
-) -> AbstractContextManager[Endpoint]:
-    told = ("--model", NAME, *flags)
-    environ = weights.environ()
+def _start(weights: Weights, folder: Path, **others: str) -> AbstractContextManager[Endpoint]:
+    """The runtime, with ``others`` in its environment."""
+    told = ("--model", NAME)
+    environ = weights.environ(**others)
     return endpoints.running(folder, *told, wait=False, environ=environ, module=IMPATIENT)
 
 
@@ -216,3 +218,29 @@ def test_a_file_that_changes_under_a_resumed_pull(
     fetched = _serves(weights, tmp_path, data)
     assert fetched >= SIZE
     tell("a file that changes under a resumed pull", "fetched anew, and right", watch)
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+def test_a_clock_that_jumps_while_it_pulls(
+    weights: Weights, tmp_path: Path, clock: WallClock, hours: int
+) -> None:
+    """No line is cut as too slow; speed and time left stay of this world."""
+    weights.on_bytes = lambda _count: time.sleep(0.1)
+    seen: list[dict[str, Any]] = []
+    with _start(weights, tmp_path, **clock.environ) as endpoint, endpoint.client() as http:
+        endpoints.wait_ready(endpoint, "/healthz")
+        eventually(lambda: weights.sent > SIZE // 4)
+        watch = Watch()
+        clock.jump(hours=hours)
+
+        def is_here() -> bool:
+            (entry,) = http.get("/status").json()["models"]
+            seen.extend([entry["progress"]] if entry["progress"] else [])
+            return http.get("/health").status_code == 200
+
+        eventually(is_here)
+        assert "trying again" not in endpoint.logged()
+    assert weights.sent == SIZE
+    assert max(told["bytes_per_second"] for told in seen) in range(1, 10**9)
+    assert all(told["seconds_left"] is None or 0 <= told["seconds_left"] < 600 for told in seen)
+    tell(f"the clock jumps by {hours} h while it pulls", "nothing", watch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -113,13 +114,13 @@ def _fetch() -> bytes:
 
 def _bounded(response: httpx2.Response) -> bytes:
     """The body, no longer than allowed, no slower than the time-out in all."""
-    deadline = datetime.now(UTC).timestamp() + settings.REGISTRY_TIMEOUT
+    deadline = time.monotonic() + settings.REGISTRY_TIMEOUT
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > _MAX_BYTES:
             raise PricesUnavailable("the answer is too long")
-        if datetime.now(UTC).timestamp() > deadline:
+        if time.monotonic() > deadline:
             raise PricesUnavailable("the answer came too slowly")
     return bytes(body)
 

@@ -87,9 +87,9 @@ class GuardedTransport(httpx2.BaseTransport):
     def _refuse_early(self, place: str) -> None:
         if settings.OFFLINE:
             raise RegistryDown(f"This site is set to work offline, without {self._name}.")
-        if left := _seconds_until(cache.get(f"registry-down:{_host(place)}")):
+        if left := _rest_left(_host(place)):
             raise RegistryDown(f"{self._name} was out of reach a moment ago.", retry_after=left)
-        if left := _seconds_until(cache.get(f"registry-wait:{place}")):
+        if left := _seconds_until(cache.get(f"registry-wait:{place}"), MAX_WAIT_SECONDS):
             raise self._rate_limited(left)
 
     def _rate_limited(self, seconds: int) -> RateLimited:
@@ -101,7 +101,7 @@ class GuardedTransport(httpx2.BaseTransport):
         """Let the registry rest, the longer the more often it failed; seconds of it."""
         _log.warning("%s is out of reach: %s", self._name, type(error).__name__)
         host = _host(place)
-        if left := _seconds_until(cache.get(f"registry-down:{host}")):
+        if left := _rest_left(host):
             return left
         failures: int = cache.get(f"registry-failures:{host}", 0)
         rest = REST_SECONDS[min(failures, len(REST_SECONDS) - 1)]
@@ -169,8 +169,13 @@ class GuardedTransport(httpx2.BaseTransport):
             raise self._rate_limited(wait or REST_SECONDS[-1])
 
 
-def _seconds_until(moment: float | None) -> int:
-    return max(0, math.ceil(moment - time.time())) if moment else 0
+def _rest_left(host: str) -> int:
+    return _seconds_until(cache.get(f"registry-down:{host}"), REST_SECONDS[-1])
+
+
+def _seconds_until(moment: float | None, most: int) -> int:
+    """Seconds, and never more than can be meant: the clock may have been set back since."""
+    return max(0, min(math.ceil(moment - time.time()), most)) if moment else 0
 
 
 def client(name: str) -> httpx2.Client:

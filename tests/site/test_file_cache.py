@@ -1,0 +1,51 @@
+"""The cache in files, when the clock was set back."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from oneclick_site.file_cache import FileCache
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> FileCache:
+    return FileCache(str(tmp_path), {})
+
+
+def _written(folder: Path, *, seconds_ahead: float) -> None:
+    """Let everything in the cache be from then."""
+    moment = time.time() + seconds_ahead
+    for path in folder.glob("*.djcache"):
+        os.utime(path, (moment, moment))
+
+
+def test_it_works(cache: FileCache) -> None:
+    cache.set("x", 1, 60)
+    assert cache.get("x") == 1
+    assert not cache.add("x", 2, 60)
+    assert cache.touch("x", 60)
+    cache.set("x", 3, 0)
+    assert cache.get("x") is None
+
+
+@pytest.mark.parametrize("timeout", [5, 10**9, None])
+def test_what_is_from_the_future_is_forgotten(
+    cache: FileCache, tmp_path: Path, timeout: int | None
+) -> None:
+    cache.set("x", 1, timeout)
+    _written(tmp_path, seconds_ahead=3 * 3600)
+    assert cache.get("x") is None
+    assert list(tmp_path.glob("*.djcache")) == []
+    assert cache.add("x", 2, timeout)
+    assert cache.get("x") == 2
+
+
+def test_clocks_that_differ_a_little_do_no_harm(cache: FileCache, tmp_path: Path) -> None:
+    cache.set("x", 1, 3600)
+    _written(tmp_path, seconds_ahead=20)
+    assert cache.get("x") == 1
+    assert "x" in cache
