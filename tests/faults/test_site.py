@@ -14,7 +14,16 @@ import httpx2
 import pytest
 import redis
 
-from tests.faults.outcomes import Watch, bare, chat, children, eventually, is_alive, tell
+from tests.faults.outcomes import (
+    Watch,
+    bare,
+    chat,
+    children,
+    cut_cable,
+    eventually,
+    is_alive,
+    tell,
+)
 from tests.site.live import LiveSite, free_port
 from tests.site.redis_server import redis_server
 from tests.standins.upstream import Upstream
@@ -147,6 +156,23 @@ def _status(sock: socket.socket) -> int:
         raw = answer.read().decode()
     assert "[DONE]" in raw or '"done":true' in raw
     return int(raw.split(" ", 2)[1])
+
+
+@DIALECTS
+def test_a_client_whose_cable_is_cut(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LiveSite, "config", "tests/faults/impatient_gunicorn.py")
+    with (
+        Upstream() as upstream,
+        demo_site({"ollama": upstream}, DEMO_STREAMS="1", DEMO_QUEUE="0") as site,
+    ):
+        sock = bare(site.url, path, json.dumps(chat("endless", MODEL)).encode())
+        assert sock.recv(64).startswith(b"HTTP/1.1 200")
+        watch = Watch()
+        cut_cable(sock)
+        eventually(lambda: upstream.open == 0)
+        assert _answers(site)
+        tell(f"half-open socket, patience of 1 s, site, {path}", "the place is free again", watch)
+        sock.close()
 
 
 @DIALECTS

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class LiveSite:
     """`with LiveSite(OFFLINE="1") as site: …`; keyword arguments are settings."""
 
+    config = "gunicorn.conf.py"
+
     def __init__(self, **environ: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -43,7 +45,7 @@ class LiveSite:
     def __enter__(self) -> LiveSite:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+                [sys.executable, "-m", "gunicorn", "-c", self.config],
                 cwd=ROOT,
                 env=self._environ,
                 stdout=log,
