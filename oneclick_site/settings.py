@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from oneclick_site import environment as env
 from oneclick_site.environment import Setting
+from oneclick_site.fingerprint import fingerprint
 from wizard.demo import configuration
 from wizard.demo.values import Limits, Upstream
 
@@ -212,17 +213,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 SECURE_CONTENT_TYPE_NOSNIFF = True
 APPEND_SLASH = True
 
-CACHES = {
-    "default": (
-        {"BACKEND": "oneclick_site.shared_cache.SharedCache", "LOCATION": CACHE_URL}
-        if CACHE_URL
-        else {
-            "BACKEND": "oneclick_site.file_cache.FileCache",
-            "LOCATION": str(CACHE_DIR),
-            "OPTIONS": {"MAX_ENTRIES": 20_000},
-        }
-    )
-}
+_CACHE = (
+    {"BACKEND": "oneclick_site.shared_cache.SharedCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": str(CACHE_DIR),
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+)
+CACHES = {"default": {**_CACHE, "KEY_PREFIX": fingerprint(BASE_DIR / "wizard")}}
 
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(_values["STATIC_DIR"] or BASE_DIR / "var" / "static")
