@@ -13,8 +13,10 @@ const LONGEST_CREATING = 360_000;
 // A lease without a status for this long: the file is sent to the provider again.
 const RESEND_AFTER = 30_000;
 const WAITING_STAGES = ["bidding", "choosing"];
+const LATE_STAGES = ["leased", "starting"];
 const ENDED = ["closed"];
 
+const TITLE = document.title;
 const root = document.getElementById("deploy");
 const form = document.getElementById("deploy-form") ?? document.getElementById("key-form");
 const keyInput = document.getElementById("console-key");
@@ -60,6 +62,7 @@ function say(words) {
 // Creating: the same file as often as it takes; the site finds what exists.
 async function deploy() {
   if (state.busy) return;
+  state.used = form.contains(document.activeElement);
   setBusy(true);
   showTrouble(null);
   try {
@@ -132,7 +135,7 @@ async function create(pending) {
 }
 
 function created(pending, told) {
-  memory.keep(told.dseq, { sdl: pending.sdl, manifest: told.manifest, key: pending.key, automatic: pending.automatic });
+  memory.keep(told.dseq, { title: root.dataset.title, here: root.dataset.here, sdl: pending.sdl, manifest: told.manifest, key: pending.key, automatic: pending.automatic });
   memory.pending = null;
   say("");
   const address = new URL(location.href);
@@ -146,14 +149,22 @@ function created(pending, told) {
 // Following: what the Console says now decides what is shown and done.
 async function begin() {
   const known = memory.record(state.dseq);
+  const isUsed = state.used || form.contains(document.activeElement);
+  state.used = false;
   state.automatic = known.automatic ?? false;
   form.hidden = true;
   root.classList.add("following");
   document.getElementById("journey").hidden = false;
+  if (isUsed) goOnHere();
   const happens = document.getElementById("what-happens");
   if (happens) happens.hidden = true;
   if (known.key) secrets.use(known.key);
   follow();
+}
+
+// What was pressed goes away: the keyboard goes on at the heading of what comes.
+function goOnHere() {
+  document.getElementById("journey-title").focus({ preventScroll: true });
 }
 
 // One loop only: a newer turn ends an older one.
@@ -164,6 +175,7 @@ async function follow() {
   if (turn !== state.turn) return;
   if (result.ok) await act(stands());
   else if (!result.passing) return askForKey();
+  tellTitle();
   if (turn === state.turn && !state.ended) followLater();
 }
 
@@ -177,6 +189,14 @@ function stands() {
   const told = document.getElementById("progress-state").dataset;
   tellTimes(told);
   return told;
+}
+
+// In the tab's name, for who looks at something else meanwhile.
+function tellTitle() {
+  const steps = document.querySelectorAll('.journey > li[data-state="now"] .title');
+  const now = steps.length ? steps[steps.length - 1].firstChild.textContent.trim() : "";
+  const word = state.ready ? "Ready" : now;
+  document.title = word ? `${word} · ${TITLE}` : TITLE;
 }
 
 function tellTimes(told) {
@@ -199,17 +219,29 @@ function tellTimes(told) {
 }
 
 async function act(told) {
+  root.dataset.stage = told.stage;
   document.getElementById("manage").hidden = ENDED.includes(told.stage);
   document.getElementById("update-form").hidden = !["starting", "running"].includes(told.stage) || !memory.record(state.dseq).sdl;
   document.getElementById("deposit-form").hidden = !["leased", "starting", "running"].includes(told.stage);
   document.getElementById("logs").hidden = !["leased", "starting", "running"].includes(told.stage);
   countRestarts(told.stage);
+  if (told.trouble) explain(told.stage);
   if (WAITING_STAGES.includes(told.stage)) await choose(told);
   else document.getElementById("auto-choice").hidden = true;
   if (told.stage === "leased") await resend(told);
   if (["starting", "running"].includes(told.stage) && told.uri) {
     watch(told.uri, memory.record(state.dseq).key ?? "", (seen) => changed(told.uri, seen));
   } else if (["lost", "closed"].includes(told.stage)) end(told.stage);
+}
+
+// What is known of a trouble is shown once, when it begins: who could host it
+// now, or what the provider says. What a person then closes stays closed.
+function explain(stage) {
+  if (state.explained === stage) return;
+  state.explained = stage;
+  const screening = document.getElementById("screening");
+  if (stage === "bidding" && screening) window.htmx.trigger(screening, "again");
+  if (LATE_STAGES.includes(stage)) document.getElementById("logs").open = true;
 }
 
 function end(stage) {
@@ -266,10 +298,14 @@ function chooseMyself() {
 async function accept(provider, bid) {
   if (state.accepting) return;
   state.accepting = true;
+  const isUsed = document.activeElement?.matches("[data-accept]");
   for (const button of document.querySelectorAll("[data-accept]")) button.disabled = true;
   const result = await lease(provider, bid.gseq, bid.oseq);
   state.accepting = false;
-  if (result.ok) return void follow();
+  if (result.ok) {
+    if (isUsed) goOnHere();
+    return void follow();
+  }
   // What was refused is said, and the bids are looked at anew.
   showTrouble(result);
   state.automatic = state.automatic && result.passing;
@@ -291,9 +327,11 @@ async function resend(told) {
 
 function changed(uri, seen) {
   state.ready = seen.phase === "ready";
+  tellTitle();
   const answer = document.getElementById("answer");
   answer.hidden = !state.ready;
   if (!state.ready) return;
+  document.getElementById("elapsed").textContent = "";
   document.getElementById("endpoint-url").textContent = uri;
   const endpoint = document.getElementById("endpoint");
   if (endpoint) {

@@ -45,6 +45,8 @@ export function startManaging(state, follow) {
     say(result.ok ? "Updated: the container starts again." : "");
     if (!result.ok) return;
     memory.keep(state.dseq, result.json);
+    if (context) element("new-context").placeholder = context;
+    if (image) element("new-image").placeholder = image;
     element("new-context").value = element("new-image").value = "";
     follow();
   });

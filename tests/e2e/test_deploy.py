@@ -10,6 +10,10 @@ from playwright.sync_api import Browser, expect
 from tests.e2e.deploying import AUDITED, QWEN, World
 from tests.standins.endpoint import GB
 from tests.standins.server import text
+from tests.wizard.sdl import factory
+from wizard.sdl import document
+from wizard.sdl.values import Secrets
+from wizard.sdl.writer import to_yaml
 
 pytestmark = pytest.mark.e2e
 
@@ -174,6 +178,7 @@ def test_more_deposit_and_another_context(world: World) -> None:
     service = world.console.active[0].document["services"]["llm"]
     assert "CONTEXT_LENGTH=4096" in service["env"]
     assert service["image"].endswith(":1.0.1")
+    expect(page.locator("#new-context")).to_have_attribute("placeholder", "4096")
     page.fill("#new-image", "runtime:latest")
     page.click("text=Update in place")
     world.trouble("is no image with a tag")
@@ -184,11 +189,38 @@ def test_the_list(world: World) -> None:
     world.open()
     world.press_deploy()
     world.step("container", "done")
+    dseq = world.console.active[0].dseq
     world.open("/deployments/")
     world.wait(page.locator("table.deployments"), "leased")
-    page.click("table.deployments a")
+    row = page.locator("table.deployments tbody tr")
+    expect(row).to_contain_text(f"{dseq} qwen3 8b")
+    row.locator("a").click()
     world.wait(page.locator("#step-container"), "Container")
+    assert page.url.endswith(f"/deploy/?gpu=rtx3090&count=1&dseq={dseq}")
+
+
+def test_the_list_of_another_tab(world: World) -> None:
+    """It knows the account alone."""
+    page = world.page
+    world.console.make(to_yaml(document.build(factory.plan(), Secrets())))
+    world.open("/deployments/")
+    page.fill("#console-key", world.console.key)
+    page.get_by_role("button", name="Show them").click()
+    world.wait(page.locator("table.deployments"), "waits for a lease")
+    page.click("table.deployments a")
+    world.step("bids", "now")
     assert page.url.endswith(f"/deployments/{world.console.active[0].dseq}/")
+
+
+def test_the_tab_s_name_tells_how_far_it_is(world: World) -> None:
+    world.open()
+    expect(world.page).to_have_title("Deploy qwen3 · OneClickLLM")
+    world.press_deploy()
+    world.step("download", "now")
+    expect(world.page).to_have_title("Weights · Deploy qwen3 · OneClickLLM")
+    world.endpoint.phase = "ready"
+    world.step("ready", "done")
+    expect(world.page).to_have_title("Ready · Deploy qwen3 · OneClickLLM")
 
 
 def test_the_key_is_kept_nowhere(world: World) -> None:
@@ -231,6 +263,11 @@ def test_by_keyboard_alone(world: World) -> None:
     expect(world.page.locator("#deploy-button")).to_be_focused()
     keys.press("Enter")
     world.wait(world.page.locator(".bid"))
-    world.page.locator(".bid button").nth(1).focus()
+    # What was pressed is gone: the keyboard goes on where the page does.
+    expect(world.page.locator("#journey-title")).to_be_focused()
+    for _ in ("the first bid", "the second"):
+        keys.press("Tab")
     keys.press("Enter")
     world.step("container", "done")
+    expect(world.page.locator("#journey-title")).to_be_focused()
+    assert world.console.active[0].provider == AUDITED

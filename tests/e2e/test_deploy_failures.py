@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.deploying import World
+from tests.e2e.deploying import AUDITED, World
 from tests.standins import console_answers
 from tests.standins.console import unaudited
 from tests.standins.endpoint import GB
 from tests.standins.provider import Provider, event, line
-from tests.standins.server import text
+from tests.standins.server import json, text
 
 pytestmark = pytest.mark.e2e
 
@@ -58,13 +59,65 @@ def test_a_card_that_the_trial_has_not(world: World) -> None:
     world.trouble("The free trial cannot lease these cards")
 
 
+def test_a_key_that_is_deleted_meanwhile(world: World) -> None:
+    world.console.running_after = 3600
+    world.open()
+    world.press_deploy()
+    world.step("container", "now")
+    world.console.key = "another-key-entirely"
+    world.trouble("does not know this key")
+    world.page.fill("#console-key", world.console.key)
+    world.console.running_after = 0
+    world.page.click("#deploy-button")
+    world.step("container", "done")
+    expect(world.page.locator("#deploy-trouble")).to_be_empty()
+    assert len(world.console.held) == 1
+
+
+def test_a_console_that_asks_to_slow_down(world: World) -> None:
+    world.console.fail("/v1/deployments$", json({"message": "Too many requests"}, 429), times=2)
+    world.open()
+    world.press_deploy()
+    world.trouble("asks us to slow down")
+    world.step("container", "done")
+    expect(world.page.locator("#deploy-trouble")).to_be_empty()
+
+
 def test_no_bids_in_time(world: World) -> None:
-    world.console.bidders = ()
+    """The answer of the screening is asked for anew, and says what would let somebody bid."""
+    page = world.page
+    world.console.bids_after = 3600
     world.console.born_before = 150
     world.open()
-    expect(world.page.locator("#screening")).to_contain_text("No provider can host this now")
+    expect(page.locator("#screening")).to_contain_text("3 providers can host this now")
+    world.console.only_ephemeral = True
+    for kept in world.site.cache_dir.glob("*.djcache"):
+        kept.unlink()
     world.press_deploy()
-    world.wait(world.page.locator("#progress"), "No provider has bid within two minutes")
+    world.wait(page.locator("#progress"), "No provider has bid within two minutes")
+    world.wait(page.locator("#screening .ways"), "without the persistent volume")
+    page.click("#close-button")
+    page.click("#close-really")
+    world.wait(page.locator("#progress"), "This deployment is closed.")
+    assert world.console.balance == 50
+    page.locator("#screening .ways a", has_text="without the persistent volume").click()
+    expect(page).to_have_url(re.compile("/configure/.*storage=ephemeral"))
+
+
+def test_a_bid_that_is_gone(world: World) -> None:
+    page = world.page
+    world.open()
+    world.press_deploy(automatic=False)
+    world.wait(page.locator(".bid"))
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    world.console.bidders = world.console.bidders[:1]
+    page.click(f'[data-accept="{AUDITED}"]')
+    expect(page.locator("#deploy-trouble")).to_contain_text("That bid is gone")
+    page.clock.resume()
+    expect(page.locator(".bid")).to_have_count(1)
+    page.click("[data-accept]")
+    world.step("container", "done")
+    assert len(world.console.active) == 1
 
 
 def test_nobody_audited_is_asked_about(world: World) -> None:
@@ -84,13 +137,43 @@ def test_a_lease_that_is_lost(world: World) -> None:
     expect(world.page.locator("#endpoint-steps")).to_be_hidden()
 
 
-def test_a_container_that_restarts(world: World) -> None:
+def test_a_provider_that_does_not_take_the_file(world: World) -> None:
+    world.console.born_before = world.console.leased_before = 1000
+    world.console.status_after = 3600
     world.open()
     world.press_deploy()
-    world.step("container", "done")
-    world.console.is_crashing = True
-    world.wait(world.page.locator("#step-container"), "has started anew once")
+    world.wait(world.page.locator("#progress"), "has not taken the file within fifteen minutes")
     expect(world.page.locator("#logs")).to_have_attribute("open", "")
+
+
+def test_readiness_that_comes_too_late(world: World) -> None:
+    world.console.born_before = world.console.leased_before = 1000
+    world.console.running_after = 3600
+    world.open()
+    world.press_deploy()
+    world.wait(world.page.locator("#progress"), "has not started within fifteen minutes")
+    expect(world.page.locator("#logs")).to_have_attribute("open", "")
+    world.page.click("#logs > summary")
+    world.page.clock.fast_forward(10_000)
+    expect(world.page.locator("#logs")).not_to_have_attribute("open", "")
+    world.console.running_after = 0
+    world.step("container", "done")
+    expect(world.page.locator("#progress")).not_to_contain_text("fifteen minutes")
+
+
+def test_a_container_that_restarts(world: World) -> None:
+    with Provider() as provider:
+        provider.events = [event("BackOff", "Back-off restarting failed container")]
+        provider.lines = [line("CUDA error: out of memory")]
+        world.console.bidders = (replace(console_answers.BIDDERS[1], host=provider.url),)
+        world.open()
+        world.press_deploy()
+        world.step("container", "done")
+        world.console.is_crashing = True
+        world.wait(world.page.locator("#step-container"), "has started anew once")
+        logs = world.page.locator("#logs-place")
+        world.wait(logs, "“llm” has ended and is started again and again.")
+        expect(logs.locator("pre")).to_contain_text("llm  CUDA error: out of memory")
 
 
 def test_an_image_that_cannot_be_pulled(world: World) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wizard.console.errors import FileRefused, NotInPlace
@@ -46,6 +47,19 @@ def check_in_place(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """Raise NotInPlace where the two differ in what the chain has fixed."""
     if not is_same(before, after):
         raise NotInPlace("The new file asks for other hardware than the lease has.")
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a file runs and can be changed in place; ``context`` is tokens of one slot."""
+
+    context: int | None
+    image: str
+
+
+def running(document: Mapping[str, Any]) -> Running:
+    """What a file of ours runs now."""
+    return Running(context_of(document), document["services"][SERVICE]["image"])
 
 
 def context_of(document: Mapping[str, Any]) -> int | None:

@@ -42,7 +42,7 @@ def refusal(status: int, message: str) -> ConsoleError:
         return _STATUSES[status](_quoted(said))
     if status >= 500:
         return errors.ConsoleDown(f"It answers with the error {status}.")
-    return ConsoleError(f"It answers {status}: {said}" if said else f"It answers {status}.")
+    return ConsoleError(f"It answers {status}: “{said}”" if said else f"It answers {status}.")
 
 
 def _tidy(message: str) -> str:
@@ -52,4 +52,4 @@ def _tidy(message: str) -> str:
 
 
 def _quoted(said: str) -> str:
-    return f"The Console says: {said}" if said else "The Console says no more than that."
+    return f"The Console says: “{said}”" if said else "The Console says no more than that."

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from wizard.console.bids import SETTLING_SECONDS
+from wizard.console.changes import running
 from wizard.forms import to_query
 from wizard.planning.engines import TITLES
 from wizard.registry.values import Gating, ModelRef, Source
@@ -70,9 +71,15 @@ def _deploy(request: HttpRequest, ref: ModelRef) -> HttpResponse:
         query.pop(name, None)
     found = plan_for(ref, query)
     # A plan without a file has nothing to deploy: `answered` says why.
-    sdl_for(found.plan, Secrets())
+    document = sdl_for(found.plan, Secrets())
     kept = to_query(found.choices)
-    context = {"dseq": dseq, **_facts(found.plan), **_links(ref, kept), **_settings()}
+    context = {
+        "dseq": dseq,
+        "runs": running(document),
+        **_facts(found.plan),
+        **_links(ref, kept),
+        **_settings(),
+    }
     return watching(render(request, "wizard/deploy.html", context))
 
 
