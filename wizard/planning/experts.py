@@ -45,16 +45,17 @@ def experts_reason(
 ) -> Reason:
     """What the other place would take of the card, and cost in speed."""
     here, there = workload, replace(workload, experts_on_host=not workload.experts_on_host)
-    words = "lie in RAM. On the card" if here.experts_on_host else "lie on the card. In RAM"
-    needed = [needed_bytes(architecture, variant, each) for each in (here, there)]
-    speeds = [_speed(architecture, variant, each, offer) for each in (here, there)]
-    each = " on each card" if workload.gpus > 1 else ""
-    return Reason(
-        "cpu_moe",
-        f"The experts {words} they would make it {size(needed[1])}{each} instead of "
-        f"{size(needed[0])}, and about {speeds[1]:,.0f} tokens a second instead of "
-        f"{speeds[0]:,.0f}.",
-    )
+    places = [_told(architecture, variant, each, offer) for each in (here, there)]
+    first, second = ("in RAM", "on the card") if here.experts_on_host else ("on the card", "in RAM")
+    return Reason("cpu_moe", f"Experts {first}: {places[0]}. With them {second}: {places[1]}.")
+
+
+def _told(architecture: Architecture, variant: Variant, workload: Workload, offer: Offer) -> str:
+    """Bytes on the fullest card, and the speed."""
+    needed = size(needed_bytes(architecture, variant, workload))
+    each = "each card" if workload.gpus > 1 else "the card"
+    speed = _speed(architecture, variant, workload, offer)
+    return f"{needed} on {each} and about {speed:,.0f} tokens a second"
 
 
 def _speed(architecture: Architecture, variant: Variant, workload: Workload, offer: Offer) -> float:

@@ -28,21 +28,21 @@ def limits(plan: Plan) -> CardAnswer | None:
 def in_words(plan: Plan, found: CardAnswer) -> str:
     """The limits as two sentences."""
     title = plan.chosen[0].title
-    each = " each" if plan.count * plan.nodes > 1 else ""
-    least = f"The smallest card that runs it at all has {size(found.smallest_bytes)} free{each}."
+    many = plan.count * plan.nodes > 1
+    cards = "cards with {} free each" if many else "a card with {} free"
+    least = f"It runs at all on {cards.format(size(found.smallest_bytes))}."
     if not found.largest_context:
         return f"{title} cannot hold even 256 tokens. {least}"
     longest = _tokens(found.largest_context, plan.architecture)
     if not plan.architecture.causal:
         return f"{title} reads texts of {longest}. {least}"
-    many = plural(found.most_slots, "request")
+    together = f", or {plural(found.most_slots, 'request')} with {plan.context:,} tokens each"
     if plan.engine is Engine.VLLM:
-        return (
-            f"{title} holds a request of {longest}, or {many} with {plan.context:,} tokens each "
-            f"at a time; further ones wait. {least}"
-        )
+        together = f"{together} at a time; further ones wait" if found.most_slots > 1 else ""
+        return f"{title} holds a request of {longest}{together}. {least}"
     slots = f"each of {plan.slots} requests" if plan.slots > 1 else "one request"
-    return f"{title} holds {longest} for {slots}, or {many} with {plan.context:,} each. {least}"
+    together = together if found.most_slots > 1 else ""
+    return f"{title} holds {longest} for {slots}{together}. {least}"
 
 
 def _tokens(longest: int, architecture: Architecture) -> str:

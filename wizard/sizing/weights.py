@@ -91,7 +91,7 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
     output = min(output, (tensors - embeddings) * _MOST // 100)
     count = max(1, architecture.layers + architecture.nextn_layers)
     block = (tensors - embeddings - output) / count
-    share = _expert_share(architecture, variant)
+    share = _expert_share(architecture, variant, block * count)
     return Weights(
         file=file,
         embeddings=embeddings,
@@ -104,10 +104,18 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
     )
 
 
-def _expert_share(architecture: Architecture, variant: Variant) -> float:
-    """Share of the blocks' bytes that are experts."""
+def _expert_share(architecture: Architecture, variant: Variant, blocks: float) -> float:
+    """Share of the blocks' bytes that are experts.
+
+    Where a width that is not told makes the matrices larger than the file, what is
+    left of it beside the others.
+    """
     found = matrices.blocks(architecture, quantiser.mix(variant.quantisation))
-    return found.experts / found.total if found.experts else 0.0
+    if not found.experts:
+        return 0.0
+    if not architecture.expert_feed_forward_length and found.total > (1 + _NEAR) * blocks > 0:
+        return max(0.0, 1 - (found.total - found.experts) / blocks)
+    return found.experts / found.total
 
 
 def _tokenizer_bytes(architecture: Architecture, variant: Variant) -> int:

@@ -210,11 +210,11 @@ def test_experts_can_stay_in_ram(plan_for: MakePlan) -> None:
 
 
 def test_either_place_tells_what_the_other_costs(plan_for: MakePlan) -> None:
-    for choice, where in ((False, "lie on the card. In RAM"), (True, "lie in RAM. On the card")):
+    for choice, where in ((False, "Experts on the card: "), (True, "Experts in RAM: ")):
         plan = plan_for(MIXTURE, Choices(cpu_moe=choice))
         sentence = next(item.sentence for item in plan.reasons if item.field == "cpu_moe")
         assert where in sentence
-        assert sentence.count("tokens a second") == 1
+        assert sentence.count("tokens a second") == 2
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,22 @@ def test_a_config_is_for_vllm(tmp_path: Path) -> None:
     assert one["kv_cache"] == 327680 * 8192
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--backend", "cpu"), "--backend cuda only"),
+        (("--kv", "q4_0"), "vLLM has no q4_0 KV cache"),
+        (("--cpu-moe",), "--cpu-moe is llama.cpp's"),
+        (("--lora-bytes", "1000"), "room aside for adapters by their rank"),
+    ],
+)
+def test_choices_that_vllm_has_not(
+    tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("--config", document(tmp_path, CONFIG), "--file-bytes", "1000000", *arguments)
+
+
 def test_experts_and_adapters(tmp_path: Path) -> None:
     path = header(tmp_path, expert_count=8, expert_used_count=2)
     plain, moved = run("--header", path), run("--header", path, "--cpu-moe")

@@ -126,6 +126,14 @@ def test_experts_are_most_of_a_mixture() -> None:
     assert found.largest_expert == pytest.approx(experts / 48 / 3, rel=0.02)
 
 
+def test_experts_of_an_untold_width_are_what_the_file_leaves() -> None:
+    """Ollama's pages tell a mixture's experts, not how wide one is."""
+    told, variant = CASES["Qwen 3 30B A3B"].read(), shapes.gguf(18_556_666_000)
+    untold = replace(told, expert_feed_forward_length=0, feed_forward_length=6144)
+    experts = [sum(weights.split(each, variant).experts) for each in (told, untold)]
+    assert experts[1] == pytest.approx(experts[0], rel=0.02)
+
+
 def test_experts_alone_are_packed_in_mxfp4() -> None:
     packed = matrices.blocks(shapes.GPT_OSS_20B, quantiser.mix("MXFP4"))
     plain = matrices.blocks(shapes.GPT_OSS_20B, quantiser.mix("Q8_0"))

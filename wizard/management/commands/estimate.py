@@ -145,7 +145,7 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
     kv_type, is_vllm = KvType(options["kv"]), variant.format is Format.SAFETENSORS
     fused = options["flash_attention"] != "off"
     if is_vllm:
-        _check_vllm(kv_type, options["backend"])
+        _check_vllm(kv_type, options)
     else:
         _check_llama_cpp(kv_type, fused=fused)
     gpus = options["tensor_parallel"] if is_vllm else options["gpus"]
@@ -163,9 +163,16 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
     )
 
 
-def _check_vllm(kv_type: KvType, backend: str) -> None:
-    if backend == "cpu":
+def _check_vllm(kv_type: KvType, options: dict[str, Any]) -> None:
+    if options["backend"] == "cpu":
         raise CommandError("vLLM is estimated for --backend cuda only.")
+    if options["cpu_moe"]:
+        raise CommandError("--cpu-moe is llama.cpp's: vLLM keeps all experts on the cards.")
+    if options["lora_bytes"]:
+        raise CommandError(
+            "--lora-bytes is llama.cpp's: vLLM sets room aside for adapters by their rank, "
+            "which is not estimated."
+        )
     if kv_type not in (KvType.F16, KvType.BF16, KvType.FP8):
         raise CommandError(f"vLLM has no {kv_type.value} KV cache. Choose f16, bf16 or fp8.")
 
