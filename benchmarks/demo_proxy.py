@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import re
-import statistics
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -44,10 +44,12 @@ class Result:
 
     @property
     def p50(self) -> float:
-        return statistics.median(self.delays)
+        return self.percentile(0.5)
 
     def percentile(self, share: float) -> float:
-        return sorted(self.delays)[min(len(self.delays) - 1, int(len(self.delays) * share))]
+        """Endless where no token came."""
+        ordered = sorted(self.delays)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else math.inf
 
 
 @dataclass
@@ -77,9 +79,10 @@ async def measure(way: Way, streams: int, seconds: float, starting: float) -> Re
             task.cancel()
         ended = await asyncio.gather(*holding, return_exceptions=True)
     failures = [found for found in ended if not isinstance(found, asyncio.CancelledError)]
-    if failures or not run.delays:
-        raise SystemExit(f"{way.name}: {failures[:1] or 'no tokens came'}")
-    return Result(held, run.delays, used / len(run.delays) * 1e6, len(run.delays) / seconds)
+    if failures:
+        raise SystemExit(f"{way.name}: {failures[:1]}")
+    tokens = len(run.delays)
+    return Result(held, run.delays, used / tokens * 1e6 if tokens else 0.0, tokens / seconds)
 
 
 async def _hold(session: aiohttp.ClientSession, way: Way, run: _Run) -> None:
