@@ -154,6 +154,14 @@ def _shown(key: str, value: Any) -> str:
         return f"{bytes_text(value)} ({value} bytes)"
     if key == "licenses":
         return "; ".join(text.strip().partition("\n")[0][:SHOWN_LICENCE] for text in value)
+    if isinstance(value, Mapping):
+        value = [f"{name} {_listed(item)}" for name, item in value.items()]
     if isinstance(value, list):
-        return "\n".join(str(item) for item in value).replace("\n", "\n" + " " * 19)
+        return "\n".join(_listed(item) for item in value).replace("\n", "\n" + " " * 19)
     return str(value).replace("\n", "\n" + " " * 19)
+
+
+def _listed(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(_listed(item) for item in value.values())
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -88,8 +88,10 @@ def test_show_tells_facts_of_the_file(
     assert facts["architecture"] == "llama"
     assert facts["parameters"] == 64 * 32
     assert facts["tensors"] == [{"name": "token_embd.weight", "shape": [64, 32], "type": "F32"}]
-    assert main(["show", NAME], environ) == 0
-    assert "context_length     2048" in capsys.readouterr().out
+    assert main(["show", NAME, "--verbose"], environ) == 0
+    told = capsys.readouterr().out
+    assert "context_length     2048" in told
+    assert "tensors            token_embd.weight 64 32 F32" in told
 
 
 def test_list_and_remove(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
