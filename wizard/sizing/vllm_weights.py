@@ -19,6 +19,8 @@ _BITS = {"fp8": 8.0, "awq": 4.25, "gptq": 4.25, "modelopt": 8.0, "mxfp4": 16.0}
 _PLAIN_BITS = 16.0
 _MXFP4_BITS = 4.25
 _FLOAT = 4
+# Share of a file by which norms, biases and its header may make it larger than its matrices.
+_NEAR = 0.01
 # Tokens that DeepSeek-V4 compresses into one row.
 _SPARSE, _DENSE = 4, 128
 # Layers that predict further tokens: these bring embeddings and an output of their own.
@@ -43,7 +45,8 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     gpus, nodes = max(1, workload.gpus), workload.nodes
     bits = _bits(architecture)
     file = variant.weight_bytes
-    loaded = int((file - _prediction_bytes(architecture, file)) * _cast(architecture))
+    unused = _prediction_bytes(architecture, file) + _duplicate_bytes(architecture, file)
+    loaded = int((file - unused) * _cast(architecture))
     whole = _whole_bytes(architecture, bits) // nodes
     if nodes > 1:
         loaded = _stage_bytes(architecture, loaded, nodes)
@@ -182,6 +185,23 @@ def _prediction_bytes(architecture: Architecture, file: int) -> int:
     body = architecture.dense_layers * layer[0] + routed * layer[1]
     tables = table * plain * (1 if architecture.tied_embeddings else 2)
     return int(file * extra / (body + extra + tables))
+
+
+def _duplicate_bytes(architecture: Architecture, file: int) -> int:
+    """Bytes of an output matrix in the files that tied embeddings make superfluous.
+
+    Some releases have it all the same (Qwen3-0.6B does), and vLLM passes it over.
+    Told by the size alone, where the matrices' own is as good as exact.
+    """
+    is_plain = _attending(architecture) == architecture.layers and not architecture.quant_method
+    if not architecture.tied_embeddings or not is_plain or architecture.recurrent_layers:
+        return 0
+    each = 4 if _cast(architecture) < 1 else 2
+    table = each * architecture.vocab_size * architecture.embedding_length
+    dense, routed = _layer_elements(architecture)
+    count = architecture.dense_layers
+    body = each * (count * dense + (architecture.layers - count) * routed)
+    return table if abs(file - body - 2 * table) < min(_NEAR * file, table / 2) else 0
 
 
 def _layer_elements(architecture: Architecture) -> tuple[int, int]:

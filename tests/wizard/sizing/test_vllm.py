@@ -147,3 +147,13 @@ def test_kernels_for_mxfp4_pad_experts() -> None:
     plain = estimate(mixture, variant, WORKLOAD).weights
     padded = estimate(mixture, variant, replace(WORKLOAD, pads_experts=True)).weights
     assert 1.05 < padded / plain < 1.08
+
+
+def test_an_output_beside_tied_embeddings_is_not_loaded() -> None:
+    """Qwen3-0.6B's file has one, of 151,936 × 1,024 16-bit numbers."""
+    table = 2 * 151_936 * 1024
+    small = replace(shapes.QWEN3_0_6B, tied_embeddings=True)
+    with_output = estimate(small, shapes.safetensors(1_503_300_328), WORKLOAD).weights
+    assert with_output == 1_503_300_328 - table
+    without = estimate(small, shapes.safetensors(1_503_300_328 - table), WORKLOAD).weights
+    assert without == with_output
