@@ -64,11 +64,11 @@ def post_worker_init(worker: Any) -> None:
 
 
 def _stop(worker: Any) -> None:
-    from oneclick_site.asgi import application  # noqa: PLC0415  (the worker's, not the master's)
+    from oneclick_site.asgi import demo_api  # noqa: PLC0415  (the worker's, not the master's)
 
     worker.handle_exit_signal()
     patience = max(0, worker.cfg.graceful_timeout - _LAST_WORDS)
-    worker.loop.call_later(patience, application.end_answers)
+    worker.loop.call_later(patience, demo_api.end_answers)
 
 
 def worker_int(worker: object) -> None:
