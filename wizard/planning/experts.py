@@ -29,11 +29,14 @@ def choose_experts(architecture: Architecture, engine: Engine, choices: Choices)
         return False
     if not architecture.experts:
         raise ChoiceError("cpu_moe", "This model has no experts that could lie in RAM.")
+    if engine is Engine.VLLM:
+        raise ChoiceError(
+            "cpu_moe", "vLLM keeps all experts on the cards; a GGUF of this model can do without."
+        )
     if engine not in ENGINES:
-        names = " or ".join(TITLES[each] for each in ENGINES)
         raise ChoiceError(
             "cpu_moe",
-            f"{TITLES[engine]} cannot leave experts in RAM. Choose a GGUF with {names}.",
+            f"{TITLES[engine]} cannot leave experts in RAM: choose the {TITLES[Engine.RUNTIME]}.",
         )
     if choices.cpu_only:
         raise ChoiceError("cpu_moe", "Without a card the experts lie in RAM anyway: choose one.")
@@ -43,19 +46,16 @@ def choose_experts(architecture: Architecture, engine: Engine, choices: Choices)
 def experts_reason(
     architecture: Architecture, variant: Variant, workload: Workload, offer: Offer
 ) -> Reason:
-    """What the other place would take of the card, and cost in speed."""
-    here, there = workload, replace(workload, experts_on_host=not workload.experts_on_host)
-    places = [_told(architecture, variant, each, offer) for each in (here, there)]
-    first, second = ("in RAM", "on the card") if here.experts_on_host else ("on the card", "in RAM")
-    return Reason("cpu_moe", f"Experts {first}: {places[0]}. With them {second}: {places[1]}.")
-
-
-def _told(architecture: Architecture, variant: Variant, workload: Workload, offer: Offer) -> str:
-    """Bytes on the fullest card, and the speed."""
-    needed = size(needed_bytes(architecture, variant, workload))
-    each = "each card" if workload.gpus > 1 else "the card"
-    speed = _speed(architecture, variant, workload, offer)
-    return f"{needed} on {each} and about {speed:,.0f} tokens a second"
+    """What either place takes of the card, and the speed that it leaves."""
+    card, ram = (replace(workload, experts_on_host=on_host) for on_host in (False, True))
+    each = " a card" if workload.gpus > 1 else ""
+    needed = [size(needed_bytes(architecture, variant, place)) for place in (card, ram)]
+    speeds = [_speed(architecture, variant, place, offer) for place in (card, ram)]
+    return Reason(
+        "cpu_moe",
+        f"Experts on the card: {needed[0]}{each}, about {speeds[0]:,.0f} tokens a second. "
+        f"In RAM: {needed[1]}{each}, about {speeds[1]:,.0f}.",
+    )
 
 
 def _speed(architecture: Architecture, variant: Variant, workload: Workload, offer: Offer) -> float:

@@ -56,7 +56,7 @@ def test_each_choice_has_its_reason(site: Client) -> None:
 def test_a_mixture_can_leave_its_experts_in_ram(site: Client) -> None:
     text = site.get(f"{MIXTURE}/configure/?cpu_moe=1").content.decode()
     assert re.search(r'name="cpu_moe" value="1" checked', text)
-    assert "Experts in RAM: " in text
+    assert "In RAM: " in text
     assert "CPU_MOE=1" in _sdl_shown(text)
     assert 'name="cpu_moe"' not in site.get(f"{QWEN}/configure/").content.decode()
 
