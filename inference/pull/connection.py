@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from inference.pull import places
 from inference.pull.limits import Limits
@@ -24,6 +24,8 @@ from inference.pull.proxies import Proxy, proxy_for
 
 # What a network does to a request; it may go better a second time.
 FAILURES = (HTTPException, OSError)
+# What may stand in a URL as it is; all else is escaped.
+IN_URLS = "!#$%&'()*+,/:;=?@[]~"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -90,10 +92,11 @@ class Connection:
 
     def cut(self) -> None:
         """Let the exchange that is under way fail."""
-        if self._socket is not None:
+        sock = self._socket
+        if sock is not None:
             with suppress(OSError):
                 # SSLSocket's own would take its state away from the thread that reads.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def stop(self) -> None:
         """Let this exchange and every later one fail."""
@@ -185,4 +188,4 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
 
 
 def _target(parts: SplitResult) -> str:
-    return f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    return quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe=IN_URLS)

@@ -20,7 +20,7 @@ import orjson
 from inference import __version__
 from inference.errors import RegistryAnswer, RegistryUnreachable
 from inference.pull import places
-from inference.pull.connection import FAILURES, Connection
+from inference.pull.connection import FAILURES, IN_URLS, Connection
 from inference.pull.limits import Limits
 from inference.pull.refusals import TRANSIENT, Transient, refusal, retry_after
 
@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 REDIRECTS = (301, 302, 303, 307, 308)
 # Bytes of a redirect's page that are read so that the connection can be used again.
 SHORT_PAGE = 64 << 10
-# What may stand in a URL as it is; all else is escaped.
-_URL = "!#$%&'()*+,/:;=?@[]~"
-_OWN = {"User-Agent": f"oneclickllm/{__version__}", "Accept": "*/*"}
+_HEADERS = {"User-Agent": f"oneclickllm/{__version__}", "Accept": "*/*"}
 
 
 @dataclass(frozen=True)
@@ -173,7 +171,7 @@ class Transport:
     ) -> Answer:
         linked = ""
         for _ in range(self.limits.redirects + 1):
-            response = connection.get(url, {**_OWN, **headers, **self._credentials(url)})
+            response = connection.get(url, {**_HEADERS, **headers, **self._credentials(url)})
             linked = response.headers.get("X-Linked-Etag", linked)
             if response.status not in REDIRECTS:
                 return Answer(response, url, linked.strip('"'))
@@ -198,7 +196,7 @@ def origin(url: str) -> tuple[str, str, int | None]:
 def _target(url: str, location: str, name: str) -> str:
     """Where a redirect leads, if it may. ``http.client`` reads headers as Latin-1."""
     try:
-        target = urljoin(url, quote(location.encode("latin-1"), safe=_URL))
+        target = urljoin(url, quote(location.encode("latin-1"), safe=IN_URLS))
         parts = urlsplit(target)
         host, _ = parts.hostname, parts.port
     except ValueError:

@@ -93,6 +93,15 @@ def test_it_works(connection: Connection, server: Counting) -> None:
     assert server.count_opened == 1
 
 
+@pytest.mark.parametrize("path", ["/a é?x=ü", "/a%20%C3%A9?x=%C3%BC"])
+def test_what_no_url_may_hold_is_escaped(
+    connection: Connection, server: Counting, path: str
+) -> None:
+    server.route("GET", "/a é", text("hello"))
+    assert connection.get(server.url + path, {}).status == 200
+    assert server.requests[-1].first("x") == "ü"
+
+
 def test_an_answer_that_was_not_read_costs_the_connection(
     connection: Connection, server: Counting
 ) -> None:
