@@ -49,6 +49,11 @@ class _Look:
             self.workloads[key] = on_gpu(self.workload, gpu, count, nodes)
         return self.workloads[key]
 
+    @property
+    def writes(self) -> bool:
+        """Whether the model writes at all: an embedding model has no speed of writing."""
+        return self.architecture.causal
+
     def without_card(self) -> Workload:
         return replace(self.workload, gpus=0, nodes=1)
 
@@ -159,7 +164,7 @@ def _offer(look: _Look, gpu: Gpu, count: int, nodes: int) -> Offer:
         headroom_bytes=room - needed,
         usd_per_hour=price,
         reason=refusal or _reason(look, gpu, workload, fit),
-        tokens_per_second=None if fit is Fit.NO else look.speed(gpu, workload),
+        tokens_per_second=look.speed(gpu, workload) if fit is not Fit.NO and look.writes else None,
     )
 
 
@@ -209,7 +214,7 @@ def _cpu_offer(look: _Look) -> Offer:
         headroom_bytes=_CPU_MEMORY - needed,
         usd_per_hour=0.0,
         reason=reason,
-        tokens_per_second=None if fit is Fit.NO else round(speed, 1),
+        tokens_per_second=round(speed, 1) if fit is not Fit.NO and look.writes else None,
     )
 
 

@@ -64,15 +64,23 @@ def _needs(architecture: Architecture, workload: Workload) -> list[tuple[Capabil
         needs.append((_METHODS[method], f"{method} under vLLM"))
     if architecture.kv_lora_rank:
         needs.append((_LATENT_ATTENTION, "Compressed attention (MLA) under vLLM"))
-    if workload.kv_type is KvType.FP8:
+    own = workload.kv_type is KvType.F16 and architecture.kv_cache_type == "fp8"
+    if own or workload.kv_type is KvType.FP8:
         needs.append((_FP8_CACHE, "An fp8 KV cache under vLLM"))
     return needs
 
 
 def _indivisible(architecture: Architecture, cards: int) -> str:
-    if not architecture.heads or architecture.heads % max(1, cards) == 0:
+    """Heads are divided evenly; those of keys and values are, or each is on as many cards."""
+    cards = max(1, cards)
+    if architecture.heads % cards:
+        return f"vLLM cannot divide {architecture.heads} attention heads evenly over {cards} cards."
+    if architecture.kv_lora_rank:
         return ""
-    return f"vLLM cannot divide {architecture.heads} attention heads evenly over {cards} cards."
+    uneven = (heads for heads in architecture.kv_heads if heads and heads % cards and cards % heads)
+    if heads := next(uneven, 0):
+        return f"vLLM cannot divide {heads} KV heads evenly over {cards} cards."
+    return ""
 
 
 def _words(capability: Capability) -> str:

@@ -99,6 +99,22 @@ def test_heads_must_divide_by_the_cards() -> None:
     assert pick(find(odd), "h100", 8).fit is Fit.FITS
 
 
+def test_kv_heads_divide_or_are_repeated_evenly() -> None:
+    """Phi-4 has 10 of them: 2 cards have 5 each, 4 cannot."""
+    ten = replace(shapes.LLAMA_8B, heads=40, kv_heads=(10,) * 32)
+    found = find(ten, shapes.LLAMA_8B_BF16, VLLM)
+    assert pick(found, "h100", 2).fit is Fit.FITS
+    assert pick(found, "h100", 4).reason == "vLLM cannot divide 10 KV heads evenly over 4 cards."
+    few = replace(shapes.LLAMA_8B, kv_heads=(2,) * 32)
+    assert pick(find(few, shapes.LLAMA_8B_BF16, VLLM), "h100", 8).fit is Fit.FITS
+
+
+def test_a_model_that_writes_nothing_has_no_speed_of_writing() -> None:
+    found = find(shapes.BGE_M3, shapes.gguf(1_160_000_000))
+    assert {offer.tokens_per_second for offer in found} == {None}
+    assert {offer.usd_per_million_tokens for offer in found} == {None}
+
+
 @pytest.mark.parametrize(
     ("model", "architecture", "words"),
     [
@@ -108,6 +124,11 @@ def test_heads_must_divide_by_the_cards() -> None:
             "rtx8000",
             replace(shapes.LLAMA_8B, quant_method="mxfp4"),
             "mxfp4 under vLLM needs compute capability 8.0",
+        ),
+        (
+            "a100",
+            replace(shapes.LLAMA_8B, kv_cache_type="fp8"),
+            "An fp8 KV cache under vLLM needs compute capability 8.9",
         ),
         (
             "rtx8000",

@@ -1,0 +1,36 @@
+"""What vLLM decides by looking at the card."""
+
+from __future__ import annotations
+
+import pytest
+
+from wizard.hardware.gpus import bundled
+from wizard.hardware.values import Gpu
+from wizard.hardware.workloads import on_gpu
+from wizard.sizing.values import EngineFamily, Workload
+
+VLLM = Workload(8192, family=EngineFamily.VLLM)
+
+
+def _card(model: str) -> Gpu:
+    return next(card for card in bundled() if card.model == model)
+
+
+def test_it_works() -> None:
+    found = on_gpu(VLLM, _card("h100"), 4, 2)
+    assert (found.gpus, found.nodes) == (4, 2)
+    assert (found.batched_tokens, found.pads_experts) == (8192, False)
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "pads"),
+    [("rtx3090", 2048, True), ("a100", 2048, True), ("h200", 8192, False), ("b200", 16_384, True)],
+)
+def test_steps_and_kernels_go_by_the_card(model: str, tokens: int, pads: bool) -> None:
+    found = on_gpu(VLLM, _card(model), 1)
+    assert (found.batched_tokens, found.pads_experts) == (tokens, pads)
+
+
+def test_llama_cpp_looks_at_none() -> None:
+    plain = Workload(8192)
+    assert on_gpu(plain, _card("b200"), 1) == plain
