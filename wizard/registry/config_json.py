@@ -189,6 +189,8 @@ class _Config:
 
     def layers(self) -> int:
         layers = self.number("layers") or config_layers.listed(self.text)
+        # Each of its layers attends twice (``LongCatFlashModelArchConfigConvertor``).
+        layers *= 2 if self.name() == "longcat_flash" and "num_layers" in self.text else 1
         if not layers:
             raise self.missing("layers")
         if layers > MAX_LAYERS:
@@ -228,7 +230,7 @@ class _Config:
         """KV heads of each layer: none where a layer only recurs or only feeds forward."""
         if pattern.kv_heads:
             return pattern.kv_heads
-        told = self.number("kv_heads")
+        told = self.number("kv_heads") or self._whole(self.part("attn_config"), "kv_n_heads")
         if self.flag("multi_query") and not self.flag("new_decoder_architecture"):
             told = 1
         told = told or heads
@@ -239,6 +241,11 @@ class _Config:
             (swa or told if slides else wide or told) if attends else 0
             for attends, slides in zip(pattern.attends, sliding, strict=True)
         )
+
+    def part(self, key: str) -> Mapping[str, Any]:
+        """A part of the text config that nests attention's numbers; empty without it."""
+        found = self.text.get(key)
+        return found if isinstance(found, Mapping) else {}
 
     def flag(self, key: str) -> bool:
         """A yes or no of the text config, or its class's default."""

@@ -28,8 +28,9 @@ _USUAL_INTERVAL |= {"qwen3_5_moe_text": 4, "olmo_hybrid": 4}
 _ALWAYS_MIXED = (
     *("nemotron_h", "nemotron-nas", "kimi_linear", "jamba", "bamba", "qwen3_next", "zamba2"),
 )
-# Their layers run several times, each time with keys and values of their own.
-_LOOPED = ("hrm_text",)
+# Their layers run several times, each time with keys and values of their own; or keep
+# an index of keys beside them.
+_ROUGH = ("hrm_text", "minimax_m3", "minimax_m3_text", "minimax_m3_vl_text")
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _is_sure(config: Mapping[str, Any], types: tuple[str, ...]) -> bool:
     known |= {*_SLIDING, *_NO_ATTENTION, *_BOTH}
     if config.get("model_type") in _COMPRESSED:
         return True
-    if config.get("model_type") in _LOOPED:
+    if config.get("model_type") in _ROUGH:
         return False
     slides = any(kind in _SLIDING for kind in types)
     recurs = any(kind in _RECURRENT for kind in types)
@@ -189,6 +190,9 @@ def _by_attention_period(config: Mapping[str, Any], layers: int) -> tuple[str, .
     """Jamba's period and offset, Bamba's list, Mamba alone."""
     if config.get("model_type") in ("mamba", "mamba2", "falcon_mamba", "granitemoehybrid"):
         return ("mamba",) * layers
+    attending = config.get("full_attn_idxs")
+    if isinstance(attending, list):
+        return tuple("full_attention" if i in attending else "conv" for i in range(layers))
     both = config.get("hybrid_layer_ids")
     if isinstance(both, list):
         return tuple("hybrid" if i in both else "mamba" for i in range(layers))

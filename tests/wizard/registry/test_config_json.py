@@ -103,6 +103,18 @@ def test_what_a_nested_config_leaves_out_is_its_class_s_default() -> None:
     assert found.exact
 
 
+def test_numbers_that_single_families_keep_elsewhere() -> None:
+    dbrx = {**PLAIN, "model_type": "dbrx", "attn_config": {"kv_n_heads": 1}}
+    del dbrx["num_key_value_heads"]
+    assert config_json.architecture(dbrx).kv_heads == (1,) * 4
+    lfm = {**PLAIN, "model_type": "lfm2", "conv_L_cache": 3, "full_attn_idxs": [2]}
+    found = config_json.architecture(lfm)
+    assert (found.kv_heads, found.recurrent_layers) == ((0, 0, 2, 0), (True, True, False, True))
+    twice = {**PLAIN, "model_type": "longcat_flash", "num_layers": 4, "kv_lora_rank": 512}
+    del twice["num_hidden_layers"]
+    assert config_json.architecture(twice).layers == 8
+
+
 def test_nothing_said_is_not_null() -> None:
     mistral = {**PLAIN, "model_type": "mistral"}
     assert config_json.architecture(mistral).sliding_window == 4096
