@@ -6,6 +6,7 @@
     silent        nothing at all, until somebody hangs up
     die           two words, then the connection is gone
     fail          two words, then an error in the stream
+    fail at once  nothing but an error in the stream
     refuse        400 with a sentence
     break         500 with a sentence
     call          a call of a tool
@@ -194,6 +195,9 @@ class Upstream:
             await self._let_go.wait()
             self._let_go.clear()
             prompt = prompt.removeprefix("hold ")
+        if prompt == "fail at once":
+            await response.write(answer.failure())
+            return response
         for part in answer.first(prompt):
             await response.write(part)
         async for word in _words(prompt):

@@ -16,7 +16,8 @@ from wizard.demo.errors import UpstreamFailed
 DIED = "the model's server ended in the middle of its answer"
 FAILED = "the model's server failed in the middle of its answer"
 _LAST = (b'"done":true', b'"done": true', b'"error"')
-_ENDS = (b"data: [DONE]", b"data:[DONE]", b'data: {"error"')
+_FAILURE = b'data: {"error"'
+_ENDS = (b"data: [DONE]", b"data:[DONE]", _FAILURE)
 # A line that has not ended by now is no line of a model's answer.
 LONGEST_LINE = 4 << 20
 
@@ -77,12 +78,14 @@ class Ndjson:
         self.tokens = 0
         self._rename = rename
         self._lines = Lines()
+        self._has_begun = False
         self._is_done = False
 
     def feed(self, data: bytes) -> bytes:
         lines = self._lines.feed(data)
         if any(mark in lines for mark in _LAST):
             self._look(lines)
+        self._has_begun = self._has_begun or bool(lines)
         return self._rename(lines)
 
     def close(self) -> bytes:
@@ -96,7 +99,10 @@ class Ndjson:
             self._is_done = True
             self.tokens = count(found, "prompt_eval_count") + count(found, "eval_count")
         elif isinstance(found.get("error"), str) and "model" not in found:
-            # The upstream has told the failure itself; it is handed on as it is.
+            # The upstream has told the failure itself; it is handed on as it is,
+            # unless nothing was said before: another upstream may do better.
+            if not self._has_begun and lines.count(b"\n") == 1:
+                raise failed(found)
             self._is_done = True
 
 
@@ -109,10 +115,15 @@ class Events:
         self._tells_usage = tells_usage
         self._skips_blank = False
         self._lines = Lines()
+        self._has_begun = False
         self._is_done = False
 
     def feed(self, data: bytes) -> bytes:
         lines = self._lines.feed(data)
+        if not self._has_begun and lines.startswith(_FAILURE):
+            # As in Ndjson: vLLM says in its first event that its engine is dead.
+            raise failed(parsed(lines.partition(b"\n")[0].removeprefix(b"data:")))
+        self._has_begun = self._has_begun or bool(lines)
         if self._skips_blank or b'"usage":{' in lines or b'"usage": {' in lines:
             lines = self._without_usage(lines)
         if any(_begins(lines, mark) for mark in _ENDS):

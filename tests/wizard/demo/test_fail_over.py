@@ -77,6 +77,19 @@ def test_never_once_the_answer_has_begun(two: tuple[Upstream, Upstream]) -> None
     assert _count(first) + _count(second) == 1
 
 
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+def test_another_is_asked_where_a_stream_begins_with_an_error(
+    two: tuple[Upstream, Upstream], path: str
+) -> None:
+    """vLLM and its likes say so with status 200; nothing has reached the client yet."""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "fail at once"}]}
+    with _site(two[0].url, two[1].url) as site:
+        answer = httpx2.post(f"{site.url}{path}", json={**body, "stream": True}, timeout=30)
+    assert [len(upstream.asked(path)) for upstream in two] == [1, 1]
+    assert answer.status_code == 502
+    assert "the model ran out of luck" in answer.text
+
+
 def test_nobody_left_is_told_in_either_dialect(two: tuple[Upstream, Upstream]) -> None:
     for upstream in two:
         upstream.failing = 502

@@ -55,6 +55,19 @@ def test_it_works(cuts: list[int]) -> None:
     assert lines.tokens == 6
 
 
+def test_a_failure_is_handed_on_once_something_was_said() -> None:
+    """Alone at the beginning it is raised, so that another upstream can be asked."""
+    word, failure = b'{"model":"m","response":"Hi"}\n', b'{"error":"out of luck"}\n'
+    assert Ndjson(Renamer("m", "m")).feed(word + failure) == word + failure
+    with pytest.raises(UpstreamFailed, match="out of luck"):
+        Ndjson(Renamer("m", "m")).feed(failure)
+    word, failure = b'data: {"choices":[]}\n\n', b'data: {"error":{"message":"out of luck"}}\n\n'
+    events = Events(Renamer("m", "m"), tells_usage=False)
+    assert events.feed(word + failure) == word + failure
+    with pytest.raises(UpstreamFailed, match="out of luck"):
+        Events(Renamer("m", "m"), tells_usage=False).feed(failure)
+
+
 @given(st.lists(st.integers(0, 2000), max_size=12), st.booleans())
 def test_events_keep_or_lose_their_usage(cuts: list[int], wanted: bool) -> None:
     events = Events(RENAME, tells_usage=wanted)
