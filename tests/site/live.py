@@ -14,6 +14,8 @@ from types import TracebackType
 
 import httpx2
 
+# Seconds, on a machine that does other things too.
+STARTING = 120.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -51,7 +53,11 @@ class LiveSite:
                 stdout=log,
                 stderr=log,
             )
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -60,6 +66,9 @@ class LiveSite:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(10)
@@ -70,7 +79,7 @@ class LiveSite:
         self._cache.cleanup()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + STARTING
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if httpx2.get(f"{self.url}/healthz", timeout=5).status_code == 200:
