@@ -194,13 +194,19 @@ def _with_targets(values: dict[str, Any]) -> dict[str, Any]:
     models: tuple[str, ...] = values["models"]
     if values["aliases"] and not models:
         raise SettingsError("MODEL_ALIASES needs a MODEL that they stand for.")
-    pairs = tuple((name, target or models[0]) for name, target in values["aliases"])
-    for name, target in pairs:
-        if target not in models:
-            raise SettingsError(
-                f"The alias {name!r} stands for {target}, which MODEL does not name."
-            )
-    return {**values, "aliases": pairs}
+    pairs = ((name, _target(name, target, models)) for name, target in values["aliases"])
+    return {**values, "aliases": tuple(pairs)}
+
+
+def _target(alias: str, target: str, models: tuple[str, ...]) -> str:
+    """The model that an alias stands for; a local file goes by its own name too."""
+    if not target or target in models:
+        return target or models[0]
+    stem = target.removesuffix(":latest")
+    for model in models:
+        if model.startswith("/") and Path(model).stem == stem:
+            return model
+    raise SettingsError(f"The alias {alias!r} stands for {target}, which MODEL does not name.")
 
 
 def _check(settings: Settings) -> None:

@@ -67,6 +67,13 @@ def test_a_link_keeps_its_own_name(tmp_path: Path) -> None:
     assert load(["--model", str(link)], {}).models == (str(link),)
 
 
+def test_an_alias_may_stand_for_a_local_file_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.gguf"
+    file.write_bytes(b"GGUF")
+    told = load(["--model", "a", "--model", str(file)], {"MODEL_ALIASES": "gpt-4o=mine"})
+    assert told.aliases == (("gpt-4o", str(file)),)
+
+
 def test_an_alias_stands_for_a_model_or_for_the_default_one() -> None:
     told = load([], {"MODEL": "a,b", "MODEL_ALIASES": "gpt-4o,small=b"})
     assert told.aliases == (("gpt-4o", "a:latest"), ("small", "b:latest"))
