@@ -103,7 +103,7 @@ def _failure(request: web.Request, error: Exception) -> web.Response:
         told = ApiError(405, f"method {request.method} is not allowed here")
     if isinstance(error, web.HTTPNotFound):
         told = ApiError(404, f"there is no route {request.path[:200]}")
-    if told.status >= 500:
+    if told.status >= 500 and told.status != 501:  # what is not offered is no failure
         runtimes.of(request).failures.append(f"{facts.stamp()} {told.status} {told.message}")
     if told.status == 500 and not isinstance(error, ApiError | InferenceError):
         _log.error("a request failed", exc_info=error)

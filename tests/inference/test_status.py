@@ -50,6 +50,11 @@ def test_more_is_told_to_who_has_the_key(endpoint: Endpoint, http: httpx.Client)
     assert tiny["tokens_per_second"]["read"] > 0
 
 
+def test_what_is_not_offered_is_no_failure(http: httpx.Client) -> None:
+    assert http.post("/api/copy", json={}).status_code == 501
+    assert "/api/copy" not in str(http.get("/status").json()["failures"])
+
+
 def test_metrics_are_in_the_text_format(http: httpx.Client) -> None:
     body = {"model": "tiny", "prompt": "Hi", "options": {"num_predict": 3}}
     http.post("/api/generate", json=body)
