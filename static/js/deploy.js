@@ -302,12 +302,12 @@ async function accept(provider, bid) {
   for (const button of document.querySelectorAll("[data-accept]")) button.disabled = true;
   const result = await lease(provider, bid.gseq, bid.oseq);
   state.accepting = false;
+  // What was refused is said, and the bids are looked at anew.
+  showTrouble(result);
   if (result.ok) {
     if (isUsed) goOnHere();
     return void follow();
   }
-  // What was refused is said, and the bids are looked at anew.
-  showTrouble(result);
   state.automatic = state.automatic && result.passing;
   followLater();
 }

@@ -23,15 +23,18 @@ export async function part(path, selector) {
   } finally {
     document.removeEventListener("htmx:after:request", keep);
   }
-  if (raw?.ok) showTrouble(null);
+  const trouble = document.getElementById("deploy-trouble");
   if (!raw) sayLost();
+  else if (!raw.ok) trouble.dataset.of = "look";
+  // What became of a change is left to be read, until the next one.
+  else if (trouble.dataset.of === "look") showTrouble(null);
   return { ok: raw?.ok ?? false, passing: isPassing(raw) };
 }
 
 // In the place of this page's troubles, and not a second time in a floating notice.
 function sayLost() {
   document.getElementById("trouble").replaceChildren();
-  showTrouble({ ok: false, json: LOST });
+  showTrouble({ ok: false, json: LOST }, "look");
 }
 
 // A change, as JSON both ways: {ok, passing, json}.
@@ -50,8 +53,10 @@ function isPassing(answer) {
   return !answer || answer.headers.has("X-Passing") || (answer.status >= 500 && !answer.headers.has("X-Told"));
 }
 
-export function showTrouble(result) {
+// ``of`` is whether a change failed, or a look at how things stand.
+export function showTrouble(result, of = "change") {
   const place = document.getElementById("deploy-trouble");
+  place.dataset.of = of;
   if (!result || result.ok) {
     place.replaceChildren();
     return;

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.deploying import AUDITED, World
 from tests.standins import console_answers
@@ -106,17 +106,22 @@ def test_no_bids_in_time(world: World) -> None:
 
 def test_a_bid_that_is_gone(world: World) -> None:
     page = world.page
+
+    def go_away(route: Route) -> None:
+        world.console.bidders = console_answers.BIDDERS[:1]
+        route.continue_()
+
     world.open()
     world.press_deploy(automatic=False)
     world.wait(page.locator(".bid"))
-    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
-    world.console.bidders = world.console.bidders[:1]
+    page.route("**/lease", go_away)
     page.click(f'[data-accept="{AUDITED}"]')
-    expect(page.locator("#deploy-trouble")).to_contain_text("That bid is gone")
-    page.clock.resume()
-    expect(page.locator(".bid")).to_have_count(1)
+    world.trouble("That bid is gone")
+    world.wait(page.locator(".bids:not(:has(.bid + .bid))"))
+    expect(page.locator("#deploy-trouble")).to_contain_text("Choose another of the bids")
     page.click("[data-accept]")
     world.step("container", "done")
+    expect(page.locator("#deploy-trouble")).to_be_empty()
     assert len(world.console.active) == 1
 
 
