@@ -26,7 +26,7 @@ NAMES = (
 QUERIES = (
     "variant=Q4_K_M&engine=runtime&context=32768&slots=4&kv=q8_0&gpu=a100:80Gi&gpu=h100&count=2",
     "engine=vllm&nodes=2&count=8&replicas=3&region=us-west&audited=1&price_ceiling=12.5",
-    "cpu_only=1&storage=ephemeral&storage_gib=100&env=A%3Db&env=C%3D%22x%22&alias=gpt-4,local",
+    "cpu_only=1&cpu_moe=0&storage=ephemeral&storage_gib=100&env=A%3Db&env=C%3D%22x%22&alias=gpt-4,local",
     "engine=ollama&alias=a%0Ab&variant=8b-instruct-q8_0",
 )
 PAGES = (

@@ -158,7 +158,12 @@ def _aligned(architecture: Architecture, found: tuple[_Kind, ...], state: int) -
         tokens = -(-state // (step * widest)) * step
         found = tuple(replace(kind, block=max(kind.block, tokens)) for kind in found)
     page = max(kind.page for kind in found)
-    return tuple(replace(kind, block=kind.block * (page // kind.page)) for kind in found)
+    return tuple(replace(kind, block=kind.block * _times(page, kind.page)) for kind in found)
+
+
+def _times(page: int, own: int) -> int:
+    """How many of its own pages fill one; a page that does not divide it is padded."""
+    return page // own if page % own == 0 else 1
 
 
 def _is_delta_net(architecture: Architecture) -> bool:

@@ -120,6 +120,12 @@ def test_llama_server_pins_the_commit_and_brings_the_projector() -> None:
     assert option(service, "--ctx-size") == str(8192 * 4)
 
 
+def test_experts_stay_in_ram_where_asked() -> None:
+    assert env(services(Engine.RUNTIME, cpu_moe=True)["llm"])["CPU_MOE"] == "1"
+    assert "--cpu-moe" in services(Engine.LLAMA_SERVER, cpu_moe=True)["llm"].args
+    assert "--cpu-moe" not in services(Engine.LLAMA_SERVER)["llm"].args
+
+
 def test_llama_server_names_the_exact_file_where_no_commit_is_known() -> None:
     plan = factory.plan(Engine.LLAMA_SERVER)
     plan = replace(plan, model=factory.model(plan.ref, revision=""))
