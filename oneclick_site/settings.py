@@ -217,7 +217,7 @@ _CACHE = (
     {"BACKEND": "oneclick_site.shared_cache.SharedCache", "LOCATION": CACHE_URL}
     if CACHE_URL
     else {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "BACKEND": "oneclick_site.file_cache.FileCache",
         "LOCATION": str(CACHE_DIR),
         "OPTIONS": {"MAX_ENTRIES": 20_000},
     }
