@@ -52,4 +52,6 @@ def _tidy(message: str) -> str:
 
 
 def _quoted(said: str) -> str:
-    return f"The Console says: “{said}”" if said else "The Console says no more than that."
+    if not said:
+        return "The Console says no more than that."
+    return f"The Console says: “{said}”" + ("" if said.endswith(".") else ".")
