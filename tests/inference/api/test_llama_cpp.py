@@ -61,10 +61,11 @@ def test_a_model_tells_what_it_is(http: httpx.Client) -> None:
 def test_who_comes_gets_the_slot_beside_the_busy_ones(http: httpx.Client) -> None:
     body = {"model": "tiny", "prompt": "Hi", "n_predict": 2000, "ignore_eos": True, "stream": True}
     with http.stream("POST", "/completion", json=body) as first:
-        lines = first.iter_lines()
-        busy = json.loads(next(filter(None, lines)).removeprefix("data: "))["id_slot"]
-        found = [_post(http, "/completion", prompt="Hi", n_predict=1)["id_slot"] for _ in range(3)]
-        assert next(filter(None, lines))
+        lines = filter(None, first.iter_lines())
+        assert next(lines)
+        found = {_post(http, "/completion", prompt="Hi", n_predict=1)["id_slot"] for _ in range(3)}
+        *_, last = lines
+    busy = json.loads(last.removeprefix("data: "))["id_slot"]
     assert {abs(slot - busy) for slot in found} == {1}
 
 

@@ -153,6 +153,7 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
 def test_a_callers_mistake_is_no_fault_of_the_server(
     http: httpx.Client, endpoint: Endpoint, path: str, body: dict[str, Any]
 ) -> None:
+    body = dict(body)
     if body.pop("picture", False):
         part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PICTURE}"}}
         body = {**body, "messages": [{"role": "user", "content": [part]}]}
