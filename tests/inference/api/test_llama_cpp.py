@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -58,8 +59,18 @@ def test_a_model_tells_what_it_is(http: httpx.Client) -> None:
     assert second["capabilities"] == ["completion"]
 
 
+def _wait_until_idle(http: httpx.Client) -> None:
+    """An answer that an earlier test left alone is ended within a second."""
+    for _ in range(100):
+        if not http.get("/status").json()["in_flight"]:
+            return
+        time.sleep(0.1)
+    pytest.fail("something is still being answered")
+
+
 def test_who_comes_gets_the_slot_beside_the_busy_ones(http: httpx.Client) -> None:
     body = {"model": "tiny", "prompt": "Hi", "n_predict": 2000, "ignore_eos": True, "stream": True}
+    _wait_until_idle(http)
     with http.stream("POST", "/completion", json=body) as first:
         lines = filter(None, first.iter_lines())
         assert next(lines)
