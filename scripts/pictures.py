@@ -39,7 +39,8 @@ def _chat(page: Page) -> None:
     expect(page.get_by_role("combobox").first).to_contain_text("oneclick-demo")
     page.locator("#prompt").fill(QUESTION)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("marketplace")).to_be_visible(timeout=60_000)
+    answer = page.get_by_role("region", name="Messages")
+    expect(answer.get_by_text("marketplace")).to_be_visible(timeout=60_000)
     page.wait_for_timeout(1500)
 
 
