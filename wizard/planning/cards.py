@@ -52,6 +52,8 @@ class Lookout:
             gpus=gpus,
             nodes=nodes,
             experts_on_host=self.cpu_moe,
+            # Our runtime answers embeddings beside chats, unless told otherwise.
+            embeds=self.engine is Engine.RUNTIME,
         )
 
     def offers(self, context: int) -> tuple[Offer, ...]:

@@ -39,6 +39,7 @@ def cheapest_fit(
         context_length=min(USUAL_CONTEXT, architecture.context_length),
         slots=USUAL_VLLM_SLOTS if is_vllm else USUAL_SLOTS,
         family=EngineFamily.VLLM if is_vllm else EngineFamily.LLAMA_CPP,
+        embeds=not is_vllm,
     )
     named = named_gpus(offers(architecture, variant, workload, price_list), limit=1)
     return named[0] if named else None

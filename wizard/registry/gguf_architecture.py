@@ -84,7 +84,7 @@ class _Keys:
             value_length=self.number("attention.value_length", head_size),
             context_length=self.number("context_length"),
             vocab_size=vocab or vocabularies.size(self.keys, self.name),
-            feed_forward_length=max(self.per_layer("feed_forward_length", layers, 0), default=0),
+            feed_forward_length=self.feed_forward(layers),
             key_length_swa=self.number("attention.key_length_swa"),
             value_length_swa=self.number("attention.value_length_swa"),
             sliding_window=window,
@@ -110,10 +110,13 @@ class _Keys:
             query_rank=self.number("attention.q_lora_rank"),
             indexer_length=self.indexer_length(indexer),
             indexer_value_length=self.indexer_values(head_size),
+            indexer_heads=self.number("attention.indexer.head_count"),
+            indexer_top_k=self.number("attention.indexer.top_k"),
             indexer_layers=indexer,
             compress_ratios=self.compress_ratios(layers),
             per_layer_embedding=self.per_layer_embedding(),
             deepstack_layers=self.number("n_deepstack_layers"),
+            pools=self.number("pooling_type") > 0,
             bidirectional_cache=self.name not in patterns.NO_CACHE and not self.is_causal(),
             tied_embeddings=self.is_tied(tensors, embedding, vocab),
             tie_is_guessed=not tensors and self.may_tie_or_not(),
@@ -213,6 +216,11 @@ class _Keys:
         tokens = self.array_lengths.get("tokenizer.ggml.tokens", 0)
         return min(self.number("vocab_size") or tokens, MAX_VALUE)
 
+    def feed_forward(self, layers: int) -> int:
+        """Width of the widest dense part; the first Qwen tells the two matrices up together."""
+        widest = max(self.per_layer("feed_forward_length", layers, 0), default=0)
+        return widest // 2 if self.name == "qwen" else widest
+
     def shared_feed_forward(self) -> int:
         """Width of the shared experts together (``n_ff_shexp``, else by their count)."""
         told = self.number("expert_shared_feed_forward_length")
@@ -293,7 +301,7 @@ class _Keys:
         return self.number("attention.value_length", head_size)
 
     def per_layer_embedding(self) -> int:
-        """Elements that each layer looks up for a token: Gemma's small models have such a table."""
+        """Elements that each layer takes of a token's second embedding, in small Gemmas."""
         if self.name not in patterns.PER_LAYER_EMBEDDINGS:
             return 0
         return self.number("embedding_length_per_layer_input")

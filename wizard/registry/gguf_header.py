@@ -65,7 +65,8 @@ class Header:
     """What a header says. ``keys`` has scalars and short arrays of numbers.
 
     ``array_lengths`` has the length of every array, kept or not. ``tensors``
-    has each tensor's bytes, and is None while the reading stopped before them.
+    has each tensor's bytes, and is None while the reading stopped before them;
+    ``repacked`` are those that are copied on the CPU, where their types are known.
     """
 
     version: int
@@ -74,6 +75,7 @@ class Header:
     array_lengths: Mapping[str, int]
     tensors: Mapping[str, int] | None = None
     complete: bool = False
+    repacked: int | None = None
 
     @property
     def architecture_name(self) -> str:
@@ -109,6 +111,7 @@ class Header:
             self.tensors,
             min(max(blocks, 0), gguf_architecture.MAX_LAYERS),
             may_tie=name not in layer_patterns.NO_OUTPUT,
+            repacked=self.repacked,
         )
 
     def architecture(self) -> Architecture:
@@ -210,8 +213,8 @@ class _Reader:
         if count * item_bytes > MAX_HEADER:
             raise UnreadableHeader(f"This file claims an array of {count} items.")
 
-    def tensor(self) -> tuple[str, int]:
-        """A tensor's name and bytes; 0 bytes where its type is not known."""
+    def tensor(self) -> tuple[str, int, int]:
+        """A tensor's name, bytes, and those copied on the CPU; 0 where its type is not known."""
         name = self.text(MAX_KEY_LENGTH)
         dimensions = self.u32()
         if dimensions > MAX_DIMENSIONS:
@@ -219,7 +222,8 @@ class _Reader:
         shape = [self.u64() for _ in range(dimensions)]
         kind = self.u32()
         self.u64()
-        return name, gguf_tensors.tensor_bytes(kind, shape) or 0
+        repacked = gguf_tensors.repacked_bytes(name, kind, shape)
+        return name, gguf_tensors.tensor_bytes(kind, shape) or 0, repacked
 
 
 @dataclass
@@ -231,6 +235,7 @@ class _Progress:
     tensor_count: int = 0
     keys_left: int = 0
     tensors: dict[str, int] = field(default_factory=dict)
+    repacked: int = 0
     begun: bool = False
 
     def go_on(self, data: bytes) -> Header:
@@ -254,6 +259,7 @@ class _Progress:
             array_lengths=self.reader.array_lengths,
             tensors=self.tensors if complete else None,
             complete=complete,
+            repacked=self.repacked if complete else None,
         )
 
     def _step(self, read: Callable[[], _Read]) -> _Read:
@@ -265,10 +271,11 @@ class _Progress:
             raise
 
     def _tensor(self) -> None:
-        name, size = self._step(self.reader.tensor)
+        name, size, repacked = self._step(self.reader.tensor)
         if name in self.tensors:
             raise UnreadableHeader(f"This file names the tensor {name[:80]!r} twice.")
         self.tensors[name] = size
+        self.repacked += repacked
 
     def _begin(self) -> None:
         if not b"GGUF".startswith(self.reader.data[:4]):

@@ -7,7 +7,7 @@ in ``src/llama-arch.cpp``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 from wizard.registry.values import TensorSizes
@@ -32,6 +32,10 @@ _INPUTS = frozenset(
     {"token_embd.weight", "position_embd.weight", "token_types.weight"}
     | {"per_layer_token_embd.weight"}
 )
+# Types whose matrices llama.cpp copies in another order for x86 processors with AVX2, where
+# eight rows go together (``ggml_repack_get_optimal_repack_type``).
+REPACKED = frozenset({TYPES["Q4_0"], TYPES["Q4_K"], TYPES["IQ4_NL"], TYPES["MXFP4"]})
+_ROWS_TOGETHER = 8
 _BLOCK = re.compile(r"(?:enc\.|dec\.)?blk\.(\d{1,5})\.")
 _EXPERTS = re.compile(r"_(?:ch)?exps\.")
 
@@ -45,7 +49,20 @@ def tensor_bytes(kind: int, shape: Iterable[int]) -> int | None:
     return -(-prod(shape) // count) * size
 
 
-def places(tensors: Mapping[str, int], blocks: int, *, may_tie: bool = True) -> TensorSizes:
+def repacked_bytes(name: str, kind: int, shape: Sequence[int]) -> int:
+    """Bytes of a tensor's copy for the CPU; 0 for one that is used as it is.
+
+    Rows that are looked up stay as they are; matrices of experts are copied too.
+    """
+    is_matrix = len(shape) == 2 or (len(shape) == 3 and bool(_EXPERTS.search(name)))
+    if kind not in REPACKED or name in _INPUTS or not is_matrix or shape[1] % _ROWS_TOGETHER:
+        return 0
+    return tensor_bytes(kind, shape) or 0
+
+
+def places(
+    tensors: Mapping[str, int], blocks: int, *, may_tie: bool = True, repacked: int | None = None
+) -> TensorSizes:
     """Sum tensors' bytes by place. ``blocks`` counts those for prediction too.
 
     ``may_tie`` tells whether embeddings serve as the output where it is missing.
@@ -65,4 +82,4 @@ def places(tensors: Mapping[str, int], blocks: int, *, may_tie: bool = True) -> 
                 largest = max(largest, size)
     is_tied = may_tie and "output.weight" not in tensors
     tied = tensors.get("token_embd.weight", 0) if is_tied else 0
-    return TensorSizes(inputs, tied, output, tuple(each), tuple(experts), largest)
+    return TensorSizes(inputs, tied, output, tuple(each), tuple(experts), largest, repacked)

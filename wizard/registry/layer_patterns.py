@@ -112,7 +112,7 @@ NO_OUTPUT = frozenset(
     {"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "modern-bert"}
     | {"neo-bert", "eurobert", "gemma-embedding2", "bitnet"}
 )
-PER_LAYER_EMBEDDINGS = frozenset({"gemma3n", "gemma4"})
+PER_LAYER_EMBEDDINGS = frozenset({"gemma3n", "gemma4", "gemma-embedding2"})
 # Their loaders refuse a file without an output matrix of its own.
 OWN_OUTPUT = frozenset(
     {"apertus", "arwkv7", "baichuan", "bailingmoe", "bailingmoe2", "codeshell", "dbrx", "deepseek4"}

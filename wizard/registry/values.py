@@ -99,6 +99,7 @@ class Architecture:
     a quantised checkpoint's linear layers have (0 where it does not tell),
     ``kv_cache_type`` the cache that it brings scales for. ``chunked_attention``
     tells that windows are chunks, ``wide_state`` that recurrent states have 32 bits.
+    ``pools`` tells an embedding model, whose file says how to pool.
     ``bidirectional_cache`` tells that llama.cpp keeps a cache although nothing
     is generated.
     """
@@ -138,11 +139,13 @@ class Architecture:
     query_rank: int = 0
     indexer_length: int = 0
     indexer_value_length: int = 0
-    indexer_layers: tuple[bool, ...] = ()
     indexer_heads: int = 0
+    indexer_top_k: int = 0
+    indexer_layers: tuple[bool, ...] = ()
     compress_ratios: tuple[int, ...] = ()
     per_layer_embedding: int = 0
     deepstack_layers: int = 0
+    pools: bool = False
     bidirectional_cache: bool = False
     tied_embeddings: bool = False
     tie_is_guessed: bool = False
@@ -168,7 +171,8 @@ class TensorSizes:
     ``inputs`` are the embeddings, which stay in RAM; of them ``tied`` also
     serve as the output. ``output`` is what comes after the last block,
     ``blocks`` what each block takes, ``experts`` the part of it that is experts,
-    ``largest_expert`` the largest tensor of those.
+    ``largest_expert`` the largest tensor of those. ``repacked`` are copied on the
+    CPU, None where the tensors' types are not known.
     """
 
     inputs: int
@@ -177,6 +181,7 @@ class TensorSizes:
     blocks: tuple[int, ...]
     experts: tuple[int, ...] = ()
     largest_expert: int = 0
+    repacked: int | None = None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ class Buffers:
     """Bytes of each buffer, over all cards.
 
     With cards ``kv_cache … runtime`` lie on them, and ``weights_host`` and
-    ``compute_host`` in RAM; for CPU only everything lies in RAM. The prompt
-    cache and checkpoints that a server may fill later are not counted. Under
-    vLLM, whose cards all hold the same, the bytes are one card's.
+    ``compute_host`` in RAM; for CPU only everything lies in RAM, some weights twice:
+    as mapped and, ``repacked``, as computed with. The prompt cache and checkpoints
+    that a server may fill later are not counted. Under vLLM, whose cards all hold
+    the same, the bytes are one card's.
     """
 
     weights_gpu: int
@@ -23,6 +24,7 @@ class Buffers:
     recurrent_state: int
     compute: int
     compute_host: int
+    repacked: int
     projector: int
     runtime: int
     total_gpu: int
@@ -43,8 +45,9 @@ def buffers(found: MemoryEstimate, *, on_gpu: bool, alike: int = 1) -> Buffers:
         recurrent_state=found.recurrent_state // alike,
         compute=found.compute // alike,
         compute_host=found.host_compute,
+        repacked=found.repacked,
         projector=found.projector,
         runtime=found.runtime // alike,
         total_gpu=found.total // alike if on_gpu else 0,
-        total_host=weights_host + found.host_compute if on_gpu else found.total,
+        total_host=weights_host + found.host_compute if on_gpu else found.total + found.repacked,
     )

@@ -7,8 +7,8 @@ One lies on each card and one in RAM; for CPU only there is one. Derived from
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import layers, stages
-from wizard.sizing.cells import asked, cells, padded, step
+from wizard.sizing import layers, matrices, stages
+from wizard.sizing.cells import BLOCKS, asked, cells, padded, step
 from wizard.sizing.values import KvType, Workload
 
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
@@ -17,27 +17,45 @@ _COPIES = 4
 _FLOAT = 4
 _PLAIN = frozenset({KvType.F16, KvType.F32, KvType.BF16})
 # The feed-forward part runs while the attention's result is kept.
-_PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "gptj"})
-# Head sizes that CUDA has flash attention for (``ggml_cuda_get_best_fattn_kernel``);
-# elsewhere keys and values are of one size.
-_FUSED_HEADS = frozenset({40, 64, 72, 80, 96, 112, 128, 256, 512})
-_FUSED_PAIRS = frozenset({(192, 128), (320, 256), (576, 512)})
+_PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2"})
+# Their graphs do not leave out the tokens that nobody asks the output of.
+_ALL_OUTPUTS = frozenset({"cogvlm"})
+# Head sizes that CUDA has flash attention for (``ggml_cuda_get_best_fattn_kernel``), and
+# pairs of them, with the queries that have to share a head of keys: a multiple of so many.
+_FUSED_HEADS = frozenset({40, 64, 72, 80, 96, 112, 128, 256})
+_FUSED_PAIRS = {(192, 128): 8, (320, 256): 32, (512, 512): 1, (576, 512): 1}
+# Caches that attention reads as they are; with IQ4_NL it is the processor that does.
+_UNTOUCHED = frozenset({KvType.F16, KvType.IQ4_NL})
 
 
 def is_fused(architecture: Architecture, workload: Workload) -> bool:
     """Whether attention runs without writing its scores: asked for, and possible.
 
-    llama-server turns flash attention off where a card has no kernel for it.
+    llama-server turns flash attention off where a card has no kernel for a layer.
     """
     if not workload.flash_attention or architecture.name in stages.NEVER_FUSED:
         return False
-    if not workload.gpus or not architecture.heads:
+    if not workload.gpus:
         return True
-    if architecture.kv_lora_rank:
-        row = architecture.kv_lora_rank + architecture.rope_dimension
-        return (row, architecture.kv_lora_rank) in _FUSED_PAIRS
-    key, value = architecture.key_length, architecture.value_length
-    return (key == value and key in _FUSED_HEADS) or (key, value) in _FUSED_PAIRS
+    found = layers.kv_layers(architecture)
+    if not found:
+        key, value = architecture.key_length, architecture.value_length
+        return not architecture.heads or _has_kernel(key, value, 1)
+    sizes = {(layer.keys, layer.values, layer.heads, layer.is_latent) for layer in found}
+    return all(
+        _has_kernel(keys // heads, architecture.kv_lora_rank, architecture.heads)
+        if is_latent
+        else _has_kernel(keys // heads, values // heads, architecture.heads // heads)
+        for keys, values, heads, is_latent in sizes
+    )
+
+
+def _has_kernel(key: int, value: int, sharing: int) -> bool:
+    """Whether CUDA has one for heads of these lengths, so many queries sharing each."""
+    if key == value and key in _FUSED_HEADS:
+        return True
+    multiple = _FUSED_PAIRS.get((key, value))
+    return multiple is not None and sharing > 1 and sharing % multiple == 0
 
 
 def _tokens(architecture: Architecture, workload: Workload) -> int:
@@ -52,8 +70,12 @@ def _tokens(architecture: Architecture, workload: Workload) -> int:
 
 
 def _outputs(architecture: Architecture, workload: Workload) -> int:
-    """Tokens that logits are made for: one a slot (``n_outputs_max``)."""
-    return min(workload.slots, _tokens(architecture, workload)) if architecture.causal else 0
+    """Tokens that logits are made for: one a slot, or all (``server_output_limits``)."""
+    if not architecture.causal:
+        return 0
+    tokens = _tokens(architecture, workload)
+    has_all = workload.embeds or architecture.pools or architecture.name in _ALL_OUTPUTS
+    return tokens if has_all else min(workload.slots, tokens)
 
 
 def _span(architecture: Architecture, workload: Workload) -> int:
@@ -74,13 +96,15 @@ def scratch(architecture: Architecture, workload: Workload) -> int:
     fused = is_fused(architecture, workload)
     span = _span(architecture, workload)
     tokens_each = -(-_tokens(architecture, workload) // workload.slots)
-    row = stages.widest(architecture, span, tokens_each, fused=fused)
+    on_card = workload.gpus > 0
+    row = stages.widest(architecture, span, tokens_each, fused=fused, on_card=on_card)
     width = architecture.embedding_length
     if workload.kv_type not in _PLAIN:
         row += stages.queries(architecture)
     if not workload.gpus:
         row += _looked_up(architecture)
     logits = _outputs(architecture, workload) * (architecture.vocab_size + 2 * width)
+    logits += _tokens(architecture, workload) * (2 if on_card else 3) * width
     states = 0
     if architecture.recurrent_layers:
         each = layers.convolution_elements(architecture) + layers.state_elements(architecture)
@@ -91,22 +115,23 @@ def scratch(architecture: Architecture, workload: Workload) -> int:
 
 def _turned(architecture: Architecture, workload: Workload, span: int) -> int:
     """Bytes of one layer's values, transposed where the cache does not hold them so."""
+    each, _ = BLOCKS[workload.kv_type] if workload.kv_type in _PLAIN else BLOCKS[KvType.F16]
     if architecture.kv_lora_rank:
-        return 2 * architecture.kv_lora_rank * span
+        return each * architecture.kv_lora_rank * span
     if not workload.flash_attention:
         return 0
-    return 2 * max((layer.values for layer in layers.kv_layers(architecture)), default=0) * span
+    return each * max((layer.values for layer in layers.kv_layers(architecture)), default=0) * span
 
 
 def _looked_up(architecture: Architecture) -> int:
     """Elements of a token's embeddings, which lie in the same buffer without a card.
 
-    Looked up, and as an input for images and sound (``build_inp_embd``).
+    As an input for images and sound; where they are looked up, a hole is left.
     """
     several = architecture.kv_lora_rank or architecture.shared_feed_forward_length
-    several = several or architecture.per_layer_embedding
+    several = several or architecture.per_layer_embedding or not architecture.heads
     return architecture.embedding_length * (
-        (3 if several else 2) + 3 * architecture.deepstack_layers
+        (2 if several else 1) + 3 * architecture.deepstack_layers
     )
 
 
@@ -117,19 +142,21 @@ def unpacked(architecture: Architecture, workload: Workload) -> int:
     32-bit ones are cast before it everywhere (``build_attn_mha``).
     """
     is_wide = workload.kv_type is KvType.F32
-    is_plain = workload.kv_type is KvType.F16 or not (workload.gpus or is_wide)
+    is_plain = workload.kv_type in _UNTOUCHED or not (workload.gpus or is_wide)
     if is_plain or not is_fused(architecture, workload):
         return 0
     span = cells(architecture, workload)
     found = layers.kv_layers(architecture)
+    # Values that are a part of latent keys are cast once more.
+    again = architecture.kv_lora_rank if is_wide else 0
     sizes = (
-        2 * (layer.keys + layer.values) * (span.sliding if layer.window else span.full)
+        2 * (layer.keys + layer.values + again) * (span.sliding if layer.window else span.full)
         for layer in found
     )
     return max(sizes, default=0)
 
 
-def inputs(architecture: Architecture, workload: Workload) -> int:
+def inputs(architecture: Architecture, workload: Workload, *, layers_here: int = 1) -> int:
     """Bytes of a step's inputs: attention masks, positions, and rows of the caches.
 
     Masks are 16-bit with flash attention (``build_attn_inp_kq_mask``). Rows are
@@ -149,6 +176,7 @@ def inputs(architecture: Architecture, workload: Workload) -> int:
     if any(architecture.sliding_layers):
         spanned += span.sliding_mask if is_cached else tokens
     rows = 8 if fused else 8 * max((layer.values for layer in found), default=1)
+    rows += _FLOAT * stages.buckets(architecture, spanned) * layers_here
     caches = 2 if any(architecture.sliding_layers) else 1
     return tokens * (width * spanned + caches * (8 + rows) + 48) + _turning(architecture, workload)
 
@@ -167,15 +195,29 @@ def card_bytes(architecture: Architecture, workload: Workload, card: int) -> int
     On several cards steps overlap: inputs are kept four times, and so is what
     comes from the card before (``cparams.pipeline_parallel``).
     """
-    own = inputs(architecture, workload)
+    here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
+    own = inputs(architecture, workload, layers_here=here)
     total = _peak(architecture, workload) + own
     if workload.gpus < 2:
         return total
-    width = architecture.embedding_length * (_COPIES if card == 0 else 2 * _COPIES)
-    width += _COPIES * stages.kept(architecture)
-    if architecture.recurrent_layers:
-        width += 3 * _COPIES * architecture.embedding_length
-    return total + (_COPIES - 1) * own + _FLOAT * width * _tokens(architecture, workload)
+    rows = _arriving(architecture, card) + stages.carried(architecture)
+    return total + (_COPIES - 1) * own + _FLOAT * _COPIES * rows * _tokens(architecture, workload)
+
+
+def _arriving(architecture: Architecture, card: int) -> int:
+    """Elements of a token that come to a card: from RAM to the first, else from the one before.
+
+    What a state space layer leaves is in several pieces where nothing attends.
+    """
+    width = architecture.embedding_length
+    if card == 0:
+        several = stages.branches(architecture) - 1
+        rows = (1 + several) * width + several * stages.given(architecture)
+    else:
+        rows = 2 * width
+    has_states = bool(architecture.recurrent_layers)
+    is_alone = not architecture.heads or architecture.name in matrices.ONE_PART
+    return rows + (3 * width if has_states and is_alone else 0)
 
 
 def _peak(architecture: Architecture, workload: Workload) -> int:
@@ -184,18 +226,15 @@ def _peak(architecture: Architecture, workload: Workload) -> int:
     extra = unpacked(architecture, workload)
     if not extra:
         return widest
+    tokens, span = _tokens(architecture, workload), _span(architecture, workload)
     row = stages.beside_scores(architecture)
     if architecture.kv_lora_rank:
-        row = stages.attention(architecture, 0, fused=True)
-        row += architecture.heads * architecture.kv_lora_rank
-    beside = _FLOAT * _tokens(architecture, workload) * row + extra
-    if architecture.name in _PARALLEL or workload.kv_type is KvType.F32:
-        beside = (
-            widest
-            + extra
-            + _FLOAT * _tokens(architecture, workload) * 2 * architecture.embedding_length
-        )
-    return max(widest, beside)
+        row = stages.attention(architecture, span, fused=True)
+        row += architecture.heads * architecture.kv_lora_rank + stages.chosen(architecture, span)
+    beside = _FLOAT * tokens * row
+    if architecture.name in _PARALLEL:
+        beside = widest + _FLOAT * tokens * 2 * architecture.embedding_length
+    return max(widest, beside + extra)
 
 
 def buffer_bytes(architecture: Architecture, workload: Workload) -> int:
@@ -207,8 +246,9 @@ def host_bytes(architecture: Architecture, workload: Workload) -> int:
     """Bytes of the compute buffer in RAM beside cards: inputs, and embeddings looked up."""
     if not workload.gpus:
         return 0
-    width = architecture.embedding_length * (2 + architecture.deepstack_layers)
-    width += 2 * architecture.layers * architecture.per_layer_embedding
     copies = _COPIES if workload.gpus > 1 else 1
-    rows = _FLOAT * width * _tokens(architecture, workload) * (2 if workload.gpus > 1 else 1)
+    branches = stages.branches(architecture)
+    width = branches * (architecture.embedding_length + copies * stages.given(architecture))
+    width += 2 * matrices.looked_up_by_layers(architecture)
+    rows = _FLOAT * width * _tokens(architecture, workload)
     return copies * inputs(architecture, workload) + rows

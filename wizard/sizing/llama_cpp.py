@@ -232,6 +232,7 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         largest_gpu=found.largest if workload.gpus else 0,
         host_weights=found.host_weights,
         host_compute=compute.host_bytes(architecture, workload),
+        repacked=0 if workload.gpus else weights.split(architecture, variant).repacked,
         parts=_parts(architecture, variant, workload, found),
         exact=architecture.exact and variant.size_is_exact,
     )

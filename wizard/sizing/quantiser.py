@@ -25,6 +25,8 @@ _ODD = {
     "IQ1_M": "IQ4_NL", "IQ1_S": "IQ4_NL",
 }  # fmt: skip
 _BLOCK = 256
+# ``ggml_repack_get_optimal_repack_type``, on x86 with AVX2.
+_REPACKED = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
 _SHARED = 4
 
 
@@ -133,8 +135,18 @@ def mix(name: str) -> Mix:
 
 def bits(types: tuple[str, ...], row: int) -> float:
     """Bits an element, on average, of matrices with rows of so many elements."""
-    fitting = types if row % _BLOCK == 0 else tuple(_ODD.get(name, name) for name in types)
+    fitting = _fitting(types, row)
     return sum(_BITS[name] for name in fitting) / len(fitting)
+
+
+def _fitting(types: tuple[str, ...], row: int) -> tuple[str, ...]:
+    return types if row % _BLOCK == 0 else tuple(_ODD.get(name, name) for name in types)
+
+
+def repacked_bits(types: tuple[str, ...], row: int) -> float:
+    """Of these bits, those of types that the CPU has a copy of in another order."""
+    fitting = _fitting(types, row)
+    return sum(_BITS[name] for name in fitting if name in _REPACKED) / len(fitting)
 
 
 def embedding_bits(found: Mix, width: int) -> float:

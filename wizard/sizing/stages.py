@@ -15,20 +15,30 @@ from wizard.sizing.matrices import GATED_QUERIES, NOT_GATED
 
 # Attention and feed-forward part start from the same normed input, which is kept,
 # or (Llama 4) inputs are weighted before the experts.
-_KEEPS_INPUT = frozenset({"cohere2", "cohere2moe", "llama4", "phi2", "plamo2", "gptj"})
+_KEEPS_INPUT = frozenset(
+    {"cohere2", "cohere2moe", "llama4", "phi2", "plamo2", "hrm_text"} | {"k2-horizon", "talkie"}
+)
 # Four streams of the model's width, predicted and corrected at each layer.
 _STREAMS = {"gemma3n": 6}
 _HYPER_CONNECTIONS = frozenset({"deepseek4", "hy_v4", "qwen4exp", "glm5-next"})
-# ``build_attn_mha`` has no fused kernel for them.
-NEVER_FUSED = frozenset({"grok"})
-# Tensors of the model's width that a step of RWKV's time mix keeps.
-_RWKV = {"rwkv6": 13, "rwkv6qwen2": 13, "rwkv7": 18, "arwkv7": 18}
-
-
+# A step of theirs has text or vectors, never both (``llm_arch_supports_mixed_batch``).
+_NOT_MIXED = frozenset({"cogvlm", "deepseek4", "graniteswitch"})
+# A bias of each position to each other one is added to the scores.
 _POSITION_BIASES = frozenset({"t5", "t5encoder"})
-# An indexer's scores for the whole cache, their masks and the best of them.
-_INDEXED_BLOCKS = {"minimax-m3": 9, "qwen4exp": 9}
+# ``build_attn_mha`` has no fused kernel for them.
+NEVER_FUSED = frozenset({"grok"}) | _POSITION_BIASES
+# Tensors of the model's width that a step of RWKV's time mix keeps.
+_RWKV = {"rwkv6": 13, "rwkv6qwen2": 13, "rwkv7": 19, "arwkv7": 17}
+
+
+# A sparse attention keeps what it chose in each layer until the end: their graphs take a
+# tensor of zeros as an input for it (``build_attn`` with ``top_k``).
+_CHOOSES = frozenset({"deepseek32", "glm-dsa", "dots3note", "hy_v4"})
+# Gated feed-forward parts in which RWKV's time mix leaves a hole too small for one of three.
+_RWKV_GATED = frozenset({"arwkv7", "rwkv6qwen2"})
 _LIGHTNING = frozenset({"minimax-01"})
+# Experts that CUDA's kernel adds up (``MOE_WEIGHTED_REDUCTION_MAX_EXPERTS``).
+_MOST_REDUCED = 15
 
 
 def queries(architecture: Architecture) -> int:
@@ -39,9 +49,14 @@ def queries(architecture: Architecture) -> int:
 
 def kept(architecture: Architecture) -> int:
     """What single families keep through a layer beside the residual."""
+    return carried(architecture) + architecture.embedding_length * _deepstack(architecture)
+
+
+def carried(architecture: Architecture) -> int:
+    """What of it goes from one card to the next."""
     width = architecture.embedding_length
     more = width if architecture.name in _KEEPS_INPUT else 0
-    more += width * (architecture.deepstack_layers + _STREAMS.get(architecture.name, 0))
+    more += width * _STREAMS.get(architecture.name, 0)
     more += 10 * width if architecture.name in _HYPER_CONNECTIONS else 0
     more += 0 if architecture.causal else width
     if architecture.per_layer_embedding:
@@ -49,12 +64,43 @@ def kept(architecture: Architecture) -> int:
     return more
 
 
+def _deepstack(architecture: Architecture) -> int:
+    """Rows of the width that inputs for several layers keep: given, padded and copied.
+
+    Only what experts put out is too wide for the holes among them.
+    """
+    several = architecture.deepstack_layers
+    return 4 * several + 2 if several and architecture.experts else several
+
+
 def _around(architecture: Architecture) -> int:
-    """What lies beside the widest stage: residual, normed input, a hole of the queries."""
+    """What lies beside the widest stage: residual, normed input, and a hole.
+
+    The hole is the queries', or those of inputs that were copied (`branches`).
+    """
     width = architecture.embedding_length
     each = architecture.heads * max(architecture.key_length, architecture.value_length)
-    hole = width if architecture.kv_lora_rank else max(each, width)
-    return 2 * width + hole + kept(architecture)
+    hole = 0 if architecture.kv_lora_rank else each
+    return 2 * width + max(hole, branches(architecture) * width) + kept(architecture)
+
+
+def branches(architecture: Architecture) -> int:
+    """Ways into a graph with rows of embeddings that are looked up, and rows that are given.
+
+    A step has text, vectors of images and sound, or both, and the graph a branch for
+    each (``build_inp_embd``): text and vectors, and again for the step that mixes them.
+    """
+    return 1 if architecture.name in _NOT_MIXED else 2
+
+
+def given(architecture: Architecture) -> int:
+    """Elements of a token's vectors of images and sound, of one branch."""
+    return architecture.embedding_length * (1 + architecture.deepstack_layers)
+
+
+def buckets(architecture: Architecture, span: int) -> int:
+    """Elements of a token's position buckets: once in RAM, and for each layer on a card."""
+    return span if architecture.name in _POSITION_BIASES else 0
 
 
 def feed_forward(architecture: Architecture) -> int:
@@ -70,21 +116,49 @@ def _expert_outputs(architecture: Architecture) -> int:
     return architecture.experts_used * architecture.embedding_length
 
 
-def experts(architecture: Architecture) -> int:
+def experts(architecture: Architecture, *, on_card: bool) -> int:
     """The experts that a token uses, their outputs, and the router's scores.
 
-    Outputs go into the holes of gate and up where they are small enough.
+    Outputs go into the holes that gate and up leave where they are small enough.
     """
     used = architecture.experts_used
     if not architecture.experts or not used:
         return 0
-    inner = used * (architecture.expert_feed_forward_length or architecture.feed_forward_length)
-    outputs = _expert_outputs(architecture)
-    router = 4 * architecture.experts
-    if architecture.name in NOT_GATED:
-        return inner + outputs + router + _around(architecture)
-    outside = outputs if outputs > 2 * inner else 0
-    return 3 * inner + outside + router + _around(architecture)
+    return (
+        _mixture(architecture, on_card=on_card) + 4 * architecture.experts + _around(architecture)
+    )
+
+
+def _mixture(architecture: Architecture, *, on_card: bool) -> int:
+    """Gate, up, their product and the outputs, as best fit places them.
+
+    CUDA weighs and adds the outputs in one kernel, which keeps them until both are
+    done (``ggml_cuda_match_moe_weighted_reduction``): they lie there twice, and
+    their sum beside.
+    """
+    used = architecture.experts_used
+    each = architecture.expert_feed_forward_length or architecture.feed_forward_length
+    inner, outputs = used * each, _expert_outputs(architecture)
+    copies = 1 if architecture.name in NOT_GATED else 3
+    twice = on_card and 2 <= used <= _MOST_REDUCED
+    # CUDA runs a shared expert of the same width right behind, in the others' hole.
+    is_grouped = on_card and copies > 1 and architecture.shared_feed_forward_length == each
+    taken = copies * each if is_grouped else 0
+    total = architecture.embedding_length if twice else 0
+    if outputs <= (copies - 1) * inner - taken:
+        return max(copies * inner, 2 * outputs + total if twice else 0)
+    fits_later = outputs <= copies * inner - taken
+    return copies * inner + outputs * (2 if twice and not fits_later else 1) + total
+
+
+def _shared(architecture: Architecture) -> int:
+    """A shared expert, which runs when the others' sum lies behind the hole they left."""
+    wide = architecture.shared_feed_forward_length
+    if not architecture.experts or not wide:
+        return 0
+    hole = 2 * _expert_outputs(architecture)
+    outside = 3 - min(3, hole // wide)
+    return hole + architecture.embedding_length + outside * wide + _around(architecture)
 
 
 def attention(architecture: Architecture, span: int, *, fused: bool) -> int:
@@ -97,19 +171,19 @@ def attention(architecture: Architecture, span: int, *, fused: bool) -> int:
         return 0
     scores = 0 if fused else architecture.heads * span
     if architecture.name in _POSITION_BIASES:
-        scores *= 5
+        scores = 3 * architecture.heads * span
+    scores += _indexer(architecture, span)
     if architecture.kv_lora_rank:
-        return scores + _latent(architecture) + _sparse(architecture, span)
-    if architecture.name in _INDEXED_BLOCKS:
-        scores += _INDEXED_BLOCKS[architecture.name] * span + experts(architecture)
-    return scores + beside_scores(architecture)
+        return scores + _latent(architecture)
+    return scores + (_fused(architecture) if fused else beside_scores(architecture))
 
 
 def beside_scores(architecture: Architecture) -> int:
     """Queries as projected, normed and turned, keys and values, and the holes around."""
     found = layers.kv_layers(architecture)
     new = max((layer.keys + layer.values for layer in found), default=0)
-    holes = 4 * architecture.embedding_length + _expert_outputs(architecture)
+    rows = 2 + 2 * branches(architecture)
+    holes = rows * architecture.embedding_length + _expert_outputs(architecture)
     return 3 * queries(architecture) + 2 * new + holes + kept(architecture)
 
 
@@ -125,12 +199,24 @@ def _latent(architecture: Architecture) -> int:
     return architecture.heads * head + 4 * architecture.embedding_length
 
 
-def _sparse(architecture: Architecture, span: int) -> int:
-    """A sparse attention's indexer: scores of all cells, and what experts left before it."""
+def _indexer(architecture: Architecture, span: int) -> int:
+    """A sparse attention's indexer: its queries, scores of all cells, and masks made of them.
+
+    MiniMax-M3 scores blocks for each of the indexer's heads, and turns the scores around.
+    """
     if not architecture.indexer_length:
         return 0
-    heads = architecture.heads * (architecture.latent_key_length + architecture.latent_value_length)
-    return experts(architecture) + heads + 2 * architecture.embedding_length + 3 * span // 4
+    asked = architecture.indexer_heads * architecture.indexer_length
+    scored = 2 * architecture.indexer_heads if architecture.name == "minimax-m3" else 0
+    return asked + (scored + 1) * span
+
+
+def chosen(architecture: Architecture, span: int) -> int:
+    """Elements of a token that sparse attention keeps of all layers till the end."""
+    if architecture.name not in _CHOOSES:
+        return 0
+    choosing = sum(1 for layer in layers.kv_layers(architecture) if not layer.window)
+    return choosing * min(architecture.indexer_top_k, span)
 
 
 def recurrent(architecture: Architecture, tokens_each: int) -> int:
@@ -141,7 +227,8 @@ def recurrent(architecture: Architecture, tokens_each: int) -> int:
     if architecture.name in _LIGHTNING:
         return 3 * architecture.heads * tokens_each + 9 * inner
     if architecture.name in _RWKV:
-        return _RWKV[architecture.name] * width + width // 8
+        forward = 2 * architecture.feed_forward_length if architecture.name in _RWKV_GATED else 0
+        return _RWKV[architecture.name] * width + width // 8 + forward
     if not architecture.ssm_state_size:
         return 8 * width
     return _scan(architecture)
@@ -158,21 +245,28 @@ def _scan(architecture: Architecture) -> int:
     return projected + 3 * convolved + 2 * inner
 
 
-def widest(architecture: Architecture, span: int, tokens_each: int, *, fused: bool) -> int:
+def widest(
+    architecture: Architecture, span: int, tokens_each: int, *, fused: bool, on_card: bool
+) -> int:
     """Elements a token at the widest stage of a step of so many tokens a sequence."""
     attended = _fused(architecture)
     if not fused or _always_wide(architecture):
         attended = attention(architecture, span, fused=fused)
-    return max(
+    several = architecture.deepstack_layers
+    inputs = (2 + 4 * (1 + several)) * architecture.embedding_length if several else 0
+    stage = max(
+        inputs,
         feed_forward(architecture),
-        experts(architecture),
+        experts(architecture, on_card=on_card),
+        _shared(architecture) if on_card else 0,
         attended,
         recurrent(architecture, tokens_each),
     )
+    return stage + chosen(architecture, span)
 
 
 def _always_wide(architecture: Architecture) -> bool:
-    return bool(architecture.kv_lora_rank) or architecture.name in _INDEXED_BLOCKS
+    return bool(architecture.kv_lora_rank or architecture.indexer_length)
 
 
 def _fused(architecture: Architecture) -> int:

@@ -42,6 +42,8 @@ class Workload:
     kernels for mxfp4 want rounder experts where ``pads_experts``.
     ``adapter_bytes`` are LoRA adapters, loaded beside the weights they change.
     ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``).
+    ``embeds`` is llama-server's ``--embeddings``: the output is computed for every
+    token of a step, not for each slot's last.
     ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache of
     ``context_length`` cells that all slots share, instead of one for each.
     """
@@ -59,6 +61,7 @@ class Workload:
     pads_experts: bool = False
     adapter_bytes: int = 0
     experts_on_host: bool = False
+    embeds: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class MemoryEstimate:
     both are for one node. For CPU only the same buffers lie in RAM: ``host``
     holds them all, and ``largest_gpu`` is 0. ``host_weights`` and
     ``host_compute`` lie in RAM beside cards, and are part of ``host``.
+    ``repacked`` is what the CPU has a second time, in an order of its own: the
+    pages of the file that it was made of are resident, and given back on demand.
     """
 
     weights: int
@@ -96,6 +101,7 @@ class MemoryEstimate:
     exact: bool = True
     host_weights: int = 0
     host_compute: int = 0
+    repacked: int = 0
 
     @property
     def total(self) -> int:

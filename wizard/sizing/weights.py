@@ -33,6 +33,7 @@ class Weights:
     on the card a second time. ``output`` is what comes after the last block,
     ``blocks`` each block's bytes and ``experts`` the experts among them.
     ``skipped`` are blocks for multi-token prediction: in the file, not loaded.
+    ``repacked`` lie in RAM a second time where the CPU computes.
     """
 
     file: int
@@ -43,6 +44,7 @@ class Weights:
     experts: tuple[float, ...]
     largest_expert: float
     skipped: int
+    repacked: int
 
     @property
     def loaded(self) -> int:
@@ -70,6 +72,7 @@ def _by_tensors(architecture: Architecture, variant: Variant, known: TensorSizes
         experts=experts[:running],
         largest_expert=known.largest_expert,
         skipped=sum(known.blocks[running:]) if running else 0,
+        repacked=_repacked(architecture, variant, known),
     )
 
 
@@ -82,7 +85,7 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
     elements = architecture.vocab_size * architecture.embedding_length
     most = tensors * _MOST // 100
     token = min(int(elements * (output_bits if is_tied else plain) / 8), most)
-    per_layer = architecture.vocab_size * architecture.layers * architecture.per_layer_embedding
+    per_layer = architecture.vocab_size * matrices.looked_up_by_layers(architecture)
     others = int(per_layer * (output_bits if is_tied else plain) / 8)
     if architecture.learned_positions:
         others += _POSITION * architecture.context_length * architecture.embedding_length
@@ -101,7 +104,25 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
         experts=(block * share,) * architecture.layers,
         largest_expert=block * share / 3,
         skipped=int(block * architecture.nextn_layers),
+        repacked=int(block * architecture.layers * _repacked_share(architecture, variant)),
     )
+
+
+def _repacked(architecture: Architecture, variant: Variant, known: TensorSizes) -> int:
+    """Bytes copied on the CPU: told by the tensors' types, else worked out from the shapes."""
+    if known.repacked is not None:
+        return known.repacked
+    return int(sum(known.blocks) * _repacked_share(architecture, variant))
+
+
+def _repacked_share(architecture: Architecture, variant: Variant) -> float:
+    """Share of the blocks' bytes with types that are copied in another order on the CPU."""
+    if variant.format is not Format.GGUF:
+        return 0.0
+    found = quantiser.mix(variant.quantisation)
+    whole = matrices.blocks(architecture, found).total
+    repacked = matrices.blocks(architecture, found, quantiser.repacked_bits).total
+    return repacked / whole if whole else 0.0
 
 
 def _expert_share(architecture: Architecture, variant: Variant, blocks: float) -> float:

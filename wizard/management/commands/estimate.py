@@ -66,6 +66,7 @@ class Command(BaseCommand):
         parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
         parser.add_argument("--ubatch", type=count, default=512, help="tokens a step")
         parser.add_argument("--flash-attention", default="on", choices=("on", "auto", "off"))
+        parser.add_argument("--embeddings", action="store_true", help="the output of every token")
         parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
         parser.add_argument("--gpus", type=_up_to(_LARGEST_CARDS), default=1, help="for llama.cpp")
         parser.add_argument(
@@ -112,6 +113,8 @@ def _model(options: dict[str, Any]) -> tuple[Architecture, Variant]:
 
 def _from_header(path: Path, file_bytes: int | None) -> tuple[Architecture, Variant]:
     found = header_document.read(path)
+    if found.is_cut and not file_bytes:
+        raise CommandError(f"{path} ends within its header. Give --file-bytes, the whole model's.")
     header, name = found.header, found.header.quantisation
     files = (ModelFile(path.name, file_bytes or found.file_bytes),)
     tokenizer = str(header.keys.get("tokenizer.ggml.model", ""))
@@ -160,6 +163,7 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
         unified_kv=not options["no_kv_unified"],
         adapter_bytes=options["lora_bytes"],
         experts_on_host=options["cpu_moe"],
+        embeds=options["embeddings"],
     )
 
 
