@@ -41,17 +41,22 @@ def _cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tup
     """Bytes of one cell in each layer, and whether the layer slides.
 
     Without flash attention V is kept transposed, each layer as wide as the
-    widest (``n_embd_v_gqa_max``).
+    widest (``n_embd_v_gqa_max``), even a layer without heads (Nemotron 51B).
     """
     found = layers.kv_layers(architecture)
+    kind, transposed = workload.kv_type, not workload.flash_attention
     widest = max((layer.values for layer in found), default=0)
-    return {
+    empty = {}
+    if transposed and not layers.recurrent_layers(architecture):
+        own = architecture.layers - architecture.shared_kv_layers
+        empty = dict.fromkeys(range(own), (row_bytes(widest, kind), False))
+    return empty | {
         layer.index: (
-            row_bytes(layer.keys, workload.kv_type)
-            + row_bytes(layer.indexer, workload.kv_type)
+            row_bytes(layer.keys, kind)
+            + row_bytes(layer.indexer, kind)
             + row_bytes(
-                layer.values if workload.flash_attention or layer.is_latent else widest,
-                workload.kv_type,
+                widest if transposed and not layer.is_latent else layer.values,
+                kind,
             ),
             bool(layer.window),
         )

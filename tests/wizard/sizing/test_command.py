@@ -91,6 +91,20 @@ def test_without_a_card_everything_is_in_ram(tmp_path: Path) -> None:
     assert found["total_host"] > found["weights_host"] + found["kv_cache"]
 
 
+def test_weights_that_the_cpu_repacks_are_in_ram_twice(tmp_path: Path) -> None:
+    found = run("--header", header(tmp_path), "--backend", "cpu")
+    held = ("weights_host", "repacked", "kv_cache", "recurrent_state", "compute_host")
+    assert 0 < found["repacked"] < found["weights_host"]
+    assert found["total_host"] >= sum(found[name] for name in held)
+    assert not run("--header", header(tmp_path))["repacked"]
+
+
+def test_embeddings_need_the_logits_of_every_token(tmp_path: Path) -> None:
+    asked = ("--header", header(tmp_path), "--context", "8192", "--slots", "1")
+    more = run(*asked, "--embeddings")["compute"] - run(*asked)["compute"]
+    assert more > 128256 * 512 * 4 / 2
+
+
 def test_a_gguf_file_is_read_with_its_tensors(tmp_path: Path) -> None:
     keys = gguf.llama(layers=2, embedding=64, heads=4, kv_heads=2, vocab=32)
     shapes = {"token_embd.weight": [64, 32], "output.weight": [64, 32]}
@@ -100,6 +114,15 @@ def test_a_gguf_file_is_read_with_its_tensors(tmp_path: Path) -> None:
     found = run("--header", str(path), "--context", "256", "--slots", "1")
     assert found["weights_host"] == 64 * 32 * 4
     assert found["weights_gpu"] == 64 * 32 * 4 + 2 * 64 * 128 * 4
+
+
+def test_a_file_cut_off_within_its_header_needs_the_models_bytes(tmp_path: Path) -> None:
+    keys = gguf.llama(layers=2, embedding=64, heads=4, kv_heads=2, vocab=5000)
+    path = tmp_path / "model.gguf"
+    path.write_bytes(gguf.header(keys)[:-100])
+    with pytest.raises(CommandError, match="--file-bytes"):
+        run("--header", str(path))
+    assert run("--header", str(path), "--file-bytes", "3000000")["weights_gpu"] > 0
 
 
 def test_parts_of_a_split_file_are_read_together(tmp_path: Path) -> None:
