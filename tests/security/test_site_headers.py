@@ -19,7 +19,7 @@ from wizard.views.addresses import page_after_rename
 
 SAMPLES = {
     **{"user": "Qwen", "repo": "Qwen3-8B-GGUF", "namespace": "library", "name": "llama3.1:8b"},
-    "dseq": "12345",
+    **{"dseq": "12345", "number": "0"},
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Pages that watch an endpoint which they have deployed, or that a visitor names.
