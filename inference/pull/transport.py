@@ -150,7 +150,7 @@ class Transport:
 
     def wait(self, connection: Connection, failures: int, error: Exception, name: str) -> None:
         """Back off after a failure. Raises RegistryUnreachable after too many in a row."""
-        reason = str(error) or type(error).__name__
+        reason = _reason(error)
         if failures >= self.limits.attempts:
             raise RegistryUnreachable(
                 f"{name} could not be downloaded after {failures} attempts: {reason}."
@@ -184,6 +184,12 @@ class Transport:
         if not self._token or not self.is_hub(url):
             return {}
         return {"Authorization": f"Bearer {self._token}"}
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in words, without the system's number for it."""
+    words = error.strerror if isinstance(error, OSError) else ""
+    return words or str(error) or type(error).__name__
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

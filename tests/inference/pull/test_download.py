@@ -336,6 +336,12 @@ def test_a_journal_without_its_file_counts_for_nothing(puller: Puller, weights: 
     assert puller.pull(NAME).path.read_bytes() == DATA
 
 
+def test_a_registry_that_is_away_is_told_in_words(puller: Puller) -> None:
+    with pytest.raises(RegistryUnreachable) as told:
+        puller.pull(NAME, "--hugging-face-url", "http://127.0.0.1:9")
+    assert "after 4 attempts: Connection refused." in str(told.value)
+
+
 def _journal(puller: Puller) -> Path:
     return puller.folder / "blobs" / f"sha256-{DIGEST}.journal"
 
