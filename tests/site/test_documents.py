@@ -119,8 +119,7 @@ def _runtime_options() -> set[str]:
     return found
 
 
-def test_paths_of_the_readme_are_there_when_it_is_shown_elsewhere() -> None:
-    """Pictures are beside the documents, in the sizes that they are shown in."""
+def test_each_picture_is_shown_and_each_that_is_shown_exists() -> None:
     pictures = {Path(target).name for document in DOCUMENTS for target in _links(document)
                 if target.endswith(".png")}  # fmt: skip
     assert pictures == {path.name for path in (ROOT / "docs" / "images").glob("*.png")}
