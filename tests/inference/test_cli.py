@@ -32,14 +32,6 @@ def weights() -> Iterator[Weights]:
 
 
 @pytest.fixture
-def interruptible() -> Iterator[None]:
-    """A shell's background job ignores Ctrl-C, and so would the processes that a test starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
 def environ(weights: Weights, tmp_path: Path) -> dict[str, str]:
     return weights.environ(MODELS_DIR=str(tmp_path / "models"))
 

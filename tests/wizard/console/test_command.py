@@ -153,6 +153,7 @@ def test_an_outage_passes(api: ConsoleApi, endpoint: Endpoint) -> None:
     assert "endpoint " in out.getvalue()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_what_was_made(api: ConsoleApi, settings: Settings) -> None:
     """Ctrl-C in a terminal, as a process of its own gets it."""
     names = ("CONSOLE_API_URL", "OLLAMA_URL", "OLLAMA_REGISTRY_URL", "HUGGING_FACE_URL")
