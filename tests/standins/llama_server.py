@@ -91,7 +91,8 @@ class Server:
                 text = "".join([word async for word in _words(prompt)])
                 message, finish = {"role": "assistant", "content": text}, "stop"
             choice = {"index": 0, "message": message, "finish_reason": finish}
-            return web.json_response({"object": "chat.completion", "choices": [choice]})
+            told = {"object": "chat.completion", "choices": [choice]}
+            return web.json_response({**told, "id_slot": document.get("id_slot")})
         except asyncio.CancelledError:
             self.cancelled += 1
             raise

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
 from inference.api.errors import LLAMA_CPP_ROUTES
+from tests.inference.endpoint import Endpoint
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
@@ -19,6 +20,10 @@ def _post(http: httpx.Client, path: str, **body: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
 
 
 def test_it_works(http: httpx.Client) -> None:
@@ -59,25 +64,25 @@ def test_a_model_tells_what_it_is(http: httpx.Client) -> None:
     assert second["capabilities"] == ["completion"]
 
 
-def _wait_until_idle(http: httpx.Client) -> None:
-    """An answer that an earlier test left alone is ended within a second."""
-    for _ in range(100):
-        if not http.get("/status").json()["in_flight"]:
+def _wait_for_answers(http: httpx.Client, number: int) -> None:
+    """Wait until so many are under way: what an earlier test left alone ends within a second."""
+    for _ in range(200):
+        if http.get("/status").json()["in_flight"] == number:
             return
-        time.sleep(0.1)
-    pytest.fail("something is still being answered")
+        time.sleep(0.05)
+    pytest.fail(f"there are never {number} answers under way")
 
 
-def test_who_comes_gets_the_slot_beside_the_busy_ones(http: httpx.Client) -> None:
-    body = {"model": "tiny", "prompt": "Hi", "n_predict": 2000, "ignore_eos": True, "stream": True}
-    _wait_until_idle(http)
-    with http.stream("POST", "/completion", json=body) as first:
-        lines = filter(None, first.iter_lines())
-        assert next(lines)
-        found = {_post(http, "/completion", prompt="Hi", n_predict=1)["id_slot"] for _ in range(3)}
-        *_, last = lines
-    busy = json.loads(last.removeprefix("data: "))["id_slot"]
-    assert {abs(slot - busy) for slot in found} == {1}
+def test_each_request_names_a_slot_of_its_own(on_stand_in: Endpoint) -> None:
+    """The stand-in for the engine tells which slot it was asked to use."""
+    with on_stand_in.client() as http, ThreadPoolExecutor(1) as pool:
+        _wait_for_answers(http, 0)
+        busy = pool.submit(_post, http, "/v1/chat/completions", messages=_said("wait 3"))
+        _wait_for_answers(http, 1)
+        slots = [_post(http, "/v1/chat/completions", messages=_said("x"))["id_slot"]]
+        assert not busy.done()
+        slots.append(busy.result()["id_slot"])
+    assert sorted(slots) == [0, 1]
 
 
 def test_errors_have_llama_cpps_shape(http: httpx.Client) -> None:
