@@ -26,5 +26,6 @@ class FileCache(FileBasedCache):
             f.close()
             Path(f.name).unlink(missing_ok=True)
             return True
+        # django-stubs leaves the private method out.
         expired: bool = super()._is_expired(f)  # type: ignore[misc]
         return expired
