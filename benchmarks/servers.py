@@ -62,7 +62,7 @@ def our_command(load: Load, binary: Path | None, port: int) -> list[str]:
         *(sys.executable, "-m", "inference", "serve", "--port", str(port)),
         *("--model", str(load.model), "--model-aliases", "random"),
         *("--slots", str(load.slots), "--context-length", str(load.context_length)),
-        *("--threads", str(load.threads), "--embeddings", "off", "--log-level", "WARNING"),
+        *("--threads", str(load.threads), "--log-level", "WARNING"),
         *(("--engine-binary", str(binary)) if binary else ()),
     ]
 

@@ -54,6 +54,8 @@ def build(runtime: Runtime) -> web.Application:
     add.add_get("/v1/models", openai.models)
     add.add_get("/models", openai.models)
     add.add_get("/props", openai.props)
+    add.add_get("/slots", openai.slots)
+    add.add_route("*", "/cors-proxy", openai.refused)
     add.add_get("/v1/models/{model:.+}", openai.model)
     for path in openai.ROUTES:
         add.add_post(path, openai.passed)
@@ -140,6 +142,8 @@ async def _headers(request: web.Request, answer: web.StreamResponse) -> None:
         return
     answer.headers["Access-Control-Allow-Origin"] = origin
     answer.headers["Vary"] = "Origin, Access-Control-Request-Headers"
+    # For pages that send cookies by habit. None opens anything here: a key does, in a header.
+    answer.headers["Access-Control-Allow-Credentials"] = "true"
     answer.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
     if request.method == "OPTIONS":
         answer.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"

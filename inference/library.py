@@ -13,6 +13,7 @@ from inference.errors import InferenceError, ModelNotFound
 from inference.models import LocalModel
 from inference.pull import pulling
 from inference.pull.progress import Callback, Progress
+from inference.setting_types import ANY_NAME
 from inference.settings import Settings
 
 Puller = Callable[[str, Settings, Callback], Awaitable[LocalModel]]
@@ -48,6 +49,7 @@ class Library:
         self._settings = settings
         self._puller = puller or _pull
         self._aliases = dict(settings.aliases)
+        self._otherwise = self._aliases.pop(ANY_NAME, None)
         self._entries = {name: Entry(name) for name in settings.models}
 
     @property
@@ -65,12 +67,15 @@ class Library:
         entries = ((alias, self._entries[target].model) for alias, target in self._aliases.items())
         return [*found, *((alias, model) for alias, model in entries if model)]
 
-    def find(self, name: str) -> LocalModel:
+    def find(self, name: str, *, exactly: bool = False) -> LocalModel:
         """The model that a caller means. An empty name is the default model.
 
-        Raises ModelNotFound, or NotHereYet while it is downloaded.
+        ``exactly`` leaves out the alias ``*``. Raises ModelNotFound, or NotHereYet
+        while it is downloaded.
         """
         entry = self._entry(name or self._settings.default_model)
+        if entry is None and self._otherwise and not exactly:
+            entry = self._entries[self._otherwise]
         if entry is None:
             raise ModelNotFound(f"model '{name}' not found", next_step=" ")
         if entry.model:
@@ -106,7 +111,7 @@ class Library:
 
     async def remove(self, name: str) -> LocalModel:
         """Delete a model's files. Raises InferenceError."""
-        model = self.find(name)
+        model = self.find(name, exactly=True)
         await pulling.remove(model.name, self._settings)
         self._entries.pop(model.name, None)
         return model

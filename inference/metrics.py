@@ -81,12 +81,24 @@ def sample(name: str, kind: str, values: Iterable[tuple[Labels, float]]) -> Iter
         yield f"{PREFIX}{name}{{{told}}} {value:g}" if told else f"{PREFIX}{name} {value:g}"
 
 
-def with_model(text: str, model: str) -> Iterator[str]:
-    """llama-server's own metrics, each with the model's name as a label."""
-    for line in text.splitlines():
-        name, _, value = line.rpartition(" ")
-        if line.startswith("llamacpp:") and name and "{" not in name:
-            yield f'{name.replace(":", "_")}{{model="{_escaped(model)}"}} {value}'
+def of_engines(texts: Mapping[str, str], *, labelled: bool) -> Iterator[str]:
+    """llama-server's own metrics, under its names, so that dashboards for it find them.
+
+    ``texts`` are what each model's engine tells. ``labelled`` gives each sample
+    its model's name, where there may be several.
+    """
+    groups: dict[str, list[str]] = {}
+    for model, text in texts.items():
+        for line in filter(None, text.splitlines()):
+            is_comment = line.startswith("#")
+            name, _, value = line.rpartition(" ")
+            group = groups.setdefault(line.split(" ", 3)[2] if is_comment else name, [])
+            if labelled and not is_comment:
+                group.append(f'{name}{{model="{_escaped(model)}"}} {value}')
+            elif line not in group:
+                group.append(line)
+    for group in groups.values():
+        yield from group
 
 
 def figure(text: str, name: str) -> float:

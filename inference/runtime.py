@@ -49,7 +49,7 @@ class Stopping(InferenceError):
 
 @dataclass
 class Runtime:
-    """One server's state."""
+    """One server's state; ``started`` is of the monotonic clock, ``started_at`` of the wall's."""
 
     settings: Settings
     session: aiohttp.ClientSession
@@ -59,6 +59,7 @@ class Runtime:
     phase: Phase = Phase.PULLING
     failure: str = ""
     started: float = field(default_factory=time.monotonic)
+    started_at: float = field(default_factory=time.time)
     running: Counter[str] = field(default_factory=Counter)
     failures: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_FAILURES))
     _deadlines: set[asyncio.Timeout] = field(default_factory=set)

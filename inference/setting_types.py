@@ -22,6 +22,7 @@ _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _DURATION = re.compile(r"(-?)((?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+)\Z")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+ANY_NAME = "*"
 _ALIAS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@-]{0,199}\Z")
 _HOST = re.compile(r"[A-Za-z0-9_.:-]{1,253}\Z")
 
@@ -202,10 +203,11 @@ def projector(text: str) -> str:
 
 
 def aliases(text: str) -> tuple[tuple[str, str], ...]:
-    """``alias=model`` pairs; an alias alone (empty target) means the default model."""
+    """``alias=model`` pairs; an alias alone (empty target) means the default model, and ``*``
+    any name that is not another's."""
     pairs = tuple((name.strip(), target.strip()) for name, _, target in map(_split, words(text)))
     for name, _ in pairs:
-        if not _ALIAS.match(name):
+        if name != ANY_NAME and not _ALIAS.match(name):
             raise ValueError("use alias=model, separated by commas")
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("an alias can stand for one model only")

@@ -51,7 +51,7 @@ TABLE: tuple[Setting, ...] = (
         types.aliases,
         "",
         "Other names that callers may use: `gpt-4o=llama3.1:8b`. A name alone stands for the "
-        "default model.",
+        "default model, `*` for every name that is none of these.",
         field="aliases",
         many=True,
     ),

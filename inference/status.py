@@ -73,14 +73,20 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def prometheus(request: web.Request) -> web.Response:
-    """``GET /metrics``"""
+    """``GET /metrics``: our counts, then those of the engines."""
     runtime = runtimes.of(request)
-    lines = [*runtime.metrics.lines(), *_gauges(runtime)]
-    for loaded in runtime.pool.loaded():
-        text = await _scraped(loaded.engine)
-        lines += metrics.with_model(text, public_name(loaded.model.name))
-    body = "\n".join(lines) + "\n"
-    return web.Response(body=body.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+    texts = {
+        public_name(loaded.model.name): await _scraped(loaded.engine)
+        for loaded in runtime.pool.loaded()
+    }
+    is_several = len(runtime.library.entries) > 1
+    engines = metrics.of_engines(texts, labelled=is_several)
+    body = "\n".join((*runtime.metrics.lines(), *_gauges(runtime), *engines)) + "\n"
+    headers = {
+        "Content-Type": metrics.CONTENT_TYPE,
+        "Process-Start-Time-Unix": str(int(runtime.started_at)),
+    }
+    return web.Response(body=body.encode(), headers=headers)
 
 
 def is_ready(runtime: Runtime) -> bool:

@@ -81,7 +81,7 @@ LLAMA_CPP_ROUTES = (
     "/detokenize",
     "/apply-template",
 )
-_LLAMA_CPP_READ = ("/props", "/models")
+_LLAMA_CPP_READ = ("/props", "/slots", "/models", "/cors-proxy")
 
 
 # What llama-server calls a failure of its own (500), and is the caller's mistake: a client

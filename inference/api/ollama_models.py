@@ -91,7 +91,7 @@ async def delete(request: web.Request) -> web.Response:
     """``DELETE /api/delete``"""
     runtime = _allowed(request)
     name = fields.model_name(await fields.json_body(request))
-    model = runtime.library.find(name)
+    model = runtime.library.find(name, exactly=True)
     await runtime.pool.unload(model.name)
     await runtime.library.remove(name)
     return web.Response()

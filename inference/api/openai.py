@@ -72,6 +72,28 @@ async def props(request: web.Request) -> web.Response:
         return web.json_response({**lease.engine.props, "model_path": public_name(wanted.name)})
 
 
+async def slots(request: web.Request) -> web.Response:
+    """``GET /slots``: which slots of a model are busy, as ``/props``; none while it is not loaded.
+
+    It waits for no slot, and llama-server tells no prompts here.
+    """
+    runtime = runtimes.of(request)
+    wanted = _find(runtime, request.query.get("model", ""))
+    loaded = runtime.pool.find(wanted.name)
+    if loaded is None:
+        return web.json_response([])
+    path = "/slots?fail_on_no_slot=1" if "fail_on_no_slot" in request.query else "/slots"
+    async with runtime.deadline(), client.opened(loaded.engine, "GET", path) as answer:
+        if answer.status != 200:
+            raise await client.refusal(answer)
+        return web.Response(body=await answer.read(), content_type="application/json")
+
+
+async def refused(_request: web.Request) -> web.Response:
+    """``/cors-proxy``, by which llama-server fetches for a page what it may not fetch itself."""
+    raise ApiError(403, "this server fetches nothing for others")
+
+
 async def passed(request: web.Request) -> web.StreamResponse:
     """A request for llama-server itself."""
     runtime = runtimes.of(request)

@@ -93,6 +93,7 @@ def configure(
         batch=max(settings.batch, ubatch),
         ubatch=ubatch,
         gpu_layers=settings.gpu_layers,
+        on_gpu=memory.on_gpu and settings.gpu_layers != 0,
         cpu_moe=settings.cpu_moe,
         threads=settings.threads,
         embeddings=embeddings,

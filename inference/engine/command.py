@@ -26,6 +26,7 @@ class EngineConfig:
     estimated bytes that it will take. None leaves a choice to llama.cpp.
     ``prompt_cache_mib`` is host memory for the prompts of idle slots.
     ``cpu_moe`` leaves a mixture's experts in host memory.
+    ``on_gpu`` tells whether a card computes: no flag, but what slots are handed out by.
     ``pooling`` is empty where the file says how to pool, or nothing is embedded.
     """
 
@@ -39,6 +40,7 @@ class EngineConfig:
     batch: int = 2048
     ubatch: int = 512
     gpu_layers: int | None = None
+    on_gpu: bool = False
     cpu_moe: bool = False
     threads: int | None = None
     embeddings: bool = False

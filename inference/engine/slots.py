@@ -4,7 +4,8 @@ llama.cpp computes the busy slots of a step together only where their numbers
 follow one another (``llama_batch_allocr::split_equal``; caches of their own for
 each slot, and every recurrent state). llama-server takes the slot that rested
 longest, so that busy ones end up scattered, and a step of five of sixteen slots
-reads the weights three or four times. So the choice is made here.
+reads the weights three or four times. So the choice is made here, and weighs that
+against a conversation's own slot, where its beginning need not be read again.
 """
 
 from __future__ import annotations
@@ -20,8 +21,16 @@ from typing import Any
 
 import orjson
 
-# Bytes of a request's beginning that are remembered, to find a conversation's slot again.
-REMEMBERED = 1 << 16
+# Bytes of a request's beginning that are remembered, to find a conversation's slot again:
+# more than the instructions and tools that all conversations of an agent begin with.
+REMEMBERED = 1 << 18
+# Bytes of a prompt that are read in the time that one more run of busy slots costs over an
+# answer of some 200 tokens, for each of which the weights are read once more. Meanwhile a
+# card reads about 20 tokens of a prompt (by its arithmetic and its bandwidth), a processor
+# two or three; a token is four bytes.
+RUN_ON_CARD = 200 * 20 * 4
+RUN_ON_PROCESSOR = 200 * 5 // 2 * 4
+_COMPARED = 1 << 12
 # What a model reads first, as the dialects name it.
 _BEGINNING = ("tools", "system", "instructions", "messages", "prompt", "input", "input_prefix")
 # Routes that generate and hand ``id_slot`` on. What Anthropic's route is turned
@@ -67,10 +76,14 @@ class _Turn:
 
 
 class Slots:
-    """The slots of one child, handed out in the order of asking."""
+    """The slots of one child, handed out in the order of asking.
 
-    def __init__(self, number: int) -> None:
+    ``run`` is what one more run of busy slots costs, in bytes of a prompt.
+    """
+
+    def __init__(self, number: int, run: int = RUN_ON_PROCESSOR) -> None:
         self._number = number
+        self._run = run
         self._busy: set[int] = set()
         # Slots of running requests that the engine placed: where is not known.
         self._unplaced = 0
@@ -125,16 +138,15 @@ class Slots:
             self._last_used[turn.slot] = next(self._clock)
 
     def _best(self, beginning: bytes) -> int:
-        """Beside busy ones, where most of the beginning is, the one that rested longest."""
+        """Beside busy ones, or where so much of the beginning is that this is worth more; among
+        equals the one that rested longest."""
         free = (slot for slot in range(self._number) if slot not in self._busy)
-        return max(
-            free,
-            key=lambda slot: (
-                (slot - 1 in self._busy) + (slot + 1 in self._busy),
-                shared(self._held[slot], beginning),
-                -self._last_used[slot],
-            ),
-        )
+        return max(free, key=lambda slot: (self._worth(slot, beginning), -self._last_used[slot]))
+
+    def _worth(self, slot: int, beginning: bytes) -> int:
+        """Bytes of a prompt that need not be read, or whose reading lasts as long."""
+        neighbours = (slot - 1 in self._busy) + (slot + 1 in self._busy)
+        return neighbours * self._run + shared(self._held[slot], beginning)
 
 
 def request(path: str, payload: Mapping[str, Any]) -> Request | None:
@@ -150,8 +162,14 @@ def request(path: str, payload: Mapping[str, Any]) -> Request | None:
 
 def shared(one: bytes, other: bytes) -> int:
     """How many bytes two texts have in common at their beginning."""
-    lengths = range(1, min(len(one), len(other)) + 1)
-    return bisect_left(lengths, True, key=lambda length: one[:length] != other[:length])
+    shorter = min(len(one), len(other))
+    starts = range(0, shorter, _COMPARED)
+    differing = (at for at in starts if one[at : at + _COMPARED] != other[at : at + _COMPARED])
+    start = next(differing, None)
+    if start is None:
+        return shorter
+    ends = range(start + 1, min(start + _COMPARED, shorter) + 1)
+    return start + bisect_left(ends, True, key=lambda end: one[start:end] != other[start:end])
 
 
 def _prompts(prompt: Any) -> int:

@@ -24,7 +24,7 @@ from pathlib import Path
 import aiohttp
 
 from inference.engine.command import KEY_VARIABLE, LOOPBACK, EngineConfig, command
-from inference.engine.slots import Slots
+from inference.engine.slots import RUN_ON_CARD, RUN_ON_PROCESSOR, Slots
 from inference.errors import EngineError
 
 LOG_LINES = 40
@@ -58,7 +58,8 @@ class Engine:
     ) -> None:
         self.config = config
         self.session = session
-        self.slots = Slots(config.slots)
+        run = RUN_ON_CARD if config.on_gpu else RUN_ON_PROCESSOR
+        self.slots = Slots(config.slots, run)
         self.state = State.STOPPED
         self.restarts = 0
         self.load_seconds = 0.0

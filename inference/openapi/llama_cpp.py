@@ -53,6 +53,8 @@ def paths() -> Schema:
         "/embedding": {"post": _embedding()},
         "/rerank": {"post": _rerank()},
         "/props": {"get": _props()},
+        "/slots": {"get": _slots()},
+        "/cors-proxy": {method: _cors_proxy(method) for method in ("get", "post")},
         "/models": {"get": _again(openai.models("llama_models", ERROR), "/v1/models")},
     }
     second = {path: _copied(own[first], path, first) for path, first in _SECOND_NAMES.items()}
@@ -184,6 +186,24 @@ def _props() -> Schema:
         | failures(ERROR, "401", "404", "500", "503", "504"),
         parameters=[parameter("model", "query", "The model; the default one without it")],
     )
+
+
+def _slots() -> Schema:
+    found: Schema = {"id": INTEGER, "n_ctx": INTEGER, "is_processing": FLAG}
+    return operation(
+        *("slots", TAG, "Which slots of a model are busy; none while it is not loaded"),
+        {"200": answer("Its slots", {JSON: list_of(open_object(found, *found))})}
+        | failures(ERROR, "401", "404", "500", "503", "504"),
+        parameters=[
+            parameter("model", "query", "The model; the default one without it"),
+            parameter("fail_on_no_slot", "query", "Anything: 503 where every slot is busy"),
+        ],
+    )
+
+
+def _cors_proxy(method: str) -> Schema:
+    refused = failures(ERROR, "401", "403")
+    return operation(f"{method}_cors_proxy", TAG, "Not offered: it would fetch for a page", refused)
 
 
 def _completed() -> Schema:

@@ -79,6 +79,11 @@ def test_an_alias_stands_for_a_model_or_for_the_default_one() -> None:
     assert told.aliases == (("gpt-4o", "a:latest"), ("small", "b:latest"))
 
 
+def test_an_alias_may_stand_for_every_other_name() -> None:
+    told = load([], {"MODEL": "a,b", "MODEL_ALIASES": "gpt-4o,*=b"})
+    assert told.aliases == (("gpt-4o", "a:latest"), ("*", "b:latest"))
+
+
 def test_several_keys_and_digests_count_together() -> None:
     told = load(
         [], {"MODEL": "a", "API_KEY": f"{KEY},another-key-of-mine", "API_KEY_SHA256": "ab" * 32}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import httpx
 import pytest
@@ -61,12 +62,16 @@ def test_metrics_are_in_the_text_format(http: httpx.Client) -> None:
     answer = http.get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain")
     lines = answer.text.splitlines()
-    form = re.compile(r"# TYPE \w+ \w+|\w+(\{(\w+=\"[^\"]*\",?)+\})? [-+.\de]+|\w+.* nan")
+    form = re.compile(
+        r"# (TYPE [\w:]+ \w+|HELP [\w:]+ .+)"
+        r"|[\w:]+(\{(\w+=\"[^\"]*\",?)+\})? [-+.\de]+|[\w:]+.* nan"
+    )
     assert [line for line in lines if not form.fullmatch(line)] == []
     assert 'oneclick_requests_total{route="/api/generate",code="200"}' in answer.text
     assert "oneclick_ready 1" in lines
     assert 'oneclick_tokens_total{model="tiny",kind="generated"}' in answer.text
-    assert 'llamacpp_tokens_predicted_total{model="tiny"}' in answer.text
+    assert 'llamacpp:tokens_predicted_total{model="tiny"}' in answer.text
+    assert int(answer.headers["Process-Start-Time-Unix"]) <= time.time()
 
 
 def test_every_metric_is_documented(http: httpx.Client) -> None:

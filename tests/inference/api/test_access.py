@@ -70,7 +70,7 @@ def test_an_allowed_origin_may_call(http: httpx.Client, stranger: httpx.Client) 
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://pages.example"
     assert preflight.headers["Access-Control-Allow-Methods"] == "GET, POST, DELETE, OPTIONS"
     assert preflight.headers["Access-Control-Allow-Headers"] == wanted
-    assert "Access-Control-Allow-Credentials" not in preflight.headers
+    assert preflight.headers["Access-Control-Allow-Credentials"] == "true"
     streamed = http.post("/api/generate", json={"model": "tiny"}, headers=origin)
     assert streamed.headers["Access-Control-Allow-Origin"] == "https://pages.example"
 

@@ -93,6 +93,28 @@ def test_errors_have_llama_cpps_shape(http: httpx.Client) -> None:
     assert (missing["code"], missing["message"]) == (404, "The model 'nope' does not exist here.")
 
 
+def test_slots_tell_whether_they_are_busy_and_nothing_of_what_is_asked(http: httpx.Client) -> None:
+    body = {"model": "tiny", "prompt": "a secret", "n_predict": 4, "stream": True}
+    with http.stream("POST", "/completion", json=body) as answer:
+        next(answer.iter_lines())
+        told = http.get("/slots", params={"model": "tiny"})
+    found = told.json()
+    assert {slot["n_ctx"] for slot in found} == {2048}
+    assert {type(slot["is_processing"]) for slot in found} == {bool}
+    assert "secret" not in told.text
+    assert len(http.get("/slots").json()) == 4
+
+
+def test_slots_of_a_model_that_is_not_here(http: httpx.Client) -> None:
+    answer = http.get("/slots", params={"model": "nope"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, 404)
+
+
+def test_nothing_is_fetched_for_a_page(http: httpx.Client) -> None:
+    answer = http.get("/cors-proxy", params={"url": "http://example.com"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, 403)
+
+
 @pytest.mark.parametrize("path", LLAMA_CPP_ROUTES)
 def test_each_wants_the_key(http: httpx.Client, path: str) -> None:
     assert httpx.post(f"{http.base_url}{path}", json={}).status_code == 401
@@ -100,7 +122,7 @@ def test_each_wants_the_key(http: httpx.Client, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/slots", "/lora-adapters", "/tools", "/cors-proxy", "/models/load", "/v1/streams/lookup"],
+    ["/slots/0", "/lora-adapters", "/tools", "/models/load", "/v1/streams/lookup"],
 )
 def test_what_others_would_feel_is_not_offered(http: httpx.Client, path: str) -> None:
     assert http.get(path).status_code in (404, 405)

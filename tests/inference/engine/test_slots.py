@@ -57,6 +57,19 @@ def test_a_conversation_finds_its_slot_again() -> None:
     asyncio.run(run())
 
 
+def test_a_long_conversation_leaves_the_others_for_its_own_slot() -> None:
+    async def run() -> None:
+        slots, agent = Slots(8, run=1000), b"x" * 3000
+        async with _taking(slots, Request(b"a"), Request(b"b"), Request(b"c"), Request(agent)):
+            pass
+        async with _taking(slots, Request(b"a"), Request(agent + b"more")) as found:
+            assert found == [0, 3]
+        async with _taking(slots, Request(b"a"), Request(b"c: short")) as found:
+            assert found == [0, 1]
+
+    asyncio.run(run())
+
+
 def test_a_new_conversation_gets_the_slot_that_rested_longest() -> None:
     async def run() -> None:
         slots, found = Slots(3), []
