@@ -18,7 +18,7 @@ from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import SplitResult, quote, urlsplit
 
-from inference.pull import places
+from inference.pull import places, reaching
 from inference.pull.limits import Limits
 from inference.pull.proxies import Proxy, proxy_for
 
@@ -46,7 +46,7 @@ class Connection:
         self._limits = limits
         self._origin: tuple[str, str, int] | None = None
         self._client: HTTPConnection | None = None
-        self._socket: socket.socket | None = None
+        self._sockets: set[socket.socket] = set()
         self._answer: HTTPResponse | None = None
         self._memory = memoryview(b"")
         self._stopped = threading.Event()
@@ -92,8 +92,7 @@ class Connection:
 
     def cut(self) -> None:
         """Let the exchange that is under way fail."""
-        sock = self._socket
-        if sock is not None:
+        for sock in tuple(self._sockets):
             with suppress(OSError):
                 # SSLSocket's own would take its state away from the thread that reads.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
@@ -104,10 +103,11 @@ class Connection:
         self.cut()
 
     def close(self) -> None:
-        for each in (self._answer, self._client, self._socket):
+        for each in (self._answer, self._client, *self._sockets):
             if each is not None:
                 each.close()
-        self._answer = self._client = self._socket = None
+        self._answer = self._client = None
+        self._sockets.clear()
         self.deadline = math.inf
 
     def _kept(self, parts: SplitResult) -> HTTPConnection | None:
@@ -136,18 +136,10 @@ class Connection:
 
     def _reach(self, host: str, port: int) -> socket.socket:
         """A connection to the first address of a host that takes one."""
-        failure = OSError(f"{host} has no address")
-        for family, kind, protocol, _, address in places.addresses(host, port, self._named):
-            sock = self._watched(socket.socket(family, kind, protocol))
-            sock.settimeout(self._limits.connect_timeout)
-            try:
-                sock.connect(address)
-            except OSError as error:
-                sock.close()
-                failure = error
-            else:
-                return sock
-        raise failure
+        found = places.addresses(host, port, self._named)
+        sock = reaching.reach(found, self._limits.connect_timeout, self._watched)
+        sock.settimeout(self._limits.connect_timeout)
+        return sock
 
     def _secured(self, sock: socket.socket, host: str) -> socket.socket:
         secured = _tls().wrap_socket(
@@ -170,7 +162,7 @@ class Connection:
 
     def _watched(self, sock: socket.socket) -> socket.socket:
         """From here on ``stop`` reaches a socket."""
-        self._socket = sock
+        self._sockets.add(sock)
         if self._stopped.is_set():
             raise Stopped
         return sock

@@ -1,0 +1,159 @@
+"""Addresses that answer, refuse or say nothing: the first that answers is taken."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+import pytest
+
+from inference.pull.reaching import ATTEMPT_DELAY, Address, alternating, reach
+
+# Longer than any test may take: who waits for it has not gone on to the next address.
+FOR_EVER = 600.0
+
+
+@dataclass
+class Watcher:
+    """Keeps every socket that was begun, and raises at one of them where it is told to."""
+
+    sockets: list[socket.socket] = field(default_factory=list)
+    raises_at: int = 0
+
+    def __call__(self, sock: socket.socket) -> None:
+        self.sockets.append(sock)
+        if len(self.sockets) == self.raises_at:
+            raise InterruptedError
+
+    def count_open(self) -> int:
+        return sum(sock.fileno() >= 0 for sock in self.sockets)
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    return Watcher()
+
+
+@pytest.fixture
+def answering() -> Iterator[Address]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield _address(server)
+
+
+@pytest.fixture
+def refusing() -> Address:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return _address(server)
+
+
+@pytest.fixture
+def silent() -> Iterator[Address]:
+    with Silent() as server:
+        yield server.address
+
+
+class Silent:
+    """A server whose queue is full until ``wake``: the kernel answers nothing."""
+
+    def __enter__(self) -> Self:
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.address = _address(self._listening)
+        self._callers = [socket.socket() for _ in range(4)]
+        for caller in self._callers:
+            caller.setblocking(False)
+            caller.connect_ex(self.address[4])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self._listening, *self._callers):
+            each.close()
+
+    def wake(self) -> None:
+        for caller in self._callers:
+            caller.close()
+        self._listening.accept()[0].close()
+
+
+def _address(server: socket.socket) -> Address:
+    return (server.family, server.type, server.proto, "", server.getsockname())
+
+
+def test_it_works(answering: Address, watcher: Watcher) -> None:
+    with reach([answering], FOR_EVER, watcher) as sock:
+        assert sock.getpeername() == answering[4]
+        assert watcher.sockets == [sock]
+
+
+def test_an_address_that_says_nothing_does_not_hold_up_the_next(
+    silent: Address, answering: Address, watcher: Watcher
+) -> None:
+    with reach([silent, silent, answering], FOR_EVER, watcher) as sock:
+        assert sock.getpeername() == answering[4]
+        assert len(watcher.sockets) == 3
+        assert watcher.count_open() == 1
+
+
+def test_an_address_that_answers_late_is_still_taken(silent: Address, watcher: Watcher) -> None:
+    with Silent() as late:
+        threading.Timer(2 * ATTEMPT_DELAY, late.wake).start()
+        with reach([late.address, silent], FOR_EVER, watcher) as sock:
+            assert sock.getpeername() == late.address[4]
+            assert len(watcher.sockets) == 2
+
+
+def test_an_address_that_refuses_is_followed_by_the_next(
+    refusing: Address, answering: Address, watcher: Watcher
+) -> None:
+    with reach([refusing, answering], FOR_EVER, watcher) as sock:
+        assert sock.getpeername() == answering[4]
+
+
+def test_a_family_that_this_machine_lacks_is_passed_over(
+    answering: Address, watcher: Watcher
+) -> None:
+    unknown = (socket.AF_APPLETALK, socket.SOCK_STREAM, 0, "", ("::1", 1, 0, 0))
+    with reach([unknown, answering], FOR_EVER, watcher) as sock:
+        assert sock.getpeername() == answering[4]
+
+
+def test_when_all_refuse_that_is_told(refusing: Address, watcher: Watcher) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        reach([refusing, refusing], FOR_EVER, watcher)
+    assert watcher.count_open() == 0
+
+
+def test_when_none_answers_the_time_runs_out(silent: Address, watcher: Watcher) -> None:
+    with pytest.raises(TimeoutError):
+        reach([silent, silent], 0.05, watcher)
+    assert watcher.count_open() == 0
+
+
+def test_a_refusal_says_more_than_a_silence(
+    silent: Address, refusing: Address, watcher: Watcher
+) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        reach([silent, refusing], 0.05, watcher)
+
+
+def test_who_watches_may_stop_it(silent: Address, answering: Address) -> None:
+    watcher = Watcher(raises_at=2)
+    with pytest.raises(InterruptedError):
+        reach([silent, answering], FOR_EVER, watcher)
+    assert watcher.count_open() == 0
+
+
+@pytest.mark.parametrize(
+    ("families", "wanted"),
+    [("666444", "646464"), ("4", "4"), ("46666", "46666"), ("644", "644"), ("4464", "4644")],
+)
+def test_each_family_has_its_turn(families: str, wanted: str) -> None:
+    addresses: list[Address] = [(int(family), index) for index, family in enumerate(families)]
+    found = alternating(addresses)
+    assert "".join(str(address[0]) for address in found) == wanted
+    assert sorted(found) == sorted(addresses)
+    for family in (4, 6):
+        own = [address for address in found if address[0] == family]
+        assert own == sorted(own)
