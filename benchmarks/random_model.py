@@ -1,10 +1,12 @@
 """A llama of random weights, for measuring without a download.
 
-    python -m benchmarks.random_model MODEL.gguf [--layers 12] [--width 768]
+    python -m benchmarks.random_model MODEL.gguf [--layers 12] [--width 768] [--period 0]
 
 The same file each time: 163 MB in Q8_0 by default, 32,000 tokens, ChatML. Its
 answers are letters without a meaning, and it never ends one by itself, so that
-every answer has the length that was asked for.
+every answer has the length that was asked for. With a period each token has one that
+follows it, and a text comes back to its beginning after so many tokens; a token costs
+what it costs without.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
@@ -13,7 +15,7 @@ from __future__ import annotations
 import argparse
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice, product
 from math import prod
@@ -36,7 +38,10 @@ _SPACE = "Ġ"
 
 @dataclass(frozen=True)
 class Shape:
-    """The network: lengths of its vectors, and how many tokens it knows."""
+    """The network: lengths of its vectors, and how many tokens it knows.
+
+    ``period`` is the tokens after which its text begins again, 0 for never.
+    """
 
     layers: int = 12
     width: int = 768
@@ -45,6 +50,7 @@ class Shape:
     kv_heads: int = 4
     vocabulary: int = 32000
     context: int = 32768
+    period: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,33 @@ def write(path: Path, shape: Shape | None = None, seed: int = 7) -> Path:
         head += gguf.string(tensor.name) + sizes + struct.pack("<IQ", kind, offset)
         offset += _aligned(tensor.size)
     draw = random.Random(seed)
+    data = {tensor.name: _data(tensor, draw) for tensor in tensors}
+    if shape.period:
+        data |= _repeating(data, shape)
     with path.open("wb") as file:
         file.write(head.ljust(_aligned(len(head)), b"\0"))
         for tensor in tensors:
-            file.write(_data(tensor, draw).ljust(_aligned(tensor.size), b"\0"))
+            file.write(data[tensor.name].ljust(_aligned(tensor.size), b"\0"))
     return path
+
+
+def _repeating(data: Mapping[str, bytes], shape: Shape) -> dict[str, bytes]:
+    """What makes a model say one token after another in circles.
+
+    The blocks add nothing to a token's own vector, and the next token's row of the
+    output matrix is that vector.
+    """
+    silent = ("attn_output.weight", "ffn_down.weight")
+    found = {name: bytes(len(raw)) for name, raw in data.items() if name.endswith(silent)}
+    row = shape.width // _BLOCK * _BLOCK_BYTES
+    embeddings, output = data["token_embd.weight"], bytearray(data["output.weight"])
+    said = sorted(set(range(shape.vocabulary)) - _unsaid(shape))
+    for first in range(0, len(said), shape.period):
+        circle = said[first : first + shape.period]
+        for token, following in zip(circle, (*circle[1:], circle[0]), strict=True):
+            vector = embeddings[token * row : (token + 1) * row]
+            output[following * row : (following + 1) * row] = vector
+    return {**found, "output.weight": bytes(output)}
 
 
 def _tensors(shape: Shape) -> Iterator[Tensor]:
@@ -191,8 +219,10 @@ def main() -> None:
     parser.add_argument("path", type=Path)
     parser.add_argument("--layers", type=int, default=Shape.layers)
     parser.add_argument("--width", type=int, default=Shape.width)
+    parser.add_argument("--period", type=int, default=Shape.period)
     told = parser.parse_args()
-    path = write(told.path, Shape(layers=told.layers, width=told.width, hidden=4 * told.width))
+    shape = Shape(told.layers, told.width, 4 * told.width, period=told.period)
+    path = write(told.path, shape)
     print(f"{path}: {path.stat().st_size / 1e6:.0f} MB")
 
 

@@ -72,6 +72,7 @@ def _going(draw: random.Random, streams: int) -> tuple[Chat, ...]:
 
 
 SCENARIOS = {
+    "circles": Scenario("short questions, answers of 384 tokens", (1, 4, 16), 384, _short),
     "short": Scenario("short questions, 64 tokens each answer", (1, 4, 8, 16, 32), 64, _short),
     "long": Scenario("questions of about 900 tokens, answers of 32", (1, 4), 32, _long),
     "shared": Scenario(

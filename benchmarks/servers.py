@@ -54,6 +54,7 @@ class Load:
     slots: int
     context_length: int
     threads: int
+    speculative: str = "off"
 
 
 def our_command(load: Load, binary: Path | None, port: int) -> list[str]:
@@ -63,6 +64,7 @@ def our_command(load: Load, binary: Path | None, port: int) -> list[str]:
         *("--model", str(load.model), "--model-aliases", "random"),
         *("--slots", str(load.slots), "--context-length", str(load.context_length)),
         *("--threads", str(load.threads), "--log-level", "WARNING"),
+        *("--speculative", load.speculative),
         *(("--engine-binary", str(binary)) if binary else ()),
     ]
 
