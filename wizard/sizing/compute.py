@@ -160,12 +160,12 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
     """Bytes of a step's inputs: attention masks, positions, and rows of the caches.
 
     Masks are 16-bit with flash attention (``build_attn_inp_kq_mask``). Rows are
-    64-bit numbers for keys and values; without flash attention there is one for
-    each element of the transposed values.
+    64-bit numbers for keys and values; where flash attention is not even asked for,
+    there is one for each element of the transposed values. Where the card has no
+    kernel for it, the caches are made before that is found out.
     """
-    tokens, fused = _tokens(architecture, workload), is_fused(architecture, workload)
-    found = layers.kv_layers(architecture)
-    width = 2 if workload.flash_attention and architecture.name not in stages.NEVER_FUSED else 4
+    tokens, found = _tokens(architecture, workload), layers.kv_layers(architecture)
+    width = 2 if is_fused(architecture, workload) else 4
     if not architecture.heads:
         return 16 * tokens
     span = cells(architecture, workload)
@@ -175,7 +175,8 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
         spanned = tokens
     if any(architecture.sliding_layers):
         spanned += span.sliding_mask if is_cached else tokens
-    rows = 8 if fused else 8 * max((layer.values for layer in found), default=1)
+    is_asked = workload.flash_attention and architecture.name not in stages.NEVER_FUSED
+    rows = 8 if is_asked else 8 * max((layer.values for layer in found), default=1)
     rows += _FLOAT * stages.buckets(architecture, spanned) * layers_here
     caches = 2 if any(architecture.sliding_layers) else 1
     return tokens * (width * spanned + caches * (8 + rows) + 48) + _turning(architecture, workload)
