@@ -124,7 +124,10 @@ OWN_OUTPUT = frozenset(
 # Their file has a vector of 32-bit floats for each position.
 LEARNED_POSITIONS = frozenset({"bert", "gpt2", "starcoder"})
 # Families whose small members only have no output matrix of their own.
-TIED_UP_TO_EMBEDDING = {"llama": 3072, "qwen2": 2048, "qwen3": 2560, "qwen2vl": 2048}
+TIED_UP_TO_EMBEDDING = {
+    "llama": 3072, "mistral3": 3072, "qwen2": 2048, "qwen2vl": 2048,
+    "qwen3": 2560, "qwen3vl": 2560, "qwen35": 2560,
+}  # fmt: skip
 _SMALL_LLAMA_VOCABULARY = 128_256
 
 

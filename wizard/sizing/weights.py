@@ -162,7 +162,8 @@ def _is_tied(architecture: Architecture, variant: Variant, tensors: int) -> bool
 
     A header tells it by its list of tensors only. Where that is not known, the
     bytes of all matrices are worked out both ways, and the nearer one counts; a
-    family's habit where neither is near.
+    family's habit where neither is near, or both are: makers' own mixes (Unsloth's
+    “XL”) take more bits than llama.cpp's, and half of a table is soon made up.
     """
     told = architecture.tied_embeddings
     if not architecture.tie_is_guessed or variant.format is not Format.GGUF or not tensors:
@@ -172,6 +173,8 @@ def _is_tied(architecture: Architecture, variant: Variant, tensors: int) -> bool
     elements = architecture.vocab_size * architecture.embedding_length
     tied = blocks + elements * output
     untied = tied + elements * plain
-    off, is_tied = min((abs(tensors - tied), True), (abs(tensors - untied), False))
-    is_clear = untied - tied >= _FAR * tensors and off <= _NEAR * tensors
+    (off, is_tied), (other, _) = sorted(
+        ((abs(tensors - tied), True), (abs(tensors - untied), False))
+    )
+    is_clear = untied - tied >= _FAR * tensors and off <= min(_NEAR * tensors, other / 2)
     return is_tied if is_clear else told

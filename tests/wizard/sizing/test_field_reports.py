@@ -1,0 +1,185 @@
+"""Against what people measured and published, with cards that were not at hand.
+
+``field_reports.json`` has logs of llama.cpp and of vLLM that others put into
+public threads and repositories: what they told, in MiB or GiB as the log prints
+it, each with its source. Hyper-parameters are the models' published ones. A case
+is ``current`` where the engine reserves memory as llama.cpp b11549 does: older
+builds made the logits of every token of a step. What was not told but follows
+from the buffers is ``deduced``, and not judged by them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from tests.wizard.sizing.families import HEADERS
+from wizard.registry import config_json, header_document
+from wizard.registry.values import Architecture, Format, ModelFile, Variant
+from wizard.sizing import estimate, kv_bytes_per_token, vllm, vllm_cache, weights
+from wizard.sizing.buffers import buffers
+from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
+
+MIB, GIB = 1 << 20, 1 << 30
+REPORTS: dict[str, Any] = json.loads(Path(__file__).with_name("field_reports.json").read_text())
+BUILT: dict[str, Any] = json.loads(Path(__file__).with_name("vllm_built.json").read_text())
+LLAMA_CPP: dict[str, dict[str, Any]] = {case["name"]: case for case in REPORTS["llama_cpp"]}
+VLLM: list[dict[str, Any]] = REPORTS["vllm"]
+CURRENT = [name for name, case in LLAMA_CPP.items() if case.get("current")]
+
+# Embeddings of another type than llama.cpp's quantiser gives by the quantisation's
+# name, which only the list of tensors tells: Unsloth's dynamic ones, one packed by hand.
+OTHER_EMBEDDINGS = {"Gemma 4 E2B Q4_0, 4 GB card, embeddings at Q4_0 too": 1.0}
+# The part of CUDA is that of the largest cards, and this is one of the smallest.
+SMALL_CARDS = {"Gemma 4 E2B Q4_0, 4 GB card"}
+
+
+def _header(case: dict[str, Any]) -> dict[str, Any]:
+    keys: dict[str, Any] = dict(HEADERS[case["model"]])
+    family = str(keys["general.architecture"])
+    own = case.get("keys", {})
+    return keys | {family + key if key[0] == "." else key: value for key, value in own.items()}
+
+
+def _file_bytes(case: dict[str, Any], tokenizer: int) -> int:
+    """The file's bytes: as told, else the sum of where llama.cpp put its tensors."""
+    if "file_gib" in case:
+        return int(case["file_gib"] * GIB)
+    if "tensor_gib" in case:
+        return int(case["tensor_gib"] * GIB) + tokenizer
+    told = case["told"]
+    on_host = 0 if case.get("tied") else told.get("weights_host", 0)
+    return int((told.get("weights_gpu", 0) + on_host) * MIB) + tokenizer
+
+
+def _model(case: dict[str, Any]) -> tuple[Architecture, Variant]:
+    document = {"keys": _header(case), "file_bytes": 1}
+    architecture = header_document.document(document).header.architecture()
+    name = case.get("quantisation", "")
+    empty = Variant(name, Format.GGUF, name, (), tokenizer="gpt2")
+    size = _file_bytes(case, weights._tokenizer_bytes(architecture, empty))
+    return architecture, Variant(name, Format.GGUF, name, (ModelFile("", size),), tokenizer="gpt2")
+
+
+def _workload(case: dict[str, Any]) -> Workload:
+    told = case["options"]
+    return Workload(
+        told["context"],
+        slots=told["slots"],
+        kv_type=KvType(told.get("kv", "f16")),
+        gpus=0 if told.get("backend") == "cpu" else told.get("gpus", 1),
+        ubatch=told.get("ubatch", 512),
+        unified_kv=told.get("unified", True),
+        embeds=told.get("embeddings", False),
+    )
+
+
+def _estimate(name: str) -> MemoryEstimate:
+    case = LLAMA_CPP[name]
+    return estimate(*_model(case), _workload(case))
+
+
+def _mib(name: str) -> dict[str, float]:
+    on_gpu = LLAMA_CPP[name]["options"].get("backend") != "cpu"
+    found = buffers(_estimate(name), on_gpu=on_gpu).document()
+    return {key: size / MIB for key, size in found.items()}
+
+
+def _with(*buffers_told: str, among: list[str] | None = None) -> list[str]:
+    names = LLAMA_CPP if among is None else among
+    return [name for name in names if set(buffers_told) <= set(LLAMA_CPP[name]["told"])]
+
+
+def test_it_works() -> None:
+    assert len(LLAMA_CPP) == len(REPORTS["llama_cpp"]) >= 40
+    assert len(VLLM) >= 25
+    rows = [*REPORTS["llama_cpp"], *VLLM, *REPORTS["runtime"]]
+    assert all(row["source"].startswith("https://github.com/") for row in rows)
+
+
+@pytest.mark.parametrize("name", LLAMA_CPP)
+def test_caches_are_as_the_log_prints_them(name: str) -> None:
+    told, found = LLAMA_CPP[name]["told"], _mib(name)
+    for key in ("kv_cache", "recurrent_state"):
+        assert found[key] == pytest.approx(told.get(key, found[key]), abs=0.0051)
+    whole = int(found["kv_cache"] + found["recurrent_state"])
+    assert whole == told.get("caches_floored", whole)
+
+
+@pytest.mark.parametrize("name", _with("weights_gpu"))
+def test_weights_are_divided_as_llama_cpp_placed_them(name: str) -> None:
+    told = LLAMA_CPP[name]["told"]["weights_gpu"]
+    assert _mib(name)["weights_gpu"] == pytest.approx(told, rel=OTHER_EMBEDDINGS.get(name, 0.01))
+
+
+def test_copies_that_the_processor_computes_with() -> None:
+    name = "Ministral 3 3B Q4_K_M, processor, a cache for each of 2 slots"
+    assert _mib(name)["repacked"] == pytest.approx(LLAMA_CPP[name]["told"]["repacked"], rel=0.001)
+
+
+@pytest.mark.parametrize("name", _with("compute", among=CURRENT))
+def test_compute_is_hardly_less_than_reserved(name: str) -> None:
+    told = LLAMA_CPP[name]["told"]["compute"]
+    assert told - max(16, told * 0.02) <= _mib(name)["compute"] <= told + max(64, told * 0.25)
+
+
+@pytest.mark.parametrize("name", _with("process"))
+def test_the_total_is_that_of_the_process(name: str) -> None:
+    if OTHER_EMBEDDINGS.get(name) == 1:
+        return
+    told, found = LLAMA_CPP[name]["told"]["process"], _mib(name)["total_gpu"]
+    assert found >= max(told - 512, told * 0.98)
+    assert found <= told * (1.45 if name in SMALL_CARDS else 1.08)
+
+
+def _config(run: dict[str, Any]) -> dict[str, Any]:
+    own = REPORTS["vllm_configs"].get(run["model"])
+    found: dict[str, Any] = own or BUILT[run["model"]]
+    return found
+
+
+def _run(run: dict[str, Any]) -> tuple[Architecture, Variant, Workload]:
+    built = _config(run)
+    files = (ModelFile("", built.get("file_bytes", GIB)),)
+    workload = Workload(
+        run["context"],
+        1,
+        KvType.FP8 if run["kv"] == "fp8" else KvType.F16,
+        EngineFamily.VLLM,
+        gpus=run["tensor_parallel"],
+        batched_tokens=8192,
+    )
+    architecture = config_json.architecture(built["config"])
+    return architecture, Variant("", Format.SAFETENSORS, "", files), workload
+
+
+@pytest.mark.parametrize("run", VLLM, ids=lambda run: f"{run['model']}-{run['tensor_parallel']}")
+def test_vllm_makes_as_many_requests_of_its_pool(run: dict[str, Any]) -> None:
+    architecture, _, workload = _run(run)
+    held = vllm_cache.request(architecture, workload)
+    requests = run["told"]["pool"] * GIB / (held.cache + held.state)
+    assert requests == pytest.approx(run["told"]["concurrency"], rel=0.0025)
+    if architecture.sliding_window:
+        return
+    tokens = run["told"]["pool"] * GIB / kv_bytes_per_token(architecture, workload)
+    assert tokens == pytest.approx(run["told"]["tokens"], rel=0.0025)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [run for run in VLLM if "note" not in run],
+    ids=lambda run: f"{run['model']}-{run['tensor_parallel']}",
+)
+def test_vllm_loads_as_much(run: dict[str, Any]) -> None:
+    found = vllm.estimate(*_run(run)).weights / run["tensor_parallel"] / GIB
+    assert found == pytest.approx(run["told"]["weights"], rel=0.01)
+
+
+def test_the_middle_of_all_is_exact() -> None:
+    told = {name: LLAMA_CPP[name]["told"]["weights_gpu"] for name in _with("weights_gpu")}
+    off = [abs(_mib(name)["weights_gpu"] / size - 1) for name, size in told.items()]
+    assert median(off) < 0.0005
