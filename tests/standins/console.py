@@ -76,8 +76,12 @@ class ConsoleApi(StandIn):
         self.is_trialing = False
         self.bidders: tuple[Bidder, ...] = BIDDERS
         self.hosts: tuple[Bidder, ...] | None = None
-        # Who has a card, by the card's name; a card that is not named is everybody's.
+        # Who has a card, by the card's name, which may tell its memory (``a100:80Gi``); a card
+        # that is not named is everybody's.
         self.hosts_of: dict[str, tuple[Bidder, ...]] = {}
+        # How many bytes of memory each of them has left.
+        self.memory = 1 << 50
+        self.screen_seconds = 0.0
         self.bids_after = 0.0
         self.status_after = 0.0
         self.running_after = 0.0
@@ -142,16 +146,21 @@ class ConsoleApi(StandIn):
     def _screen(self, request: Request) -> Reply:
         body = jsonlib.loads(request.body)
         self.screenings.append(body)
+        time.sleep(self.screen_seconds)
         hosts = self._with_any(_cards(body))
-        if self.only_ephemeral and _is_persistent(body):
+        if (self.only_ephemeral and _is_persistent(body)) or _memory(body) > self.memory:
             hosts = ()
         return json({"providers": [answers.screened(bidder) for bidder in hosts]})
 
     def _with_any(self, cards: list[str]) -> tuple[Bidder, ...]:
         """Who has one of these cards at least."""
         everybody = self.bidders if self.hosts is None else self.hosts
-        having = {bidder for card in cards for bidder in self.hosts_of.get(card, everybody)}
+        having = {bidder for card in cards for bidder in self._having(card, everybody)}
         return tuple(bidder for bidder in everybody if bidder in having or not cards)
+
+    def _having(self, card: str, everybody: tuple[Bidder, ...]) -> tuple[Bidder, ...]:
+        model = card.partition(":")[0]
+        return self.hosts_of.get(card, self.hosts_of.get(model, everybody))
 
     def _providers(self, request: Request) -> Reply:
         wanted = request.first("addresses").split(",")
@@ -296,13 +305,21 @@ def unaudited(bidders: tuple[Bidder, ...]) -> tuple[Bidder, ...]:
 
 
 def _cards(body: Json) -> list[str]:
-    """``rtx3090`` of each attribute ``vendor/nvidia/model/rtx3090/ram/24Gi``."""
+    """``rtx3090:24Gi`` of each attribute ``vendor/nvidia/model/rtx3090/ram/24Gi``."""
     keys = [
         attribute["key"].split("/")
         for unit in body["resources"]
         for attribute in unit["resource"]["gpu"]["attributes"]
     ]
-    return [key[3] for key in keys]
+    return [":".join((key[3], *key[5:6])) for key in keys]
+
+
+def _memory(body: Json) -> int:
+    """Bytes that all units of a group ask for together."""
+    return sum(
+        int(unit["resource"]["memory"]["quantity"]["val"]) * unit["count"]
+        for unit in body["resources"]
+    )
 
 
 def _is_persistent(body: Json) -> bool:

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from time import time
 
-from django.conf import settings
-from django.core.cache import cache
-
-from wizard.console.client import Console
-from wizard.console.errors import ConsoleError
-from wizard.console.groups import Document, Json, group_specs
+from wizard.console.groups import Document
+from wizard.console.shapes import Shape, Sizes, shape_of
+from wizard.console.shared_answers import Answer, answers
 from wizard.console.values import Screened
 from wizard.hardware.values import Fit
 from wizard.sdl.values import Choices, Plan, StorageClass
 
-FRESH_SECONDS = 120
-DOWN_SECONDS = 30
-# The Console refuses a longer body.
-MAX_BODY_BYTES = 64 * 1024
 MOST_CARDS = 12
-# Requests to the Console that one page's look may have under way.
-AT_ONCE = 4
-# Whoever turns every knob of the page is not to use up the Console's patience for all.
-MOST_A_MINUTE = 120
-# So many of them are not for what a page asks beside its own plan.
-SPARED = 30
-_DOWN = "console-screening:down"
+# An answer that is not older than this is told as if it had just been asked for.
+NOW_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Screening:
-    """Providers that could host it now; None where the Console could not be asked."""
+    """Providers that can host it; None where the Console could not be asked.
+
+    There may be more of them: memory and storage are asked for a little more than
+    the file does, unless nobody has that much. ``at`` is when it was asked, in
+    seconds since 1970.
+    """
 
     providers: tuple[Screened, ...] | None
+    at: float = 0.0
 
     @property
     def count(self) -> int:
@@ -46,6 +38,18 @@ class Screening:
     @property
     def audited(self) -> int:
         return sum(provider.audited for provider in self.providers or ())
+
+    @property
+    def is_nobody(self) -> bool:
+        return self.providers == ()
+
+    @property
+    def is_now(self) -> bool:
+        return abs(time() - self.at) < NOW_SECONDS
+
+    @property
+    def asked(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
 
 
 @dataclass(frozen=True)
@@ -57,68 +61,51 @@ class Relaxation:
     choices: Choices
 
 
-async def screen(document: Document, spare: int = 0) -> Screening:
-    """Who could host this document now. Never raises: an outage is told as None.
+async def screen(document: Document, spared: int = 0) -> Screening:
+    """Who can host this document. Never raises: an outage is told as None.
 
-    ``spare`` requests of this minute are left to others.
+    ``spared`` questions of this minute are left to others.
     """
-    body = _body(document)
-    text = json.dumps(body, sort_keys=True)
-    if settings.OFFLINE or len(text) > MAX_BODY_BYTES:
-        return Screening(None)
-    key = _key(text)
-    if known := await asyncio.to_thread(_known, key, spare):
-        return known
-    try:
-        found = Screening(await Console().screen(body))
-    except ConsoleError:
-        await asyncio.to_thread(cache.set, _DOWN, True, DOWN_SECONDS)
-        return Screening(None)
-    await asyncio.to_thread(cache.set, key, found, FRESH_SECONDS)
+    (found,) = await screen_all([document], spared)
     return found
 
 
-async def screen_all(documents: Iterable[Document], spare: int = 0) -> list[Screening]:
-    """Who could host each of these now, a few asked for at the same time."""
-    turns = asyncio.Semaphore(AT_ONCE)
+async def screen_all(documents: Iterable[Document], spared: int = 0) -> list[Screening]:
+    """Who can host each of these.
 
-    async def in_turn(document: Document) -> Screening:
-        async with turns:
-            return await screen(document, spare)
-
-    return await asyncio.gather(*map(in_turn, documents))
-
-
-def _body(document: Document) -> Json:
-    # A deployment is of one placement in every file of ours.
-    group = group_specs(document)[0]
-    return {"requirements": group["requirements"], "resources": group["resources"]}
-
-
-def _key(text: str) -> str:
-    digest = hashlib.sha256((settings.CONSOLE_API_URL + text).encode()).hexdigest()
-    return f"console-screening:{digest}"
+    Whoever can host a little more than a file asks for can host the file, and where
+    nobody can host a little less, nobody can host it. Only in between the file's
+    own sizes are asked for.
+    """
+    asked = list(documents)
+    found = await _screened(asked, Sizes.UP, spared)
+    nobody = [place for place, one in enumerate(found) if one.is_nobody]
+    below = await _screened([asked[place] for place in nobody], Sizes.DOWN, spared)
+    unsure = [place for place, one in zip(nobody, below, strict=True) if not one.is_nobody]
+    exact = await _screened([asked[place] for place in unsure], Sizes.EXACT, spared)
+    for place, one in zip(unsure, exact, strict=True):
+        found[place] = one
+    return found
 
 
-def _known(key: str, spare: int) -> Screening | None:
-    """What is to be said without asking the Console; None where it may be asked."""
-    known = cache.get(key)
-    if isinstance(known, Screening):
-        return known
-    return None if not cache.get(_DOWN) and _may_ask(spare) else Screening(None)
+async def _screened(documents: Sequence[Document], sizes: Sizes, spared: int) -> list[Screening]:
+    shapes = [shape_of(document, sizes) for document in documents]
+    told = iter(await answers([one for shape in shapes for one in shape.questions], spared))
+    return [_together(shape, [next(told) for _ in shape.questions]) for shape in shapes]
 
 
-def _may_ask(spare: int) -> bool:
-    """Whether this minute has a request left; what is refused does not count."""
-    key = f"console-screening:minute:{int(time() // 60)}"
-    cache.add(key, 0, 120)
-    if cache.get(key, 0) >= MOST_A_MINUTE - spare:
-        return False
-    try:
-        return cache.incr(key) <= MOST_A_MINUTE - spare
-    except ValueError:
-        # The count went away between the two.
-        return True
+def _together(shape: Shape, told: Sequence[Answer | None]) -> Screening:
+    """Whoever can host it with any of its cards. Of nobody we are sure only with all answers."""
+    known = [answer for answer in told if answer]
+    providers = {
+        provider.address: provider
+        for answer in known
+        for provider in answer.providers
+        if provider.audited or not shape.audited
+    }
+    if not providers and len(known) < len(told):
+        return Screening(None)
+    return Screening(tuple(providers.values()), min(answer.at for answer in known))
 
 
 def relaxations(plan: Plan, choices: Choices) -> Iterator[Relaxation]:
@@ -147,11 +134,6 @@ def relaxations(plan: Plan, choices: Choices) -> Iterator[Relaxation]:
             "Nobody has checked these providers.",
             replace(choices, audited=None),
         )
-    yield Relaxation(
-        f"with a ceiling of ${plan.price_ceiling * 2:,.2f} an hour",
-        "You pay the bid that you accept, not the ceiling.",
-        replace(choices, price_ceiling=round(plan.price_ceiling * 2, 2)),
-    )
 
 
 def _other_cards(plan: Plan) -> tuple[str, ...]:

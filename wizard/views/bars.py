@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wizard.console.screening import Screening
 from wizard.hardware.values import Fit, Gpu, Offer
 from wizard.sdl.values import Plan
 
@@ -73,7 +74,7 @@ def _usable(gpu: Gpu, offer: Offer) -> int:
 class OfferRow:
     """One offer with a small bar of its fullest card.
 
-    ``hosts`` is how many providers can host it now, None where that is not known.
+    ``hosts`` tells who can host it, or is None before that was asked.
     """
 
     offer: Offer
@@ -81,7 +82,7 @@ class OfferRow:
     ram: str
     is_chosen: bool
     choice: str
-    hosts: int | None = None
+    hosts: Screening | None = None
 
 
 def offer_row(offer: Offer, *, is_chosen: bool, choice: str) -> OfferRow:

@@ -12,13 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from wizard.console.groups import Document
-from wizard.console.screening import (
-    SPARED,
-    Relaxation,
-    relaxations,
-    screen,
-    screen_all,
-)
+from wizard.console.screening import Relaxation, relaxations, screen, screen_all
+from wizard.console.shared_answers import SPARED_BY_CARDS
 from wizard.forms import to_query
 from wizard.planning import ChoiceError
 from wizard.registry.values import ModelRef
@@ -76,9 +71,8 @@ async def ollama_hosts(
 async def _screening(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     found, document = await sync_to_async(_planned)(ref, request.GET)
     screening = await screen(document)
-    is_none = screening.providers is not None and not screening.count
-    ways = await _ways(ref, found) if is_none else []
-    context = {"screening": screening, "ways": ways, "is_none": is_none}
+    ways = await _ways(ref, found) if screening.is_nobody else []
+    context = {"screening": screening, "ways": ways}
     return render(request, "wizard/_screening.html", context)
 
 
@@ -118,9 +112,8 @@ def _way(ref: ModelRef, relaxation: Relaxation, count: int) -> Way:
 async def _hosts(request: HttpRequest, ref: ModelRef, number: int) -> HttpResponse:
     """A part of the listed cards, with how many can host each. Nothing where that is not known."""
     part, files = await sync_to_async(_listed)(ref, request.GET, number)
-    told = dict(zip(files, await screen_all(files.values(), SPARED), strict=True))
-    counts = {at: one.count for at, one in told.items() if one.providers is not None}
-    rows = tuple(replace(row, hosts=counts.get(at)) for at, row in enumerate(part.rows))
+    told = dict(zip(files, await screen_all(files.values(), SPARED_BY_CARDS), strict=True))
+    rows = tuple(replace(row, hosts=told.get(place)) for place, row in enumerate(part.rows))
     context = {
         "part": replace(part, rows=rows, address=""),
         "configure": model_address(ref, "configure/"),
@@ -135,8 +128,8 @@ def _listed(ref: ModelRef, query: QueryDict, number: int) -> tuple[Part, dict[in
     if number >= len(listed):
         raise Http404
     files: dict[int, Document] = {}
-    for at, row in enumerate(listed[number].rows):
+    for place, row in enumerate(listed[number].rows):
         with suppress(ChoiceError, SdlError, UnservableError):
             plan = plan_beside(found.plan, choices_of(row.offer, found.choices))
-            files[at] = sdl_for(plan, Secrets())
+            files[place] = sdl_for(plan, Secrets())
     return listed[number], files

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -13,8 +15,7 @@ from pytest_django.fixtures import Settings
 from tests.standins.console import ConsoleApi
 from tests.standins.server import text
 from tests.wizard.sdl import factory
-from wizard.console import client, screening
-from wizard.console.groups import group_specs
+from wizard.console import client, screening, shared_answers
 from wizard.sdl import document
 from wizard.sdl.values import Choices, Secrets, StorageClass
 
@@ -34,18 +35,64 @@ def line(address: str = LINE) -> str:
     return unescape(re.sub(r"<[^>]+>", "", answer.content.decode()))
 
 
+def stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (shared_answers, screening):
+        monkeypatch.setattr(module, "time", lambda: 0.0)
+
+
 def test_it_works(api: ConsoleApi) -> None:
     assert "3 providers can host this now, 2 of them audited." in line()
     assert len(api.screenings) == 1
 
 
 @pytest.mark.anyio
-async def test_what_is_asked_is_the_file(api: ConsoleApi) -> None:
-    built = document.build(factory.plan(), Secrets())
-    assert (await screening.screen(built)).count == 3
-    group = group_specs(built)[0]
-    assert api.screenings[0]["resources"] == group["resources"]
-    assert api.screenings[0]["requirements"] == group["requirements"]
+async def test_any_of_the_cards_will_do(api: ConsoleApi) -> None:
+    cards = (factory.gpu("rtx3090", "24Gi"), factory.gpu("a100", "80Gi"), factory.gpu("t4", "16Gi"))
+    built = document.build(factory.plan(chosen=tuple(map(factory.offer, cards))), Secrets())
+    first, second, third = api.bidders
+    api.hosts_of = {"rtx3090": (first,), "a100": (second, first), "t4": ()}
+    found = await screening.screen(built)
+    assert {one.address for one in found.providers or ()} == {first.address, second.address}
+    api.hosts_of = {"rtx3090": (), "a100": (third,), "t4": ()}
+    cache.clear()
+    assert (await screening.screen(built)).count == 1
+
+
+@pytest.mark.anyio
+async def test_only_audited_providers_count_where_the_file_wants_them(api: ConsoleApi) -> None:
+    built = document.build(factory.plan(audited=True), Secrets())
+    found = await screening.screen(built)
+    assert (found.count, found.audited) == (2, 2)
+    assert (await screening.screen(document.build(factory.plan(), Secrets()))).count == 3
+    assert len(api.screenings) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("room", "count", "asked"),
+    [(96, 3, 1), (90, 3, 3), (79, 0, 2)],
+    ids=["enough for a little more", "just enough", "not even a little less"],
+)
+async def test_nobody_is_overlooked_for_a_little_memory(
+    api: ConsoleApi, room: int, count: int, asked: int
+) -> None:
+    """The file asks for 90 GiB; the grid has 80 and 96."""
+    resources = replace(factory.plan().resources, memory=90 << 30)
+    built = document.build(factory.plan(resources=resources), Secrets())
+    api.memory = room << 30
+    assert (await screening.screen(built)).count == count
+    assert len(api.screenings) == asked
+
+
+@pytest.mark.anyio
+async def test_what_is_not_known_is_not_said_to_be_nobody(
+    api: ConsoleApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = (factory.gpu("rtx3090", "24Gi"), factory.gpu("t4", "16Gi"))
+    built = document.build(factory.plan(chosen=tuple(map(factory.offer, cards))), Secrets())
+    api.hosts_of = {"rtx3090": (), "t4": ()}
+    monkeypatch.setattr(shared_answers, "MOST_A_MINUTE", 1)
+    assert (await screening.screen(built)).providers is None
 
 
 def test_it_is_asked_once(api: ConsoleApi) -> None:
@@ -80,6 +127,14 @@ def test_an_outage_is_told_and_not_asked_again(api: ConsoleApi) -> None:
     assert api.count("/v1/bid-screening") == asked
 
 
+def test_an_answer_tells_its_age(api: ConsoleApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_answers, "time", lambda: time.time() - 245)
+    assert line().strip() == "3 providers could host this 4 minutes ago, 2 of them audited."
+    api.hosts = ()
+    assert set(rows(0, "?gpu=t4&count=1").values()) == {"no providers 4 minutes ago"}
+    assert line(f"{LINE}&region=us-west").startswith("No provider could host this 4 minutes ago.")
+
+
 def test_offline_asks_nothing(api: ConsoleApi, settings: Settings) -> None:
     settings.OFFLINE = True
     assert "could not be asked" in line()
@@ -96,8 +151,8 @@ def test_an_outage_is_forgotten(api: ConsoleApi) -> None:
 def test_nobody_uses_up_the_consoles_patience(
     api: ConsoleApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(screening, "MOST_A_MINUTE", 2)
-    monkeypatch.setattr(screening, "time", lambda: 0.0)
+    monkeypatch.setattr(shared_answers, "MOST_A_MINUTE", 2)
+    stop_the_clock(monkeypatch)
     counts = [line(f"{LINE}&storage_gib={size}") for size in (20, 30, 40)]
     assert ["3 providers" in told for told in counts] == [True, True, False]
     assert len(api.screenings) == 2
@@ -123,6 +178,15 @@ def test_each_card_has_a_count_of_its_own(api: ConsoleApi) -> None:
     assert len(api.screenings) == len(told) == 6
 
 
+def test_memory_sizes_of_a_card_are_counted_apart(api: ConsoleApi) -> None:
+    api.hosts_of = {"v100:16Gi": api.bidders[:1], "v100:32Gi": api.bidders[:2]}
+    told: dict[str, str] = {}
+    for part in range(8):
+        told |= rows(part)
+    assert told["V100 16 GB"] == "1 provider now"
+    assert told["V100 32 GB"] == "2 providers now"
+
+
 def test_a_card_s_count_is_that_of_its_link(api: ConsoleApi) -> None:
     rows()
     shown = Client().get("/models/ollama/qwen3:8b/screening/0").content.decode()
@@ -146,14 +210,15 @@ def test_folded_cards_are_asked_about_when_they_are_seen(api: ConsoleApi) -> Non
 def test_an_outage_leaves_the_cards_as_they_are(api: ConsoleApi) -> None:
     api.fail("/v1/bid-screening", text("no", 500))
     assert set(rows().values()) == {""}
-    assert api.count("/v1/bid-screening") <= screening.AT_ONCE * (len(client.PAUSES) + 1)
+    assert api.count("/v1/bid-screening") <= shared_answers.AT_ONCE * (len(client.PAUSES) + 1)
 
 
 def test_the_cards_leave_requests_to_the_plans(
     api: ConsoleApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(screening, "MOST_A_MINUTE", screening.SPARED + 4)
-    monkeypatch.setattr(screening, "time", lambda: 0.0)
+    most = shared_answers.SPARED_BY_CARDS + 4
+    monkeypatch.setattr(shared_answers, "MOST_A_MINUTE", most)
+    stop_the_clock(monkeypatch)
     counts = list(rows().values())
     assert counts.count("3 providers now") == 4
     assert counts.count("") == 2
@@ -188,16 +253,12 @@ def test_the_least_harmful_comes_first() -> None:
         "with other cards that fit",
         "outside us-west",
         "without the auditor",
-        "with a ceiling of $1.00 an hour",
     ]
     assert found[0].choices.storage_class is StorageClass.EPHEMERAL
     assert found[1].choices.gpus == ("rtx3090", "a100")
     assert (found[2].choices.region, found[3].choices.audited) == ("", None)
-    assert found[4].choices.price_ceiling == 1.0
 
 
 def test_nothing_is_relaxed_twice() -> None:
     plan = factory.plan(storage_class=StorageClass.EPHEMERAL, chosen=())
-    assert [one.words for one in screening.relaxations(plan, Choices())] == [
-        "with a ceiling of $1.00 an hour"
-    ]
+    assert not list(screening.relaxations(plan, Choices()))

@@ -1,0 +1,94 @@
+"""What a screening asks about: shapes of resources, few enough that many plans share each.
+
+Akash Console looks at CPU, memory, storage, cards and attributes. It looks at no
+price, at no endpoint but leased addresses, and tells of each provider whether it
+is audited: https://github.com/akash-network/console, apps/provider-inventory/src,
+`aggregateCriteria` and `ClusterInventoryMatcherService.match` (August 2026). So a
+question leaves out what makes no difference, names one card, and has its sizes on
+a grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from wizard.console.groups import Document, Json, group_specs
+from wizard.sdl.document import AUDITOR
+
+# Sizes from one power of two to the next: rounding up adds a quarter at most.
+STEPS = 4
+_ANY_PRICE: Json = {"denom": "uact", "amount": "1"}
+_BY_ANYBODY: Json = {"allOf": [], "anyOf": []}
+_BY_THE_AUDITOR: Json = {"allOf": [], "anyOf": [AUDITOR]}
+
+
+class Sizes(Enum):
+    """Whether memory and storage are asked for as in the file, or a little more or less."""
+
+    UP = "up"
+    EXACT = "exact"
+    DOWN = "down"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The questions, one for each card, whose answers together are a file's.
+
+    ``audited`` says that only audited providers count.
+    """
+
+    questions: tuple[Json, ...]
+    audited: bool
+
+
+def shape_of(document: Document, sizes: Sizes) -> Shape:
+    """What to ask about a file of ours."""
+    # A deployment is of one placement in every file of ours.
+    group = group_specs(document)[0]
+    requirements = group["requirements"]
+    audited = requirements["signedBy"] == _BY_THE_AUDITOR
+    if audited:
+        requirements = requirements | {"signedBy": _BY_ANYBODY}
+    units = [_unit(unit, sizes) for unit in group["resources"]]
+    of_each_card = [[_with(card, unit) for unit in units] for card in _cards(units)]
+    questions = (
+        {"requirements": requirements, "resources": resources}
+        for resources in of_each_card or [units]
+    )
+    return Shape(tuple(questions), audited)
+
+
+def on_grid(size: int, sizes: Sizes) -> int:
+    """A size in bytes, or the nearest of the grid that is not below it, or not above it."""
+    if size < STEPS or sizes is Sizes.EXACT:
+        return size
+    step = (1 << (size.bit_length() - 1)) // STEPS
+    return (size // step if sizes is Sizes.DOWN else -(-size // step)) * step
+
+
+def _unit(unit: Json, sizes: Sizes) -> Json:
+    resource = unit["resource"]
+    rounded = {
+        "memory": _rounded(resource["memory"], sizes),
+        "storage": [_rounded(volume, sizes) for volume in resource["storage"]],
+        "endpoints": [],
+    }
+    return unit | {"resource": resource | rounded, "price": _ANY_PRICE}
+
+
+def _rounded(asked: Json, sizes: Sizes) -> Json:
+    return asked | {"quantity": {"val": str(on_grid(int(asked["quantity"]["val"]), sizes))}}
+
+
+def _cards(units: list[Json]) -> list[str]:
+    """Every card named, each once: a provider gives all cards of a unit of one kind."""
+    named = (card["key"] for unit in units for card in unit["resource"]["gpu"]["attributes"])
+    return list(dict.fromkeys(named))
+
+
+def _with(card: str, unit: Json) -> Json:
+    """The unit with this card alone; one without cards stays as it is."""
+    gpu = unit["resource"]["gpu"]
+    kept = [attribute for attribute in gpu["attributes"] if attribute["key"] == card]
+    return unit | {"resource": unit["resource"] | {"gpu": gpu | {"attributes": kept}}}
