@@ -9,6 +9,7 @@ on `PRICES_AS_OF`, the fallback for when the live prices are out of reach.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -160,3 +161,15 @@ def bundled() -> tuple[Gpu, ...]:
     """Every card at every memory size, with the bundled prices."""
     lines = _TABLE.strip().splitlines()
     return tuple(gpu for line in lines for gpu in _rows(line))
+
+
+@lru_cache(maxsize=1)
+def _of_several_sizes() -> frozenset[str]:
+    counts = Counter(gpu.model for gpu in bundled())
+    return frozenset(model for model, count in counts.items() if count > 1)
+
+
+def exact_name(gpu: Gpu) -> str:
+    """What chooses this card and none of its sisters: ``a100:80Gi``, ``rtx3090``."""
+    is_one_of_several = gpu.model in _of_several_sizes()
+    return f"{gpu.model}:{gpu.vram_bytes // GIB}Gi" if is_one_of_several else gpu.model

@@ -16,6 +16,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
 from wizard.forms import to_query
+from wizard.hardware.gpus import exact_name
 from wizard.planning import context_marks
 from wizard.planning.engines import KV_TYPES, TITLES, family
 from wizard.planning.limits import in_words, limits
@@ -147,7 +148,7 @@ def _gpu_choices(plan: Plan, chosen: Choices) -> list[tuple[str, str, bool]]:
     found: dict[str, str] = {}
     for offer in plan.offers:
         if offer.gpu and is_fitting(offer):
-            found.setdefault(offer.gpu.model, offer.gpu.title)
+            found.setdefault(exact_name(offer.gpu), offer.gpu.title)
     for name in chosen.gpus:
         found.setdefault(name, name)
     return [(name, title, name in chosen.gpus) for name, title in list(found.items())[:30]]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 
 from wizard.forms import to_query
+from wizard.hardware.gpus import exact_name
 from wizard.hardware.values import Offer
 from wizard.registry.values import ModelRef
 from wizard.sdl.values import Choices, Plan
@@ -49,7 +50,8 @@ def choices_of(offer: Offer, choices: Choices) -> Choices:
     if offer.gpu is None:
         return replace(choices, gpus=(), count=None, nodes=None, cpu_only=True)
     nodes = offer.nodes if offer.nodes > 1 else None
-    return replace(choices, gpus=(offer.gpu.model,), count=offer.count, nodes=nodes, cpu_only=None)
+    cards = (exact_name(offer.gpu),)
+    return replace(choices, gpus=cards, count=offer.count, nodes=nodes, cpu_only=None)
 
 
 def too_small(plan: Plan) -> list[Offer]:
