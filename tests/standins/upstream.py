@@ -43,6 +43,14 @@ FIGURES = {
     "eval_count": 3,
     "eval_duration": 2_000_000,
 }
+# As https://api.openai.com/v1/chat/completions answers for gpt-5 and o-series models.
+WANTS_NEW_NAME = {
+    "message": "Unsupported parameter: 'max_tokens' is not supported with this model. "
+    "Use 'max_completion_tokens' instead.",
+    "type": "invalid_request_error",
+    "param": "max_tokens",
+    "code": "unsupported_parameter",
+}
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 
 
@@ -61,6 +69,7 @@ class Upstream:
     def __init__(self, model: str = "standin") -> None:
         self.model = model
         self.failing = 0
+        self.is_newest = False
         self.open = 0
         self.most_open = 0
         self.flooded = 0
@@ -179,6 +188,8 @@ class Upstream:
         if prompt == "refuse":
             error = {"message": f"{body['model']} does not like this", "type": "BadRequestError"}
             return web.json_response({"error": {**error, "param": None, "code": 400}}, status=400)
+        if self.is_newest and is_chat and "max_tokens" in body:
+            return web.json_response({"error": WANTS_NEW_NAME}, status=400)
         if not body["stream"]:
             text = "".join([word async for word in _words(prompt)])
             return web.json_response(answer.whole(text, prompt))

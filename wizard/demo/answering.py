@@ -96,14 +96,19 @@ class _Run:
         if self._work.is_load and not upstream.speaks(Dialect.OLLAMA):
             await self._exchange.answer(to_openai.loaded(self._work, self._work.model))
             return
-        asked = question(self._work, upstream)
+        lengths = self.service.lengths
+        asked = lengths.named(upstream, question(self._work, upstream))
         try:
-            async with client.opened(
-                self.service.session, upstream, "POST", asked.path, asked.body
-            ) as reply:
-                await (self._stream if self._work.stream else self._whole)(reply, asked)
+            await self._put(upstream, asked)
         except UpstreamRefused as error:
-            raise error.about(self._work.model, asked.body["model"]) from None
+            if not lengths.has_learnt(upstream, asked, error):
+                raise error.about(self._work.model, asked.body["model"]) from None
+            await self._ask(upstream)
+
+    async def _put(self, upstream: Upstream, asked: Question) -> None:
+        session = self.service.session
+        async with client.opened(session, upstream, "POST", asked.path, asked.body) as reply:
+            await (self._stream if self._work.stream else self._whole)(reply, asked)
         self.service.dispatcher.health.answered(upstream)
 
     async def _stream(self, reply: Reply, asked: Question) -> None:

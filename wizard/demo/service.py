@@ -14,6 +14,7 @@ from wizard.demo.catalogue import Catalogue
 from wizard.demo.dispatch import Dispatcher
 from wizard.demo.errors import Stopping, TimedOut
 from wizard.demo.exchange import Exchange
+from wizard.demo.lengths import Lengths
 from wizard.demo.limiting import Limiter
 from wizard.demo.values import Limits, Upstream, Work
 
@@ -38,6 +39,7 @@ class Service:
         self.session = client.new_session()
         self.catalogue = Catalogue(upstreams, self.session)
         self.dispatcher = Dispatcher(upstreams, limits)
+        self.lengths = Lengths()
         self._spending: set[asyncio.Task[None]] = set()
         self._deadlines: set[asyncio.Timeout] = set()
         self._is_ending = False
