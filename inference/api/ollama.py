@@ -35,6 +35,7 @@ class Call:
     stream: bool
     keep_alive: float | None
     began: float
+    pieces: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -182,6 +183,9 @@ async def _answer(
             raise
         except Exception as error:
             return await failed(answer, call.runtime, error)
+        finally:
+            # Left early: what was written so far was never told.
+            _count(call, written=call.pieces)
 
 
 async def failed(answer: Answer, runtime: Runtime, error: Exception) -> web.StreamResponse:
@@ -197,7 +201,7 @@ async def _lines(
     answer: Answer, call: Call, pieces: AsyncIterator[Piece], shape: Shape
 ) -> web.StreamResponse:
     async for piece in pieces:
-        _note_first(call)
+        _note(call, piece)
         if piece.finish:
             return await answer.finish(_dumps(_last(call, piece, shape(piece))))
         await answer.send(_dumps(_chunk(call, shape(piece), piece)))
@@ -208,7 +212,7 @@ async def _whole(call: Call, pieces: AsyncIterator[Piece], shape: Shape) -> dict
     """All pieces as one answer."""
     text, thinking, whole = [], [], Piece()
     async for piece in pieces:
-        _note_first(call)
+        _note(call, piece)
         text.append(piece.text)
         thinking.append(piece.thinking)
         whole.tool_calls += piece.tool_calls
@@ -220,10 +224,18 @@ async def _whole(call: Call, pieces: AsyncIterator[Piece], shape: Shape) -> dict
     raise ApiError(500, "the answer ended early")
 
 
-def _note_first(call: Call) -> None:
-    if "first" not in call.extra:
-        call.extra["first"] = True
+def _note(call: Call, piece: Piece) -> None:
+    """Count as the answer comes: a piece is about a token, and the last one knows all of them."""
+    if not call.pieces:
         call.runtime.metrics.first_token.observe(time.monotonic() - call.began)
+    call.pieces += 1
+    if piece.finish:
+        call.pieces = 0
+        _count(call, read=piece.prompt_tokens, written=piece.tokens)
+
+
+def _count(call: Call, *, read: int = 0, written: int) -> None:
+    call.runtime.metrics.count(public_name(call.model.name), read=read, written=written)
 
 
 def _as_response(piece: Piece) -> dict[str, Any]:
@@ -249,8 +261,7 @@ def _chunk(call: Call, told: dict[str, Any], piece: Piece) -> dict[str, Any]:
 
 def _last(call: Call, piece: Piece, told: dict[str, Any]) -> dict[str, Any]:
     """The end of an answer with its figures; those that are zero are left out."""
-    timings, model = piece.timings, public_name(call.model.name)
-    call.runtime.metrics.count(model, read=piece.prompt_tokens, written=piece.tokens)
+    timings = piece.timings
     figures = {
         "context": call.extra.get("context"),
         "total_duration": int((time.monotonic() - call.began) * 1e9),

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from inference import runtime as runtimes
-from inference.api import defaults, errors, facts, fields
+from inference.api import defaults, errors, facts, fields, several
 from inference.api.errors import ApiError
 from inference.api.tally import Tally
 from inference.api.vectors import packed, shortened
@@ -105,15 +105,28 @@ async def passed(request: web.Request) -> web.StreamResponse:
     if shape:
         mended |= {"encoding_format": "float"}
     stream = fields.typed(document, "stream", bool, False) and request.path not in _WHOLE
+    is_merged = several.is_meant(request.path, mended, stream=stream)
+    parts = (_merged if is_merged else _bytes)(runtime, wanted, request.path, mended)
+    same = 1 if is_merged else several.answers_each(mended)
+    tally = Tally(runtime.metrics, public_name(wanted.name), time.monotonic(), same)
+    with closing(tally):
+        return await _answered(request, parts, tally, shape, stream=stream)
+
+
+async def _answered(
+    request: web.Request,
+    parts: AsyncGenerator[bytes],
+    tally: Tally,
+    shape: Callable[[bytes], bytes] | None,
+    *,
+    stream: bool,
+) -> web.StreamResponse:
+    runtime = runtimes.of(request)
     sign, kind = (COMMENT, EVENTS) if stream else (BLANK, JSON)
     interval = runtime.settings.heartbeat
-    tally = Tally(runtime.metrics, public_name(wanted.name), time.monotonic())
     async with Answer(request, content_type=kind, interval=interval, sign=sign) as answer:
         try:
-            async with (
-                runtime.deadline(),
-                aclosing(_bytes(runtime, wanted, request.path, mended)) as parts,
-            ):
+            async with runtime.deadline(), aclosing(parts):
                 if stream:
                     return await _streamed(answer, parts, tally)
                 whole = b"".join([part async for part in parts])
@@ -157,6 +170,18 @@ async def _bytes(
         if answer.status != 200:
             raise await client.refusal(answer)
         async for part in answer.content.iter_any():
+            yield part
+
+
+async def _merged(
+    runtime: Runtime, wanted: LocalModel, path: str, body: Mapping[str, Any]
+) -> AsyncGenerator[bytes]:
+    """As `_bytes`, of several answers together."""
+    async with (
+        runtime.engine(wanted) as lease,
+        aclosing(several.parts(lease.engine, path, body)) as parts,
+    ):
+        async for part in parts:
             yield part
 
 

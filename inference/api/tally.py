@@ -2,7 +2,9 @@
 
 llama-server tells it once, at the end of each answer: as ``usage``, or as
 ``timings`` where a stream's caller asked for no usage. Events without either are
-not parsed. A quote within a text is escaped, so no text looks like such a key.
+not parsed, but counted: of a stream that is left before its end nothing else is
+known, and an event is about a token. A quote within a text is escaped, so no text
+looks like such a key.
 """
 
 from __future__ import annotations
@@ -18,20 +20,28 @@ from inference.metrics import Metrics
 
 _USAGE, _TIMINGS = b'"usage":{', b'"timings":{'
 _EMBEDDED = re.compile(rb'"usage":\{"prompt_tokens":(\d+)')
-_EVENT_END = b"\n\n"
+_EVENT, _EVENT_END = b"data: {", b"\n\n"
 # Vectors are long, and nothing but their usage is of interest.
 EMBEDDINGS = "/v1/embeddings"
 
 
 class Tally:
-    """Counts one answer of llama-server's own routes. ``began`` is of the monotonic clock."""
+    """Counts one request of llama-server's own routes, until it is closed.
 
-    def __init__(self, metrics: Metrics, model: str, began: float) -> None:
+    ``began`` is of the monotonic clock. ``same`` is how many answers there are to each
+    prompt, which is read once.
+    """
+
+    def __init__(self, metrics: Metrics, model: str, began: float, same: int = 1) -> None:
         self._metrics = metrics
         self._model = model
         self._began = began
+        self._same = same
         self._has_begun = False
         self._held: list[bytes] = []
+        self._events = 0
+        self._has_ended = False
+        self._read = 0
 
     def part(self, data: bytes) -> None:
         """A part of an event stream, as it was received."""
@@ -44,21 +54,27 @@ class Tally:
                 return
             data = b"".join(self._held)
             self._held.clear()
+        self._events += data.count(_EVENT)
         if _USAGE in data or _TIMINGS in data:
-            self._events(data)
+            self._look(data)
 
     def whole(self, path: str, raw: bytes) -> None:
         """An answer in one piece."""
         if path == EMBEDDINGS:
             found = _EMBEDDED.search(raw)
-            self._metrics.count(self._model, read=int(found[1]) if found else 0)
+            self._add(int(found[1]) if found else 0, 0)
         elif _USAGE in raw or _TIMINGS in raw:
             answer = orjson.loads(raw)
             for each in answer if isinstance(answer, list) else [answer]:
                 self._count(each)
                 self._note_first(each.get("timings") or {})
 
-    def _events(self, data: bytes) -> None:
+    def close(self) -> None:
+        """The answer has ended, or was left before it told its tokens."""
+        if not self._has_ended:
+            self._metrics.count(self._model, written=self._events)
+
+    def _look(self, data: bytes) -> None:
         for line in data.split(b"\n"):
             if line.startswith(b"data: {") and (_USAGE in line or _TIMINGS in line):
                 event = orjson.loads(line[len(b"data: ") :])
@@ -66,7 +82,14 @@ class Tally:
                     self._count(event)
 
     def _count(self, told: Mapping[str, Any]) -> None:
-        read, written = _tokens(told)
+        self._add(*_tokens(told))
+        # Anthropic's stream begins with the tokens of its prompt.
+        self._has_ended = self._has_ended or "message" not in told
+
+    def _add(self, read: int, written: int) -> None:
+        counted = self._read // self._same
+        self._read += read
+        read = self._read // self._same - counted
         self._metrics.count(self._model, read=read, written=written)
 
     def _note_first(self, timings: Mapping[str, Any]) -> None:

@@ -113,6 +113,8 @@ async def events(
             if field not in (b"data", b"error") or data == b"[DONE]":
                 continue
             event = orjson.loads(data)
+            if event is None:  # the beginning of one of several prompts
+                continue
             if field == b"error" or "error" in event:
                 failure = event.get("error", event)
                 raise _refused(_status(failure), failure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -95,6 +96,30 @@ def test_a_client_that_goes_cancels_its_answer(
     _eventually(lambda: _in_flight(on_stand_in) == 0)
     assert _cancelled(on_stand_in) == before + 1
     assert "Traceback" not in on_stand_in.logged()
+
+
+def _generated(endpoint: Endpoint) -> int:
+    with endpoint.client() as http:
+        told = http.get("/metrics").text
+    found = re.search(r'^oneclick_tokens_total{.*kind="generated"} (\d+)$', told, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+def test_what_was_written_for_a_client_that_went_is_counted(
+    on_stand_in: Endpoint, path: str
+) -> None:
+    before, read = _generated(on_stand_in), 0
+    with (
+        on_stand_in.client() as http,
+        http.stream("POST", path, json=_chat("drip 600", stream=True)) as answer,
+    ):
+        for line in answer.iter_lines():
+            read += "word" in line
+            if read == 3:
+                break
+    _eventually(lambda: _in_flight(on_stand_in) == 0)
+    assert _generated(on_stand_in) >= before + 3
 
 
 def test_a_crash_ends_a_stream_with_an_error_and_the_engine_comes_back(
