@@ -29,7 +29,7 @@ from wizard.demo.errors import DemoError
 from wizard.demo.passing import Events, Ndjson, Renamer
 from wizard.demo.values import Kind, Limits, Offer, Upstream, Work
 from wizard.planning import ChoiceError
-from wizard.registry import gguf_header, ollama_pages
+from wizard.registry import gguf_header, ollama_pages, pasted
 from wizard.registry.errors import RegistryError
 from wizard.registry.values import ModelRef, Source
 from wizard.sdl.errors import SdlError
@@ -76,8 +76,8 @@ def gguf_local(data: bytes) -> None:
 def names(data: bytes) -> None:
     """Model names: what is read means the same when written and read again, and leads nowhere."""
     text = data.decode("utf-8", "replace")
-    refs.link_problem(text)
-    found = list(refs.candidates(text))
+    pasted.link_problem(text)
+    found = list(pasted.candidates(text))
     with suppress(refs.RefError):
         found.append(refs.parse(text))
     for ref in found:

@@ -32,7 +32,7 @@ from wizard.console import logs
 from wizard.demo import ollama_fields, openai_fields
 from wizard.demo.errors import DemoError
 from wizard.demo.values import Limits
-from wizard.registry import http, public_only
+from wizard.registry import http, pasted, public_only
 from wizard.registry.errors import RegistryError
 
 NUMBERS = range(len(LINKS))
@@ -105,7 +105,7 @@ def test_no_page_asks_what_a_visitor_names(site: Client, victim: Victim, number:
 def test_no_name_of_a_model_leads_elsewhere(victim: Victim, number: int) -> None:
     link = victim.links[number]
     for text in (link, f"hf.co/{link}", f"user/{link}", f"hf.co/a/b/{link}", f"model@{link}"):
-        for ref in refs.candidates(text):
+        for ref in pasted.candidates(text):
             assert refs.parse(str(ref)) == ref
             assert "127." not in str(ref).split("/")[0].removeprefix("hf.co")
         with pytest.raises(refs.RefError):

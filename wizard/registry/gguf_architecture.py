@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from wizard.registry import architectures, vocabularies
 from wizard.registry import layer_patterns as patterns
 from wizard.registry.errors import UnreadableHeader
+from wizard.registry.gguf_keys import MAX_VALUE, KeyReader, Value
 from wizard.registry.values import Architecture
 
-Scalar = int | float | bool | str
-Value = Scalar | tuple[Scalar, ...]
-
 MAX_LAYERS = 2048
-MAX_VALUE = 1 << 40
 _NEEDED = ("block_count", "embedding_length", "context_length")
 
 
@@ -53,9 +50,9 @@ def _refuse_projector(keys: Mapping[str, Value]) -> None:
 
 
 @dataclass(frozen=True)
-class _Keys:
-    name: str
-    keys: Mapping[str, Value]
+class _Keys(KeyReader):
+    """What the keys of one architecture mean."""
+
     array_lengths: Mapping[str, int]
 
     def architecture(self, tensors: Mapping[str, int] | None) -> Architecture:
@@ -126,20 +123,6 @@ class _Keys:
             exact=vocab > 0 and self.name in architectures.LLAMA_CPP - patterns.ROUGH,
         )
 
-    def nonsense(self, key: str) -> UnreadableHeader:
-        return UnreadableHeader(f"This file's header has no sane value for {self.name}.{key}.")
-
-    def number(self, key: str, default: int = 0) -> int:
-        """A whole number; the largest of an array."""
-        value = self.keys.get(f"{self.name}.{key}", default)
-        items = value if isinstance(value, tuple) else (value,)
-        return max((self.whole(key, item) for item in items), default=default)
-
-    def whole(self, key: str, value: Scalar) -> int:
-        if isinstance(value, str | bool) or not 0 <= value <= MAX_VALUE or value != int(value):
-            raise self.nonsense(key)
-        return int(value)
-
     def per_layer(self, key: str, layers: int, default: int) -> tuple[int, ...]:
         """A number for each layer, from an array or from one number."""
         value = self.keys.get(f"{self.name}.{key}", default)
@@ -152,16 +135,6 @@ class _Keys:
         if len(value) < layers:
             raise self.nonsense(key)
         return tuple(self.whole(key, item) for item in value[:layers])
-
-    def flags(self, key: str, layers: int) -> tuple[bool, ...] | None:
-        """A flag for each layer, repeated where the array is shorter; None where absent."""
-        value = self.keys.get(f"{self.name}.{key}")
-        if value is None:
-            return None
-        items = value if isinstance(value, tuple) else (value,)
-        if not items:
-            raise self.nonsense(key)
-        return tuple(bool(items[layer % len(items)]) for layer in range(layers))
 
     def layers(self, nextn: int) -> int:
         """Layers that run; Nanbeige's and the router layer of Granite Switch counted."""

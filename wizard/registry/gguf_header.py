@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from wizard.registry import gguf_architecture, gguf_tensors, layer_patterns
 from wizard.registry.errors import UnreadableHeader
+from wizard.registry.gguf_keys import Scalar, Value
 from wizard.registry.quantisation import of_file_type
 from wizard.registry.values import Architecture, TensorSizes
 
@@ -47,8 +48,6 @@ _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 _START = struct.Struct("<4sIQQ")
 
-Scalar = int | float | bool | str
-Value = Scalar | tuple[Scalar, ...]
 _Read = TypeVar("_Read")
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from wizard.registry import gguf_header, gguf_tensors
 from wizard.registry.errors import UnreadableHeader
-from wizard.registry.gguf_header import Header, Value
+from wizard.registry.gguf_header import Header
+from wizard.registry.gguf_keys import Value
 
 MAX_DOCUMENT = 64 << 20
 MAX_FILE = 1 << 50

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from inference.refs import LATEST, HuggingFaceRef, OllamaRef, Ref, candidates
+from inference.refs import LATEST, HuggingFaceRef, OllamaRef, Ref
 from wizard.registry import catalogue, huggingface, ollama, variants
 from wizard.registry.errors import (
     CloudOnly,
@@ -30,6 +30,7 @@ from wizard.registry.errors import (
     UnreadableHeader,
     VariantNotFound,
 )
+from wizard.registry.pasted import candidates
 from wizard.registry.quantisation import plain
 from wizard.registry.values import (
     Architecture,

@@ -10,12 +10,12 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
-from inference.refs import link_problem
 from wizard import forms
 from wizard.hardware.prices import price_list
 from wizard.hardware.values import Offer, PriceList
 from wizard.planning import quick_fit
 from wizard.registry import catalogue, lookup
+from wizard.registry.pasted import link_problem
 from wizard.registry.suggestion import suggestion
 from wizard.registry.values import Gating, Model, ModelRef, SearchPage, SearchQuery, Source
 from wizard.views.addresses import model_address
