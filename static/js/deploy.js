@@ -1,15 +1,14 @@
 // Deploys a plan and follows it. What is on the chain is asked for each time,
 // so that a reload, a lost connection or another tab goes on where it stands.
 import { change, part, showTrouble } from "./deploy_api.js";
+import { create, pendingFile } from "./deploy_create.js";
 import { duration, stop as stopWatching, watch } from "./deploy_endpoint.js";
 import { memory } from "./deploy_memory.js";
 import { startManaging } from "./deploy_manage.js";
-import { keyReady, secrets } from "./secrets.js";
+import { secrets } from "./secrets.js";
 
 const EVERY = 3000;
 const EVERY_WHEN_READY = 15_000;
-// A transaction that has not come in this time will not.
-const LONGEST_CREATING = 360_000;
 // A lease without a status for this long: the file is sent to the provider again.
 const RESEND_AFTER = 30_000;
 const WAITING_STAGES = ["bidding", "choosing"];
@@ -59,15 +58,15 @@ function say(words) {
   if (place && place.textContent !== words) place.textContent = words;
 }
 
-// Creating: the same file as often as it takes; the site finds what exists.
 async function deploy() {
   if (state.busy) return;
   state.used = form.contains(document.activeElement);
   setBusy(true);
   showTrouble(null);
   try {
-    const pending = await pendingFile();
-    if (pending) await create(pending);
+    const pending = await pendingFile(root.dataset, say);
+    const told = pending && (await create(pending, say));
+    if (told) created(pending, told);
   } finally {
     setBusy(false);
   }
@@ -78,60 +77,6 @@ function setBusy(is) {
   for (const field of form.querySelectorAll("button, input")) field.disabled = is;
   const newKey = document.getElementById("new-key");
   if (newKey) newKey.disabled = is;
-}
-
-async function pendingFile() {
-  const known = memory.pending;
-  if (known?.here === root.dataset.here) return known;
-  say("Writing the file…");
-  await keyReady();
-  if (!secrets.hash) {
-    say("This connection is not secure (https), so the browser cannot make a key. Download the file instead.");
-    return null;
-  }
-  const sdl = await writtenFile();
-  if (!sdl) {
-    say("The site did not answer with the file. Try again.");
-    return null;
-  }
-  const pending = {
-    here: root.dataset.here,
-    sdl,
-    key: secrets.key,
-    deposit: Number(document.getElementById("deposit").value),
-    automatic: document.getElementById("automatic").checked,
-  };
-  // A token that was typed is in the file: it is not kept longer than this takes.
-  memory.pending = pending;
-  return pending;
-}
-
-async function writtenFile() {
-  const address = new URL(root.dataset.yaml, location.href);
-  address.searchParams.set("api_key_sha256", secrets.hash);
-  try {
-    const answer = await fetch(address);
-    return answer.ok ? secrets.fill(await answer.text()) : "";
-  } catch {
-    return "";
-  }
-}
-
-async function create(pending) {
-  const began = Date.now();
-  say("Putting the deployment on the chain…");
-  for (;;) {
-    const result = await change("/deployments/create", { sdl: pending.sdl, deposit: pending.deposit });
-    showTrouble(result);
-    if (result.ok) return created(pending, result.json);
-    if (!result.passing || Date.now() - began > LONGEST_CREATING) {
-      memory.pending = null;
-      say("");
-      return;
-    }
-    say("Looking whether it was made…");
-    await new Promise((done) => setTimeout(done, EVERY));
-  }
 }
 
 function created(pending, told) {
