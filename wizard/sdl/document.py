@@ -80,7 +80,7 @@ def _expose(service: Service) -> list[dict[str, object]]:
             }
         )
     for port, peers in service.internal.items():
-        ports.append({"port": port, "to": [{"service": peer} for peer in peers]})
+        ports.append({"port": port, "as": port, "to": [{"service": peer} for peer in peers]})
     return ports
 
 
@@ -185,7 +185,7 @@ def _placement(services: Iterable[Service], plan: Plan) -> dict[str, object]:
         body["attributes"] = {"location-region": plan.region}
     if plan.audited:
         body["signedBy"] = {"anyOf": [AUDITOR]}
-    body["pricing"] = {service.profile: _price(service, plan) for service in services}
+    body["pricing"] = {service.name: _price(service, plan) for service in services}
     return body
 
 
@@ -193,7 +193,10 @@ def build(plan: Plan, secrets: Secrets) -> dict[str, object]:
     """The whole document. Raises SdlError where a choice cannot be written.
 
     Keys are in the order that a reader wants them; nothing in it is shared
-    between two places, so that no writer makes an anchor of it.
+    between two places, so that no writer makes an anchor of it. What Akash
+    Console's form would change (``rules.console_form``) is not in it: a profile
+    is named after its service, every port says its ``as``, no word of a command
+    has a line break.
     """
     services = engines.module(plan.engine).services(plan, secrets)
     if any(service.gpus for service in services) and not gpu_models(plan):
@@ -203,12 +206,12 @@ def build(plan: Plan, secrets: Secrets) -> dict[str, object]:
         "services": {service.name: _service(service, plan) for service in services},
         "profiles": {
             "compute": {
-                service.profile: {"resources": _resources(service, plan)} for service in services
+                service.name: {"resources": _resources(service, plan)} for service in services
             },
             "placement": {PLACEMENT: _placement(services, plan)},
         },
         "deployment": {
-            service.name: {PLACEMENT: {"profile": service.profile, "count": service.count}}
+            service.name: {PLACEMENT: {"profile": service.name, "count": service.count}}
             for service in services
         },
     }

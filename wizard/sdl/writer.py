@@ -18,7 +18,7 @@ MAX_COMMENT = 200
 
 # What an SDL of ours says in its own words; `uact` and the like, never a person's.
 _PLAIN = {
-    *("uact", "uakt", "akash", "llm", "node", "worker", "gateway", "tcp", "error"),
+    *("uact", "uakt", "akash", "llm", "worker", "gateway", "tcp", "error"),
     *("beta1", "beta2", "beta3", "default", "ram"),
 }
 _PLAIN_FORM = re.compile(r"[1-9][0-9]{0,6}(?:Mi|Gi|Ti)\Z")

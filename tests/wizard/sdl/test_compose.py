@@ -34,7 +34,8 @@ def test_one_port_is_open_and_on_this_machine_only(engine: Engine) -> None:
 
 def test_scripts_keep_their_dollars() -> None:
     services = built(factory.plan(Engine.OLLAMA))["services"]
-    assert 'ollama pull "$$OLLAMA_PULL"' in services["llm"]["entrypoint"][2]
+    assert services["llm"]["entrypoint"][2] == 'eval "$$START"'
+    assert 'ollama pull "$$OLLAMA_PULL"' in services["llm"]["environment"]["START"]
 
 
 def test_vllm_gets_shared_memory_for_several_cards() -> None:

@@ -81,6 +81,13 @@ def volume(attributes: object = LABEL, **more: object) -> dict[str, object]:
     return {"name": "models", "size": "20Gi", "attributes": attributes} | more
 
 
+def named_door(d: Any) -> None:
+    """The gateway's profile under a name of its own."""
+    for profiles in (d["profiles"]["compute"], placement(d)["pricing"]):
+        profiles["door"] = profiles.pop("gateway")
+    d["deployment"]["gateway"]["akash"]["profile"] = "door"
+
+
 BAD: list[tuple[str, str, Change]] = [
     # What the schema does not know
     ("unknown-key", "services.llm.depends_on", put(service, "depends_on", ["x"])),
@@ -241,6 +248,13 @@ WARNED: list[tuple[str, str, Change]] = [
      put(card, "model", "z9000")),
     ("many-volumes", "profiles.compute.llm.resources.storage",
      lambda d: resources(d)["storage"].extend({"name": f"v{i}", "size": "1Gi"} for i in range(3))),
+    # What the form of Akash Console loses
+    ("console-word", "services.llm.args[1]", put(service, "args", ["a", "b\nc"])),
+    ("console-word", "services.llm.command[2]", put(service, "command", ["redis", "--save", ""])),
+    ("console-port", "services.llm.expose[0]", lambda d: service(d)["expose"][0].pop("as")),
+    ("console-profile", "deployment.gateway.akash.profile", named_door),
+    ("console-size", "profiles.compute.llm.resources.memory.size",
+     lambda d: resources(d).update(memory={"size": "1.5Gi"})),
 ]  # fmt: skip
 
 

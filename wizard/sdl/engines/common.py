@@ -20,6 +20,9 @@ from wizard.sizing.values import KvType
 MAX_ENV_VALUE = 4096
 MAX_EXTRA_ENV = 50
 MAX_ALIASES = 16
+# A script of several lines stands in the variable START: the form of Akash Console
+# takes each line of a command for a word of its own (``rules.console_form``).
+RUN_START = ("sh", "-c", 'eval "$START"')
 
 _API_KEY = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")

@@ -79,10 +79,9 @@ _CADDYFILE = """\
 }}
 """
 
-_SCRIPT = Text(
-    "set -eu\n"
-    "printf '%s' \"$CADDYFILE\" > /tmp/Caddyfile\n"
-    "exec caddy run --config /tmp/Caddyfile --adapter caddyfile\n"
+_SCRIPT = (
+    "printf '%s' \"$CADDYFILE\" > /tmp/Caddyfile "
+    "&& exec caddy run --config /tmp/Caddyfile --adapter caddyfile"
 )
 
 
@@ -99,7 +98,6 @@ def service(secrets: Secrets, upstream: int, closed: tuple[str, ...]) -> Service
     """The gateway's container, in front of the main service's ``upstream`` port."""
     return Service(
         name=NAME,
-        profile=NAME,
         image=settings.GATEWAY_IMAGE,
         note="Caddy: lets a request through to the engine only with your key.",
         resources=RESOURCES,

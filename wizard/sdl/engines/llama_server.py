@@ -75,7 +75,6 @@ def services(plan: Plan, secrets: Secrets) -> tuple[Service, ...]:
     return (
         Service(
             name=MAIN_SERVICE,
-            profile=MAIN_SERVICE,
             image=plan.image.reference,
             note="llama.cpp's server: downloads the model and answers the OpenAI API.",
             resources=plan.resources,

@@ -73,15 +73,15 @@ def _model_service(plan: Plan) -> Service:
         ("OLLAMA_FLASH_ATTENTION", "1"),
         ("OLLAMA_KV_CACHE_TYPE", common.llama_cache_type(plan.kv)),
         ("OLLAMA_NOPRUNE", "1"),
+        ("START", START_SCRIPT),
     )
     return Service(
         name=MAIN_SERVICE,
-        profile=MAIN_SERVICE,
         image=plan.image.reference,
         note="Ollama: downloads the model and runs it, reachable by the gateway only.",
         resources=plan.resources,
         internal={PORT: (gateway.NAME,)},
-        command=("sh", "-c", START_SCRIPT),
+        command=common.RUN_START,
         env=common.extra_env(plan, own),
         gpus=plan.count if plan.chosen else 0,
         count=plan.replicas,

@@ -62,7 +62,6 @@ def services(plan: Plan, secrets: Secrets) -> tuple[Service, ...]:
     return (
         Service(
             name=MAIN_SERVICE,
-            profile=MAIN_SERVICE,
             image=plan.image.reference,
             note="Downloads the model, checks it, and answers the Ollama and OpenAI APIs.",
             resources=plan.resources,

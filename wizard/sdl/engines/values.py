@@ -34,12 +34,10 @@ class Service:
     TLS hostname. ``internal`` maps further ports to the services that may
     reach them by this service's name. ``gpus`` is cards per replica;
     ``resources`` are for one replica, with ``volume`` 0 for no weights' volume.
-    ``profile`` names the compute profile: services that share one have equal
-    resources. ``note`` says in words what the container is for.
+    ``note`` says in words what the container is for.
     """
 
     name: str
-    profile: str
     image: str
     note: str
     resources: Resources

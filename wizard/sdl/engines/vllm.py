@@ -22,7 +22,6 @@ SPEAKS_OLLAMA = False
 PORT = 8000
 # Loading adapters, sleeping and profiling are an operator's, not a caller's.
 CLOSED = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/sleep", "/wake_up", "/invocations")
-NODE_PROFILE = "node"
 WORKER_SERVICE = "worker"
 BF16_CAPABILITY = (8, 0)
 
@@ -110,7 +109,6 @@ def _check(plan: Plan) -> None:
 def _single(plan: Plan, secrets: Secrets) -> Service:
     return Service(
         name=MAIN_SERVICE,
-        profile=MAIN_SERVICE,
         image=plan.image.reference,
         note="vLLM: downloads the model and runs it, reachable by the gateway only.",
         resources=plan.resources,
@@ -128,27 +126,35 @@ def _node_env(plan: Plan) -> tuple[tuple[str, str], ...]:
 
 
 def _head(plan: Plan, secrets: Secrets) -> Service:
-    own = (*_serving_env(plan, secrets), ("NODES", str(plan.nodes)), *_node_env(plan))
+    own = (
+        *_serving_env(plan, secrets),
+        ("NODES", str(plan.nodes)),
+        *_node_env(plan),
+        ("START", ray_cluster.HEAD_SCRIPT),
+    )
     return replace(
         _single(plan, secrets),
-        profile=NODE_PROFILE,
         note="vLLM's head node: starts Ray, answers the gateway and holds the first layers.",
         internal={PORT: (gateway.NAME,), ray_cluster.PORT: (WORKER_SERVICE,)},
-        command=("sh", "-c", ray_cluster.HEAD_SCRIPT, "vllm"),
+        command=(*common.RUN_START, "vllm"),
         args=_cluster_args(plan),
         env=common.extra_env(plan, own),
     )
 
 
 def _workers(plan: Plan, secrets: Secrets) -> Service:
-    own = (*_shared_env(plan), ("HEAD_SERVICE", MAIN_SERVICE), *_node_env(plan))
+    own = (
+        *_shared_env(plan),
+        ("HEAD_SERVICE", MAIN_SERVICE),
+        *_node_env(plan),
+        ("START", ray_cluster.WORKER_SCRIPT),
+    )
     return replace(
         _single(plan, secrets),
         name=WORKER_SERVICE,
-        profile=NODE_PROFILE,
         note="vLLM's further nodes: each joins the head's Ray and holds its share of the layers.",
         internal={},
-        command=("sh", "-c", ray_cluster.WORKER_SCRIPT, "ray"),
+        command=(*common.RUN_START, "ray"),
         args=(),
         env=common.extra_env(plan, own),
         count=plan.nodes - 1,

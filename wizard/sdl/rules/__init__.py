@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from wizard.sdl.rules.compute import check_compute
+from wizard.sdl.rules.console_form import check_console_form
 from wizard.sdl.rules.crossings import check_crossings
 from wizard.sdl.rules.placement import check_placement
 from wizard.sdl.rules.report import Report, join, shown
@@ -80,4 +81,5 @@ def check(document: object) -> list[Problem]:
     if "endpoints" in root:
         _check_endpoints(report, root["endpoints"])
     check_crossings(report, root)
+    check_console_form(report, root)
     return sorted(report.problems, key=lambda problem: not problem.is_error)
