@@ -14,7 +14,7 @@ RUN python3 -m venv /opt/venv \
         --require-hashes --only-binary :all: -r /tmp/requirements.txt
 
 FROM ${BASE}
-ARG VERSION=0.0.0
+ARG VERSION=1.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="OneClickLLM" \
       org.opencontainers.image.description="From any open model to a locked endpoint on Akash" \

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from oneclick_site import __version__
 from wizard.planning.engines import KV_TYPES
 from wizard.sdl.values import Engine, StorageClass
 from wizard.sizing.buffers import Buffers
@@ -25,7 +26,7 @@ def document() -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "OneClickLLM",
-            "version": "1.0.0",
+            "version": __version__,
             "summary": "From any open model to a file that deploys it on Akash.",
         },
         "paths": _file_paths() | {"/api/check": {"post": _check()}},

@@ -64,4 +64,12 @@ def test_a_workflow_has_no_more_rights_than_it_needs(path: Path) -> None:
         for step in job["steps"]:
             if "checkout" in step.get("uses", ""):
                 assert step["with"]["persist-credentials"] is False
-            assert "github.event" not in step.get("run", ""), "a stranger's text in a command"
+            assert "${{" not in step.get("run", ""), "text that may be a stranger's, in a command"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_each_action_is_pinned_to_a_commit(path: Path) -> None:
+    lines = re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))
+    assert lines
+    for line in lines:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[0-9.]+", line), line

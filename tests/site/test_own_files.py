@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 import inference
 import oneclick_site
+from inference.openapi.document import document as runtime_document
 from oneclick_site import settings
 from tests.judge.client import Judge
 from tests.site.live import ROOT
+from wizard import openapi
 from wizard.demo import configuration
 from wizard.sdl import rules
 
@@ -26,7 +31,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def test_it_works() -> None:
-    assert [problem for problem in rules.check(_read(AKASH)) if problem.is_error] == []
+    assert rules.check(_read(AKASH)) == []
     with Judge() as judge:
         assert judge.judge(AKASH.read_text()).accepted
 
@@ -56,3 +61,30 @@ def test_our_own_images_are_of_one_version() -> None:
         f"ghcr.io/oneclickllm/runtime:{version}-cpu",
     }
     assert not [image for image in images if image.endswith(":latest") or ":" not in image]
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "inference/Dockerfile", "inference/Dockerfile.cpu"])
+def test_an_image_is_labelled_with_the_version(name: str) -> None:
+    assert f"\nARG VERSION={inference.__version__}\n" in (ROOT / name).read_text()
+
+
+def test_the_documents_name_the_version() -> None:
+    version = inference.__version__
+    assert re.search(rf"^## {version} — ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    for document in (openapi.document(), runtime_document()):
+        assert document["info"]["version"] == version
+    for text in ((ROOT / "README.md").read_text(), (ROOT / "docs" / "runtime.md").read_text()):
+        named = re.findall(r"ghcr\.io/oneclickllm/\w+:([0-9.]+)", text)
+        assert set(named) == {version}
+
+
+def test_a_release_is_held_against_its_tag() -> None:
+    for tag in ("v0.0.1", inference.__version__, ""):
+        refused = subprocess.run(
+            [ROOT / "scripts" / "check_release.sh", tag],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert refused.returncode == 1
+        assert f"v{inference.__version__}" in refused.stderr
