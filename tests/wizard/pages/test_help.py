@@ -13,7 +13,7 @@ STATIC = Path(settings.BASE_DIR) / "static"
 
 def test_it_works(site: Client) -> None:
     text = site.get("/docs/").content.decode()
-    for word in ("Quantisation", "Context length", "KV cache", "Slots", "Lease", "Import SDL"):
+    for word in ("Quantisation", "Context length", "KV cache", "Slots", "Lease", "Import Config"):
         assert word in text
 
 
