@@ -137,7 +137,7 @@ def _facts(model: LocalModel) -> list[str]:
         return ["downloaded"]
     size, precision = told["parameter_size"], told["quantization_level"]
     trained = told.get("context_length")
-    context = [f"trained for {trained} tokens"] if trained else []
+    context = [f"trained for {trained:,} tokens"] if trained else []
     return [f"{size} parameters", precision, *context, ", ".join(can)]
 
 

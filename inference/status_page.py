@@ -28,7 +28,7 @@ $refresh<link rel="icon" href="data:,">
 </head>
 <body data-phase="$phase">
 <main>
-<p class="brand">OneClickLLM endpoint</p>
+<p class="brand">OneClick<b>LLM</b> <span>endpoint</span></p>
 <h1><span class="light" aria-hidden="true"></span> $title</h1>
 <p class="message" role="status">$message</p>
 $models
@@ -52,11 +52,11 @@ _BAR = Template(
 _CALLS = Template(
     """<section>
 <h2>Call it</h2>
-<pre><code>curl ENDPOINT/api/chat$key -d '{
+<pre tabindex="0" aria-label="By curl"><code>curl ENDPOINT/api/chat$key -d '{
   "model": "$name",
   "messages": [{"role": "user", "content": "Why is the sky blue?"}]
 }'</code></pre>
-<pre><code>from openai import OpenAI
+<pre tabindex="0" aria-label="In Python"><code>from openai import OpenAI
 
 client = OpenAI(base_url="ENDPOINT/v1", api_key="$secret")
 answer = client.chat.completions.create(

@@ -80,7 +80,7 @@ def test_without_scripts(browser: Browser, world: World) -> None:
     page.goto(world.site.url + CONFIGURATION)
     expect(page.locator(".offer").first).to_be_visible()
     expect(page.locator(".hosts").first).to_be_hidden()
-    page.get_by_role("link", name="Use only").first.click()
+    page.get_by_role("link", name="Use this").first.click()
     expect(page).to_have_url(re.compile("gpu="))
     context.close()
     assert not world.console.screenings
