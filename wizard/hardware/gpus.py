@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from wizard.hardware.multiprocessors import MULTIPROCESSORS
 from wizard.hardware.values import Gpu
 
 PRICES_AS_OF = datetime(2026, 9, 20, tzinfo=UTC)
@@ -151,6 +152,7 @@ def _rows(line: str) -> Iterator[Gpu]:
             interfaces=tuple(interfaces.split()),
             compute_capability=_CAPABILITY[generation],
             bandwidth=int(bandwidth) * 10**9,
+            multiprocessors=MULTIPROCESSORS[model],
             trial_blocked="trial" in marks,
             usd_per_hour=float(price[0]) if price else None,
         )

@@ -16,7 +16,8 @@ class Gpu:
     ``model`` is the SDL's name (``rtx3090``), ``ram_label`` the exact label
     (``24Gi``) or empty where the registry has none. ``usable_bytes`` is what a
     process can allocate, which is less than the label. ``compute_capability``
-    is (8, 6) for 8.6. ``usd_per_hour`` is for one card, None where unknown.
+    is (8, 6) for 8.6, ``bandwidth`` in bytes a second. ``usd_per_hour`` is for one
+    card, None where unknown.
     """
 
     model: str
@@ -27,6 +28,7 @@ class Gpu:
     interfaces: tuple[str, ...]
     compute_capability: tuple[int, int]
     bandwidth: int
+    multiprocessors: int
     trial_blocked: bool
     usd_per_hour: float | None
     available: int | None = None

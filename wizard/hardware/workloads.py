@@ -1,11 +1,11 @@
-"""A workload on one kind of card: what vLLM decides by looking at the card."""
+"""A workload on one kind of card: what the engines decide by looking at the card."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from wizard.hardware.values import Gpu
-from wizard.sizing.values import EngineFamily, Workload
+from wizard.sizing.values import CudaCard, EngineFamily, Workload
 
 # vLLM's default ``max_num_batched_tokens`` by the card's memory; an A100 and a GB10
 # keep the smallest (``EngineArgs.get_batch_defaults``).
@@ -18,7 +18,7 @@ _HOPPER = 9
 def on_gpu(workload: Workload, gpu: Gpu, count: int, nodes: int = 1) -> Workload:
     """The workload on ``count`` of these cards on each of ``nodes``."""
     if workload.family is not EngineFamily.VLLM:
-        return replace(workload, gpus=count, nodes=nodes)
+        return replace(workload, gpus=count, nodes=nodes, card=cuda_card(gpu))
     return replace(
         workload,
         gpus=count,
@@ -26,6 +26,11 @@ def on_gpu(workload: Workload, gpu: Gpu, count: int, nodes: int = 1) -> Workload
         batched_tokens=step(gpu),
         pads_experts=pads_experts(gpu),
     )
+
+
+def cuda_card(gpu: Gpu) -> CudaCard:
+    """What CUDA's own memory goes by."""
+    return CudaCard(gpu.multiprocessors, gpu.compute_capability)
 
 
 def step(gpu: Gpu) -> int:

@@ -96,10 +96,15 @@ class _Keys(KeyReader):
             ssm_group_count=group,
             ssm_time_step_rank=self.number("ssm.time_step_rank"),
             extra_state=self.extra_state(embedding),
+            weight_layers=self.weight_layers(layers),
+            residual_block=self.number("attn_res.block_size"),
             nextn_layers=nextn,
             experts=self.number("expert_count"),
             experts_used=self.number("expert_used_count"),
             expert_feed_forward_length=self.number("expert_feed_forward_length"),
+            expert_embedding_length=self.number(
+                "expert_latent_length", self.number("moe_latent_size")
+            ),
             shared_feed_forward_length=self.shared_feed_forward(),
             dense_layers=min(layers, self.number("leading_dense_block_count")),
             latent_key_length=self.number("attention.key_length_mla"),
@@ -145,6 +150,17 @@ class _Keys(KeyReader):
         if not 0 < layers <= MAX_LAYERS:
             raise self.nonsense("block_count")
         return layers
+
+    def weight_layers(self, layers: int) -> tuple[int, ...]:
+        """Where the weights of each layer of a looped model lie: with the loop's first."""
+        if self.name in patterns.LOOPED:
+            return patterns.loops(layers, max(1, self.number("num_loops", 1)))
+        if self.name not in patterns.CYCLES:
+            return ()
+        own, low = self.number("hrm.layers_per_stack"), self.number("hrm.l_cycles")
+        if not own or not low:
+            raise self.nonsense("hrm.layers_per_stack")
+        return patterns.cycles(layers, own, low)
 
     def heads(self, layers: int) -> int:
         found = self.keys.get(f"{self.name}.attention.head_count", 0)

@@ -68,7 +68,7 @@ def places(
     ``may_tie`` tells whether embeddings serve as the output where it is missing.
     """
     each, experts = [0] * blocks, [0] * blocks
-    inputs = output = largest = 0
+    inputs = output = largest = matrix = 0
     for name, size in tensors.items():
         block = _BLOCK.match(name)
         if name in _INPUTS:
@@ -77,9 +77,10 @@ def places(
             output += size
         else:
             each[int(block[1])] += size
+            matrix = max(matrix, size)
             if _EXPERTS.search(name):
                 experts[int(block[1])] += size
                 largest = max(largest, size)
     is_tied = may_tie and "output.weight" not in tensors
     tied = tensors.get("token_embd.weight", 0) if is_tied else 0
-    return TensorSizes(inputs, tied, output, tuple(each), tuple(experts), largest, repacked)
+    return TensorSizes(inputs, tied, output, tuple(each), tuple(experts), largest, repacked, matrix)

@@ -83,6 +83,8 @@ INDEXER_IN_ATTENTION = frozenset({"glm5-next", "qwen4exp"})
 POOLED_ROWS = {"glm5-next": 3, "qwen4exp": 2}
 # Physical layers that run several times, each time with a cache of their own.
 LOOPED = frozenset({"nanbeige"})
+# Two stacks of layers that take turns, each pass with a cache of its own.
+CYCLES = frozenset({"hrm_text"})
 # A layer of one head behind the last holds what routes to adapters.
 ROUTER_LAYER = frozenset({"graniteswitch"})
 # Their caches or graphs have parts that an Architecture does not hold: the estimate is rough.
@@ -159,6 +161,17 @@ def every(period: int, layers: int, *, dense_first: bool = False) -> tuple[bool,
         return (True,) * layers
     full = 0 if dense_first else period - 1
     return tuple(layer % period != full for layer in range(layers))
+
+
+def loops(layers: int, count: int) -> tuple[int, ...]:
+    """The layer whose weights each one uses, where all run ``count`` times."""
+    return tuple(layer % (layers // count) for layer in range(layers))
+
+
+def cycles(layers: int, own: int, low: int) -> tuple[int, ...]:
+    """The same where ``low`` passes of one stack and one of another take turns."""
+    high = tuple(layer // own % (low + 1) == low for layer in range(layers))
+    return tuple(layer % own + own * low * is_high for layer, is_high in enumerate(high))
 
 
 def indexer(name: str, layers: int, context: int, leading: int) -> tuple[bool, ...]:

@@ -92,6 +92,9 @@ class Architecture:
     is what is cached beside ``kv_lora_rank``, ``latent_*_length`` the sizes of a
     head once unpacked. ``indexer_length`` is one key of a sparse attention's
     indexer, ``compress_ratios`` DeepSeek-V4's tokens a cell in each layer.
+    ``weight_layers`` are, where a model loops, the layers whose weights each one uses;
+    ``residual_block`` every so many of Kimi-K3's layers keep their input till the end.
+    ``expert_embedding_length`` is what experts read and write, where not the model's width.
     ``extra_state`` are elements of further recurrent state in the whole model.
     ``tie_is_guessed`` tells that ``tied_embeddings`` is a family's habit only,
     ``has_output`` whether there is an output matrix at all.
@@ -128,6 +131,9 @@ class Architecture:
     ssm_group_count: int = 0
     ssm_time_step_rank: int = 0
     extra_state: int = 0
+    weight_layers: tuple[int, ...] = ()
+    residual_block: int = 0
+    expert_embedding_length: int = 0
     nextn_layers: int = 0
     experts: int = 0
     experts_used: int = 0
@@ -172,7 +178,8 @@ class TensorSizes:
     serve as the output. ``output`` is what comes after the last block,
     ``blocks`` what each block takes, ``experts`` the part of it that is experts,
     ``largest_expert`` the largest tensor of those. ``repacked`` are copied on the
-    CPU, None where the tensors' types are not known.
+    CPU, None where the tensors' types are not known. ``largest_matrix`` is the
+    largest tensor of a block, of experts or not.
     """
 
     inputs: int
@@ -182,6 +189,7 @@ class TensorSizes:
     experts: tuple[int, ...] = ()
     largest_expert: int = 0
     repacked: int | None = None
+    largest_matrix: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ One lies on each card and one in RAM; for CPU only there is one. Derived from
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import layers, matrices, stages
-from wizard.sizing.cells import BLOCKS, asked, cells, padded, step
+from wizard.sizing import crossing, hosted, layers, matrices, placement, stages
+from wizard.sizing.cells import BLOCKS, asked, cells, padded, row_bytes, step
 from wizard.sizing.values import KvType, Workload
 
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
@@ -97,7 +97,7 @@ def scratch(architecture: Architecture, workload: Workload) -> int:
     span = _span(architecture, workload)
     tokens_each = -(-_tokens(architecture, workload) // workload.slots)
     on_card = workload.gpus > 0
-    row = stages.widest(architecture, span, tokens_each, fused=fused, on_card=on_card)
+    row = stages.widest(architecture, span, tokens_each, fused=fused, cards=workload.gpus)
     width = architecture.embedding_length
     if workload.kv_type not in _PLAIN:
         row += stages.queries(architecture)
@@ -190,19 +190,56 @@ def _turning(architecture: Architecture, workload: Workload) -> int:
     return 2 * _FLOAT * sum(size * size for size in sizes)
 
 
-def card_bytes(architecture: Architecture, workload: Workload, card: int) -> int:
+def card_bytes(
+    architecture: Architecture, workload: Workload, card: int, matrix_bytes: int = 0
+) -> int:
     """Bytes of one card's compute buffer, or of the only one in RAM.
 
     On several cards steps overlap: inputs are kept four times, and so is what
-    comes from the card before (``cparams.pipeline_parallel``).
+    comes from the card before (``cparams.pipeline_parallel``). The first card also
+    computes for layers in RAM, one matrix of ``matrix_bytes`` after the other
+    (``op_offload``).
     """
     here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
     own = inputs(architecture, workload, layers_here=here)
     total = _peak(architecture, workload) + own
-    if workload.gpus < 2:
+    if not card and not placement.is_whole(architecture, workload):
+        return max(
+            total + matrix_bytes + _latent_copies(architecture, workload),
+            own + _visiting(architecture, workload),
+        )
+    if not _overlaps(architecture, workload):
         return total
     rows = _arriving(architecture, card) + stages.carried(architecture)
-    return total + (_COPIES - 1) * own + _FLOAT * _COPIES * rows * _tokens(architecture, workload)
+    rows += crossing.elements(architecture, workload, card)
+    back = crossing.hosted_bytes(architecture, workload, card, _tokens(architecture, workload))
+    total += (_COPIES - 1) * own + _COPIES * back
+    return total + _FLOAT * _COPIES * rows * _tokens(architecture, workload)
+
+
+def _visiting(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of the attention of a layer whose cache lies in RAM: all of it is copied."""
+    span = cells(architecture, workload)
+    caches = placement.cell_bytes(architecture, workload).values()
+    sizes = (cell * (span.sliding if slides else span.full) for cell, slides in caches)
+    fused = is_fused(architecture, workload)
+    row = stages.attention(architecture, _span(architecture, workload), fused=fused)
+    row += 2 * architecture.embedding_length
+    beside = _FLOAT * _tokens(architecture, workload) * row
+    return max(sizes, default=0) + beside + unpacked(architecture, workload)
+
+
+def _latent_copies(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of MLA's rows and of the values in them, copied apart."""
+    if not architecture.kv_lora_rank:
+        return 0
+    row = 2 * architecture.kv_lora_rank + architecture.rope_dimension
+    return row_bytes(row, workload.kv_type) * cells(architecture, workload).full
+
+
+def _overlaps(architecture: Architecture, workload: Workload) -> bool:
+    """Whether steps overlap (``cparams.pipeline_parallel``): all layers on several cards."""
+    return workload.gpus > 1 and placement.is_whole(architecture, workload)
 
 
 def _arriving(architecture: Architecture, card: int) -> int:
@@ -243,13 +280,38 @@ def buffer_bytes(architecture: Architecture, workload: Workload) -> int:
     return card_bytes(architecture, workload, max(0, workload.gpus - 1))
 
 
-def host_bytes(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of the compute buffer in RAM beside cards: inputs, and embeddings looked up."""
+def _states_in_ram(architecture: Architecture, tokens: int, slots: int) -> int:
+    """Bytes that a recurrent layer left in RAM works with there: its states, or all of a scan."""
+    if not layers.recurrent_layers(architecture):
+        return 0
+    scan = hosted.scan(architecture, tokens, slots)
+    if scan is None:
+        return slots * placement.state_bytes(architecture)
+    convolved = 2 * architecture.ssm_group_count * architecture.ssm_state_size
+    convolved += architecture.ssm_inner_size
+    return scan.reads + scan.gives + 2 * _FLOAT * tokens * convolved
+
+
+def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int = 0) -> int:
+    """Bytes of the compute buffer in RAM beside cards: inputs, and embeddings looked up.
+
+    And what is computed there although a card is at hand (`wizard.sizing.hosted`);
+    ``expert_bytes`` are one matrix of all experts.
+    """
     if not workload.gpus:
         return 0
-    copies = _COPIES if workload.gpus > 1 else 1
-    branches = stages.branches(architecture)
-    width = branches * (architecture.embedding_length + copies * stages.given(architecture))
-    width += 2 * matrices.looked_up_by_layers(architecture)
-    rows = _FLOAT * width * _tokens(architecture, workload)
-    return copies * inputs(architecture, workload) + rows
+    copies = _COPIES if _overlaps(architecture, workload) else 1
+    tokens, branches = _tokens(architecture, workload), stages.branches(architecture)
+    kept = inputs(architecture, workload) + _FLOAT * tokens * branches * stages.given(architecture)
+    rows = branches * architecture.embedding_length
+    rows += 2 * matrices.looked_up_by_layers(architecture)
+    least = _FLOAT * rows * tokens
+    if not placement.is_whole(architecture, workload):
+        least += _states_in_ram(architecture, tokens, workload.slots)
+    found = hosted.hosted(architecture, tokens, workload.slots)
+    if found is None:
+        return copies * kept + least
+    read = found.reads + (expert_bytes if found.reads_experts else 0)
+    if copies == 1:
+        return kept + max(least, read + found.gives)
+    return copies * (kept + len(found.layers) * read) + max(least, found.gives)

@@ -6,129 +6,27 @@ cards in equal shares, as ``--split-mode layer`` does on cards of one kind.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
-from functools import lru_cache
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import compressed, compute, host, layers, weights
-from wizard.sizing.cells import BLOCKS, cells, padded, row_bytes
-from wizard.sizing.values import KvType, MemoryEstimate, Part, Workload
+from wizard.sizing import compressed, compute, host, layers, placement, runtime, weights
+from wizard.sizing.cells import BLOCKS, cells, padded
+from wizard.sizing.values import A100, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
-MIB = 1 << 20
-# CUDA's context, cuBLAS and the kernels' code on one card: 150 to 500 MiB by driver.
-RUNTIME = 500 * MIB
-# Without a card: the server itself, and what it keeps of each token of the
-# vocabulary (text, score, attributes, and a place in two hash tables).
-_PROCESS = 32 * MIB
-_TOKEN = 256
 _CHECKPOINTS = 32
 _CHECKPOINT_STEP = 8192
 
 
-@dataclass(frozen=True)
-class _Card:
-    """What does not depend on context or slots: bytes of weights, per cell, per slot."""
-
-    weights: float
-    full_cell: int
-    sliding_cell: int
-    state: int
-
-
-def _cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tuple[int, bool]]:
-    """Bytes of one cell in each layer, and whether the layer slides.
-
-    Without flash attention V is kept transposed, each layer as wide as the
-    widest (``n_embd_v_gqa_max``), even a layer without heads (Nemotron 51B).
-    """
-    found = layers.kv_layers(architecture)
-    kind, transposed = workload.kv_type, not workload.flash_attention
-    widest = max((layer.values for layer in found), default=0)
-    empty = {}
-    if transposed and not layers.recurrent_layers(architecture):
-        own = architecture.layers - architecture.shared_kv_layers
-        empty = dict.fromkeys(range(own), (row_bytes(widest, kind), False))
-    return empty | {
-        layer.index: (
-            row_bytes(layer.keys, kind)
-            + row_bytes(layer.indexer, kind)
-            + row_bytes(
-                widest if transposed and not layer.is_latent else layer.values,
-                kind,
-            ),
-            bool(layer.window),
-        )
-        for layer in found
-    }
-
-
 def kv_bytes_per_token(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one cell in all layers together, sliding or not."""
-    return sum(cell for cell, _ in _cell_bytes(architecture, workload).values())
-
-
-def state_bytes(architecture: Architecture) -> int:
-    """Bytes of one recurrent layer's state for one slot, as 32-bit floats.
-
-    ``llama_memory_recurrent``: R and S are always F32.
-    """
-    elements = layers.convolution_elements(architecture) + layers.state_elements(architecture)
-    if layers.has_missing_state(architecture):
-        # A linear-attention state of the model's width, heads of 128: an upper bound.
-        elements = 2 * architecture.embedding_length * (128 + 3)
-    return 4 * elements
-
-
-def _card_of(index: int, architecture: Architecture, cards: int) -> int:
-    """The card that a layer lies on; ``layers`` itself is the output's.
-
-    ``llama_model::load_tensors``: cumulative shares, upper bound.
-    """
-    shares = [(card + 1) / cards for card in range(cards)]
-    return min(cards - 1, bisect_right(shares, index / (architecture.layers + 1)))
-
-
-def _block(part: weights.Weights, index: int, *, experts_on_host: bool) -> float:
-    if index >= len(part.blocks):
-        return 0.0
-    return part.blocks[index] - (part.experts[index] if experts_on_host else 0.0)
-
-
-@lru_cache(maxsize=512)
-def _cards(
-    architecture: Architecture,
-    variant: Variant,
-    gpus: int,
-    kv_type: KvType,
-    flash_attention: bool,
-    experts_on_host: bool,
-) -> tuple[_Card, ...]:
-    workload = Workload(256, kv_type=kv_type, gpus=gpus, flash_attention=flash_attention)
-    count = max(1, gpus)
-    per_layer = _cell_bytes(architecture, workload)
-    recurrent = set(layers.recurrent_layers(architecture))
-    state = state_bytes(architecture)
-    part = weights.split(architecture, variant)
-    loaded = [0.0] * count
-    full, sliding, states = [0] * count, [0] * count, [0] * count
-    for index in range(architecture.layers):
-        card = _card_of(index, architecture, count)
-        loaded[card] += _block(part, index, experts_on_host=experts_on_host and bool(gpus))
-        cell, slides = per_layer.get(index, (0, False))
-        (sliding if slides else full)[card] += cell
-        states[card] += state if index in recurrent else 0
-    loaded[count - 1] += part.output
-    if gpus:
-        loaded[count - 1] += part.tied
-    else:
-        loaded[0] += part.embeddings
-    return tuple(_Card(*row) for row in zip(loaded, full, sliding, states, strict=True))
+    return sum(cell for cell, _ in placement.cell_bytes(architecture, workload).values())
 
 
 @dataclass(frozen=True)
 class _Sum:
+    """Bytes of each buffer over all cards, or in RAM without one; and beside cards in RAM."""
+
     weights: int
     kv_cache: int
     state: int
@@ -137,65 +35,95 @@ class _Sum:
     runtime: int
     largest: int
     host_weights: int
+    host_compute: int
+    host_kv_cache: int
+    host_state: int
 
 
 def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _Sum:
-    cards = _cards_of(architecture, variant, workload)
+    places = placement.places(architecture, variant, workload)
+    cards, count = places.cards, len(places.cards)
+    kv, state = _caches(architecture, workload, places)
     part = weights.split(architecture, variant)
-    span = cells(architecture, workload)
-    kv = [card.full_cell * span.full + card.sliding_cell * span.sliding for card in cards]
-    state = [card.state * workload.slots for card in cards]
-    state[0] += 4 * architecture.extra_state * workload.slots
-    if compressed.applies(architecture):
-        kv = _shares(compressed.cache_bytes(architecture, workload), len(cards))
-        state = _shares(compressed.state_bytes(architecture) * workload.slots, len(cards))
     moved = int(part.largest_expert) if workload.experts_on_host and workload.gpus else 0
+    matrix = max(0, _largest_in_ram(architecture, workload, part) - moved)
     scratch = [
-        compute.card_bytes(architecture, workload, card) + moved for card in range(len(cards))
+        compute.card_bytes(architecture, workload, card, matrix) + moved for card in range(count)
     ]
-    adapters = -(-workload.adapter_bytes // len(cards))
+    adapters = -(-workload.adapter_bytes // count)
     projector = variant.projector.size if variant.projector else 0
-    runtime = RUNTIME if workload.gpus else _PROCESS + _TOKEN * architecture.vocab_size
-    fixed = runtime + adapters
+    own = runtime.size(architecture, workload)
     on_card = [
-        int(card.weights) + kv[i] + state[i] + scratch[i] + fixed for i, card in enumerate(cards)
+        int(card.weights) + kv[i] + state[i] + scratch[i] + own + adapters
+        for i, card in enumerate(cards)
     ]
     on_card[0] += projector
     return _Sum(
         weights=sum(int(card.weights) + adapters for card in cards),
-        kv_cache=sum(kv),
-        state=sum(state),
+        kv_cache=sum(kv[:-1]),
+        state=sum(state[:-1]),
         compute=sum(scratch),
         projector=projector,
-        runtime=runtime * len(cards),
+        runtime=own * count,
         largest=max(on_card),
-        host_weights=_host_weights(part, workload),
+        host_weights=int(places.host.weights),
+        host_compute=compute.host_bytes(architecture, workload, _last_matrix(part)),
+        host_kv_cache=kv[-1],
+        host_state=state[-1],
     )
+
+
+def _largest_in_ram(architecture: Architecture, workload: Workload, part: weights.Weights) -> int:
+    """Bytes of the largest matrix of the layers left in RAM; of dense ones at most half of one."""
+    first = placement.first_on_card(architecture, workload)
+    if not first or not architecture.experts or first > architecture.dense_layers:
+        return int(part.largest_matrix)
+    return int(min(part.largest_matrix, max(part.blocks[:first], default=0.0) / 2))
+
+
+def _last_matrix(part: weights.Weights) -> int:
+    """Bytes of one layer's matrix of all experts that their results leave through.
+
+    The largest, unless that is the two before it in one.
+    """
+    whole = max(part.experts, default=0.0)
+    merged = part.largest_expert > whole / 2
+    return int(whole - part.largest_expert if merged else part.largest_expert)
+
+
+def _caches(
+    architecture: Architecture, workload: Workload, places: placement.Places
+) -> tuple[list[int], list[int]]:
+    """Bytes of keys and values, and of states, on each card and at last in RAM."""
+    if compressed.applies(architecture):
+        return _compressed(architecture, workload)
+    span = cells(architecture, workload)
+    found = (*places.cards, places.host)
+    kv = [place.full_cell * span.full + place.sliding_cell * span.sliding for place in found]
+    state = [place.state * workload.slots for place in found]
+    state[placement.card_of(0, architecture, workload)] += (
+        4 * architecture.extra_state * workload.slots
+    )
+    return kv, state
+
+
+def _compressed(architecture: Architecture, workload: Workload) -> tuple[list[int], list[int]]:
+    """DeepSeek-V4's, in even parts of the layers."""
+    count, first = max(1, workload.gpus), placement.first_on_card(architecture, workload)
+    sizes = (
+        compressed.cache_bytes(architecture, workload),
+        compressed.state_bytes(architecture) * workload.slots,
+    )
+    left = [size * min(first, architecture.layers) // architecture.layers for size in sizes]
+    kv, state = (
+        [*_shares(size - host, count), host] for size, host in zip(sizes, left, strict=True)
+    )
+    return kv, state
 
 
 def _shares(size: int, count: int) -> list[int]:
     """As even parts of a size as whole bytes allow."""
     return [size // count + (1 if index < size % count else 0) for index in range(count)]
-
-
-def _cards_of(
-    architecture: Architecture, variant: Variant, workload: Workload
-) -> tuple[_Card, ...]:
-    return _cards(
-        architecture,
-        variant,
-        workload.gpus,
-        workload.kv_type,
-        workload.flash_attention,
-        workload.experts_on_host,
-    )
-
-
-def _host_weights(part: weights.Weights, workload: Workload) -> int:
-    """Bytes of weights in RAM beside cards: the embeddings, and experts left there."""
-    if not workload.gpus:
-        return 0
-    return part.embeddings + (int(sum(part.experts)) if workload.experts_on_host else 0)
 
 
 def needed(architecture: Architecture, variant: Variant, workload: Workload) -> int:
@@ -213,12 +141,13 @@ def _host(architecture: Architecture, variant: Variant, workload: Workload, foun
     RAM every 8,192 tokens, 32 copies at most (``n_ctx_checkpoints``,
     ``checkpoint_min_step`` of llama-server).
     """
-    cards = _cards_of(architecture, variant, workload)
+    places = placement.places(architecture, variant, workload)
     window = min(padded(architecture.sliding_window), padded(workload.context_length))
-    one = sum(card.sliding_cell * window + card.state for card in cards)
+    one = sum(place.sliding_cell * window + place.state for place in (*places.cards, places.host))
     copies = min(_CHECKPOINTS, 1 + workload.context_length // _CHECKPOINT_STEP)
     buffers = 0 if workload.gpus else found.largest
-    buffers += found.host_weights + compute.host_bytes(architecture, workload)
+    buffers += found.host_weights + found.host_kv_cache + found.host_state
+    buffers += found.host_compute
     return host.llama_cpp_host(architecture, workload, buffers + one * copies * workload.slots)
 
 
@@ -236,7 +165,9 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         disk=host.disk(variant),
         largest_gpu=found.largest if workload.gpus else 0,
         host_weights=found.host_weights,
-        host_compute=compute.host_bytes(architecture, workload),
+        host_compute=found.host_compute,
+        host_kv_cache=found.host_kv_cache,
+        host_state=found.host_state,
         repacked=0 if workload.gpus else weights.split(architecture, variant).repacked,
         parts=_parts(architecture, variant, workload, found),
         exact=architecture.exact and variant.size_is_exact,
@@ -265,6 +196,8 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
         words += f", less {size(part.embeddings - part.tied)} of token embeddings that stay in RAM"
     if workload.experts_on_host and workload.gpus:
         words += f", less {size(int(sum(part.experts)))} of experts that stay in RAM"
+    if not placement.is_whole(architecture, workload):
+        words += f", less the layers before the last {workload.gpu_layers}, which stay in RAM"
     if workload.adapter_bytes:
         words += f", with {size(workload.adapter_bytes)} of adapters"
     if part.skipped:
@@ -322,7 +255,7 @@ def _layer_words(found: tuple[layers.KvLayer, ...], workload: Workload) -> str:
 
 def _state_words(architecture: Architecture, workload: Workload) -> str:
     count = len(layers.recurrent_layers(architecture))
-    each = state_bytes(architecture)
+    each = placement.state_bytes(architecture)
     if compressed.applies(architecture):
         return f"what is being compressed, for {plural(workload.slots, 'slot')}"
     return f"{plural(count, 'layer')} × {each:,} bytes × {plural(workload.slots, 'slot')}"
@@ -341,4 +274,9 @@ def _compute_words(architecture: Architecture, workload: Workload, cards: int) -
 def _runtime_words(workload: Workload, found: _Sum) -> str:
     if not workload.gpus:
         return f"{size(found.runtime)} for the server and its vocabulary"
-    return f"{size(RUNTIME)} for CUDA and its libraries on {plural(workload.gpus, 'card')}"
+    each, card = found.runtime // workload.gpus, workload.card
+    named = ", an A100 where none is named" if card == A100 else ""
+    return (
+        f"{size(each)} for CUDA's context, cuBLAS, kernels and products on "
+        f"{plural(workload.gpus, 'card')} of {card.multiprocessors} multiprocessors{named}"
+    )

@@ -55,6 +55,14 @@ def blocks(architecture: Architecture, mix: Mix, bits: Bits = quantiser.bits) ->
     return Blocks(experts + rest / 8, experts)
 
 
+def largest(architecture: Architecture, mix: Mix, bits: Bits = quantiser.bits) -> float:
+    """Bytes of a block's largest matrix that is not of experts."""
+    down = bits(mix.down or (mix.base,), architecture.feed_forward_length or 1)
+    wide = architecture.feed_forward_length * down
+    rest = max(architecture.heads * architecture.key_length, 2 * architecture.ssm_inner_size)
+    return architecture.embedding_length * max(wide, rest * bits((mix.base,), 1)) / 8
+
+
 def _attention(architecture: Architecture, mix: Mix, bits: Bits) -> float:
     """Bits of queries, keys, values and the matrix after them, in all layers that have them."""
     attending = sum(1 for heads in architecture.kv_heads if heads)

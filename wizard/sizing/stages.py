@@ -18,6 +18,9 @@ from wizard.sizing.matrices import GATED_QUERIES, NOT_GATED
 _KEEPS_INPUT = frozenset(
     {"cohere2", "cohere2moe", "llama4", "phi2", "plamo2", "hrm_text"} | {"k2-horizon", "talkie"}
 )
+# Of them those with experts: on several cards the attention's result lies among what
+# experts leave.
+_PARALLEL_MIXTURES = frozenset({"cohere2moe"})
 # Four streams of the model's width, predicted and corrected at each layer.
 _STREAMS = {"gemma3n": 6}
 _HYPER_CONNECTIONS = frozenset({"deepseek4", "hy_v4", "qwen4exp", "glm5-next"})
@@ -49,7 +52,16 @@ def queries(architecture: Architecture) -> int:
 
 def kept(architecture: Architecture) -> int:
     """What single families keep through a layer beside the residual."""
-    return carried(architecture) + architecture.embedding_length * _deepstack(architecture)
+    rows = _deepstack(architecture)
+    if architecture.residual_block:
+        # One row each so many layers, and room for the next while they are put together.
+        rows += residuals(architecture, architecture.layers) + 1
+    return carried(architecture) + architecture.embedding_length * rows
+
+
+def residuals(architecture: Architecture, before: int) -> int:
+    """Rows of the width that layers before this one left for all that come (Kimi-K3)."""
+    return -(-before // architecture.residual_block) if architecture.residual_block else 0
 
 
 def carried(architecture: Architecture) -> int:
@@ -113,10 +125,11 @@ def feed_forward(architecture: Architecture) -> int:
 
 
 def _expert_outputs(architecture: Architecture) -> int:
-    return architecture.experts_used * architecture.embedding_length
+    width = architecture.expert_embedding_length or architecture.embedding_length
+    return architecture.experts_used * width
 
 
-def experts(architecture: Architecture, *, on_card: bool) -> int:
+def experts(architecture: Architecture, *, cards: int) -> int:
     """The experts that a token uses, their outputs, and the router's scores.
 
     Outputs go into the holes that gate and up leave where they are small enough.
@@ -124,12 +137,10 @@ def experts(architecture: Architecture, *, on_card: bool) -> int:
     used = architecture.experts_used
     if not architecture.experts or not used:
         return 0
-    return (
-        _mixture(architecture, on_card=on_card) + 4 * architecture.experts + _around(architecture)
-    )
+    return _mixture(architecture, cards=cards) + 4 * architecture.experts + _around(architecture)
 
 
-def _mixture(architecture: Architecture, *, on_card: bool) -> int:
+def _mixture(architecture: Architecture, *, cards: int) -> int:
     """Gate, up, their product and the outputs, as best fit places them.
 
     CUDA weighs and adds the outputs in one kernel, which keeps them until both are
@@ -140,14 +151,15 @@ def _mixture(architecture: Architecture, *, on_card: bool) -> int:
     each = architecture.expert_feed_forward_length or architecture.feed_forward_length
     inner, outputs = used * each, _expert_outputs(architecture)
     copies = 1 if architecture.name in NOT_GATED else 3
-    twice = on_card and 2 <= used <= _MOST_REDUCED
+    twice = cards > 0 and 2 <= used <= _MOST_REDUCED
     # CUDA runs a shared expert of the same width right behind, in the others' hole.
-    is_grouped = on_card and copies > 1 and architecture.shared_feed_forward_length == each
+    is_grouped = cards > 0 and copies > 1 and architecture.shared_feed_forward_length == each
     taken = copies * each if is_grouped else 0
     total = architecture.embedding_length if twice else 0
     if outputs <= (copies - 1) * inner - taken:
         return max(copies * inner, 2 * outputs + total if twice else 0)
-    fits_later = outputs <= copies * inner - taken
+    is_broken = cards > 1 and architecture.name in _PARALLEL_MIXTURES
+    fits_later = outputs <= copies * inner - taken and not is_broken
     return copies * inner + outputs * (2 if twice and not fits_later else 1) + total
 
 
@@ -246,7 +258,7 @@ def _scan(architecture: Architecture) -> int:
 
 
 def widest(
-    architecture: Architecture, span: int, tokens_each: int, *, fused: bool, on_card: bool
+    architecture: Architecture, span: int, tokens_each: int, *, fused: bool, cards: int
 ) -> int:
     """Elements a token at the widest stage of a step of so many tokens a sequence."""
     attended = _fused(architecture)
@@ -257,8 +269,8 @@ def widest(
     stage = max(
         inputs,
         feed_forward(architecture),
-        experts(architecture, on_card=on_card),
-        _shared(architecture) if on_card else 0,
+        experts(architecture, cards=cards),
+        _shared(architecture) if cards else 0,
         attended,
         recurrent(architecture, tokens_each),
     )

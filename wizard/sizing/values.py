@@ -29,6 +29,18 @@ class KvType(StrEnum):
 
 
 @dataclass(frozen=True)
+class CudaCard:
+    """What CUDA's own memory goes by: multiprocessors, and (8, 6) for 8.6."""
+
+    multiprocessors: int
+    compute_capability: tuple[int, int]
+
+
+# Where no card is named, an A100 is meant: most cards keep less for themselves.
+A100 = CudaCard(108, (8, 0))
+
+
+@dataclass(frozen=True)
 class Workload:
     """How a model is to be run.
 
@@ -44,6 +56,9 @@ class Workload:
     ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``).
     ``embeds`` is llama-server's ``--embeddings``: the output is computed for every
     token of a step, not for each slot's last.
+    ``gpu_layers`` is llama.cpp's ``--gpu-layers``: so many of the last layers go to the
+    cards, the output as the first of them; None for all.
+    ``card`` is the kind of card, which decides what CUDA takes for itself.
     ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache of
     ``context_length`` cells that all slots share, instead of one for each.
     """
@@ -62,6 +77,8 @@ class Workload:
     adapter_bytes: int = 0
     experts_on_host: bool = False
     embeds: bool = False
+    gpu_layers: int | None = None
+    card: CudaCard = A100
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,8 @@ class MemoryEstimate:
     the container needs, ``disk`` the volume for the weights; on several nodes
     both are for one node. For CPU only the same buffers lie in RAM: ``host``
     holds them all, and ``largest_gpu`` is 0. ``host_weights`` and
-    ``host_compute`` lie in RAM beside cards, and are part of ``host``.
+    ``host_compute`` lie in RAM beside cards, and are part of ``host``; so do
+    ``host_kv_cache`` and ``host_state`` of layers that are left there.
     ``repacked`` is what the CPU has a second time, in an order of its own: the
     pages of the file that it was made of are resident, and given back on demand.
     """
@@ -101,6 +119,8 @@ class MemoryEstimate:
     exact: bool = True
     host_weights: int = 0
     host_compute: int = 0
+    host_kv_cache: int = 0
+    host_state: int = 0
     repacked: int = 0
 
     @property

@@ -33,7 +33,8 @@ class Weights:
     on the card a second time. ``output`` is what comes after the last block,
     ``blocks`` each block's bytes and ``experts`` the experts among them.
     ``skipped`` are blocks for multi-token prediction: in the file, not loaded.
-    ``repacked`` lie in RAM a second time where the CPU computes.
+    ``repacked`` lie in RAM a second time where the CPU computes. ``largest_matrix`` is
+    the largest tensor of a block.
     """
 
     file: int
@@ -45,6 +46,7 @@ class Weights:
     largest_expert: float
     skipped: int
     repacked: int
+    largest_matrix: float
 
     @property
     def loaded(self) -> int:
@@ -73,6 +75,7 @@ def _by_tensors(architecture: Architecture, variant: Variant, known: TensorSizes
         largest_expert=known.largest_expert,
         skipped=sum(known.blocks[running:]) if running else 0,
         repacked=_repacked(architecture, variant, known),
+        largest_matrix=known.largest_matrix or known.largest_expert,
     )
 
 
@@ -95,6 +98,7 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
     count = max(1, architecture.layers + architecture.nextn_layers)
     block = (tensors - embeddings - output) / count
     share = _expert_share(architecture, variant, block * count)
+    mix = quantiser.mix(variant.quantisation)
     return Weights(
         file=file,
         embeddings=embeddings,
@@ -103,6 +107,7 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
         blocks=(block,) * architecture.layers,
         experts=(block * share,) * architecture.layers,
         largest_expert=block * share / 3,
+        largest_matrix=max(block * share / 3, matrices.largest(architecture, mix)),
         skipped=int(block * architecture.nextn_layers),
         repacked=int(block * architecture.layers * _repacked_share(architecture, variant)),
     )

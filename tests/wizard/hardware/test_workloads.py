@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from wizard.hardware.gpus import bundled
+from wizard.hardware.multiprocessors import MULTIPROCESSORS
 from wizard.hardware.values import Gpu
 from wizard.hardware.workloads import on_gpu
-from wizard.sizing.values import EngineFamily, Workload
+from wizard.sizing.values import CudaCard, EngineFamily, Workload
 
 VLLM = Workload(8192, family=EngineFamily.VLLM)
 
@@ -31,6 +32,10 @@ def test_steps_and_kernels_go_by_the_card(model: str, tokens: int, pads: bool) -
     assert (found.batched_tokens, found.pads_experts) == (tokens, pads)
 
 
-def test_llama_cpp_looks_at_none() -> None:
-    plain = Workload(8192)
-    assert on_gpu(plain, _card("b200"), 1) == plain
+def test_llama_cpp_looks_at_what_cuda_goes_by() -> None:
+    found = on_gpu(Workload(8192), _card("b200"), 2)
+    assert found == Workload(8192, gpus=2, card=CudaCard(148, (10, 0)))
+
+
+def test_every_card_has_its_multiprocessors() -> None:
+    assert {card.model for card in bundled()} == set(MULTIPROCESSORS)

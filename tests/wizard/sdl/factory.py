@@ -44,6 +44,7 @@ def gpu(model: str = "rtx3090", ram: str = "24Gi", capability: tuple[int, int] =
         interfaces=("pcie",),
         compute_capability=capability,
         bandwidth=900 * 10**9,
+        multiprocessors=82,
         trial_blocked=False,
         usd_per_hour=0.2,
     )

@@ -99,6 +99,29 @@ def test_weights_that_the_cpu_repacks_are_in_ram_twice(tmp_path: Path) -> None:
     assert not run("--header", header(tmp_path))["repacked"]
 
 
+def test_layers_may_stay_in_ram(tmp_path: Path) -> None:
+    asked = ("--header", header(tmp_path), "--context", "8192", "--slots", "1", "--gpu-layers")
+    half, none, whole = (run(*asked, count) for count in ("17", "0", "all"))
+    assert half["kv_cache"] == half["kv_cache_host"] == whole["kv_cache"] // 2
+    assert none["weights_gpu"] == none["kv_cache"] == whole["kv_cache_host"] == 0
+    for found in (half, none, whole):
+        names = ("weights_host", "compute_host", "kv_cache_host", "recurrent_state_host")
+        assert found["total_host"] == sum(found[name] for name in names)
+
+
+@pytest.mark.parametrize("count", ["-1", "half", "1e3", "99999999999"])
+def test_layers_are_a_number_or_all(tmp_path: Path, count: str) -> None:
+    with pytest.raises(CommandError, match="neither a number of layers nor"):
+        run("--header", header(tmp_path), f"--gpu-layers={count}")
+
+
+def test_a_named_card_tells_what_cuda_takes(tmp_path: Path) -> None:
+    cards = ("rtx4060ti", "rtx3090", "a100", "h200")
+    found = [run("--header", header(tmp_path), "--card", card)["runtime"] for card in cards]
+    assert found == sorted(found)
+    assert run("--header", header(tmp_path))["runtime"] == found[2]
+
+
 def test_embeddings_need_the_logits_of_every_token(tmp_path: Path) -> None:
     asked = ("--header", header(tmp_path), "--context", "8192", "--slots", "1")
     more = run(*asked, "--embeddings")["compute"] - run(*asked)["compute"]

@@ -47,6 +47,7 @@ workloads = st.builds(
     nodes=st.just(1),
     flash_attention=st.booleans(),
     unified_kv=st.booleans(),
+    gpu_layers=st.none() | st.integers(0, 120),
 )
 
 

@@ -43,6 +43,15 @@ def _up_to(most: int) -> Callable[[str], int]:
     return read
 
 
+def _layers(text: str) -> int | None:
+    """A number of layers; None for all."""
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) > _LARGEST_COUNT:
+        raise ArgumentTypeError(f"{text[:40]!r} is neither a number of layers nor “all”")
+    return int(text)
+
+
 class Command(BaseCommand):
     help = (
         "Estimate a model's memory, each buffer in bytes, from its header or config alone. "
@@ -68,6 +77,11 @@ class Command(BaseCommand):
         parser.add_argument("--flash-attention", default="on", choices=("on", "auto", "off"))
         parser.add_argument("--embeddings", action="store_true", help="the output of every token")
         parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
+        parser.add_argument(
+            "--gpu-layers",
+            type=_layers,
+            help="so many of the last layers on cards, the output as the first; llama.cpp's own",
+        )
         parser.add_argument("--gpus", type=_up_to(_LARGEST_CARDS), default=1, help="for llama.cpp")
         parser.add_argument(
             "--tensor-parallel", type=_up_to(_LARGEST_CARDS), default=1, help="for vLLM"
@@ -164,6 +178,7 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
         adapter_bytes=options["lora_bytes"],
         experts_on_host=options["cpu_moe"],
         embeds=options["embeddings"],
+        gpu_layers=options["gpu_layers"],
     )
 
 
@@ -172,6 +187,8 @@ def _check_vllm(kv_type: KvType, options: dict[str, Any]) -> None:
         raise CommandError("vLLM is estimated for --backend cuda only.")
     if options["cpu_moe"]:
         raise CommandError("--cpu-moe is llama.cpp's: vLLM keeps all experts on the cards.")
+    if options["gpu_layers"] is not None:
+        raise CommandError("--gpu-layers is llama.cpp's: vLLM keeps all layers on the cards.")
     if options["lora_bytes"]:
         raise CommandError(
             "--lora-bytes is llama.cpp's: vLLM sets room aside for adapters by their rank, "

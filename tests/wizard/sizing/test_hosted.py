@@ -1,0 +1,76 @@
+"""What llama.cpp computes in RAM although a card is at hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.wizard.sizing import shapes
+from wizard.registry.values import Architecture
+from wizard.sizing import estimate, hosted
+from wizard.sizing.values import Workload
+
+MAMBA_2 = replace(
+    shapes.MAMBA_2_8B,
+    name="mamba2",
+    ssm_state_size=128,
+    ssm_group_count=1,
+    ssm_time_step_rank=80,
+)
+# States of 64, which CUDA has no scan for.
+PLAMO_2 = replace(
+    MAMBA_2, name="plamo2", ssm_inner_size=8192, ssm_state_size=64, ssm_time_step_rank=64
+)
+MISTRAL_4 = replace(
+    shapes.DEEPSEEK_V3, name="mistral4", experts_used=4, expert_feed_forward_length=2048
+)
+VARIANT = shapes.gguf(60_000_000_000)
+ONE = Workload(8192, slots=4, unified_kv=True)
+
+
+def test_it_works() -> None:
+    found = hosted.hosted(PLAMO_2, 512, 4)
+    states = 4 * 64 * 8192
+    assert found is not None
+    assert found.gives == 4 * (512 * 8192 + states)
+    assert found.reads == 4 * (512 * (8192 + 64 + 2 * 64) + states)
+    assert len(found.layers) == PLAMO_2.layers
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        shapes.LLAMA_8B,
+        shapes.MAMBA_2_8B,
+        MAMBA_2,
+        shapes.FALCON_H1_7B,
+        shapes.QWEN3_NEXT_80B,
+        shapes.DEEPSEEK_V3,
+    ],
+    ids=lambda value: value.name,
+)
+def test_most_models_run_on_the_card(architecture: Architecture) -> None:
+    assert hosted.hosted(architecture, 512, 4) is None
+
+
+def test_a_first_mamba_wants_states_of_16() -> None:
+    other = replace(shapes.MAMBA_2_8B, ssm_state_size=32)
+    assert hosted.hosted(other, 512, 1) is not None
+
+
+def test_what_comes_back_is_kept_four_times_on_each_of_several_cards() -> None:
+    known = estimate(MAMBA_2, VARIANT, replace(ONE, gpus=2))
+    found = estimate(PLAMO_2, VARIANT, replace(ONE, gpus=2))
+    one = hosted.hosted(PLAMO_2, 512, 4)
+    assert one is not None
+    assert found.compute - known.compute > 4 * PLAMO_2.layers * one.gives
+    assert found.host_compute - known.host_compute > 4 * PLAMO_2.layers * one.reads
+
+
+def test_experts_are_copied_to_ram_for_their_last_product() -> None:
+    plain = replace(MISTRAL_4, name="deepseek2")
+    found, on_card = (estimate(model, VARIANT, ONE) for model in (MISTRAL_4, plain))
+    # A third of one layer's experts.
+    each = found.weights / MISTRAL_4.layers / 3
+    assert found.host_compute - on_card.host_compute == pytest.approx(each, rel=0.2)

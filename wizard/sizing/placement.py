@@ -1,0 +1,178 @@
+"""Where llama.cpp puts each layer: its weights, its cache and its state.
+
+``llama_model::load_tensors``: the last layers go to cards, split in equal shares as
+``--split-mode layer`` does on cards of one kind; the first stay in RAM.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+
+from wizard.registry.values import Architecture, Variant
+from wizard.sizing import layers, weights
+from wizard.sizing.cells import row_bytes
+from wizard.sizing.values import KvType, Workload
+
+
+@dataclass(frozen=True)
+class Place:
+    """What lies on one card or in RAM: weights, bytes a cell, and bytes a slot."""
+
+    weights: float = 0.0
+    full_cell: int = 0
+    sliding_cell: int = 0
+    state: int = 0
+
+
+@dataclass(frozen=True)
+class Places:
+    """RAM beside the cards, and each card; without cards, RAM is the only one."""
+
+    host: Place
+    cards: tuple[Place, ...]
+
+
+def all_layers(architecture: Architecture) -> int:
+    """Layers that are counted for cards: those for prediction, and the output, too."""
+    return architecture.layers + architecture.nextn_layers + 1
+
+
+def first_on_card(architecture: Architecture, workload: Workload) -> int:
+    """The first layer that is not left in RAM (``i_gpu_start``)."""
+    if not workload.gpus or workload.gpu_layers is None:
+        return 0
+    return max(0, all_layers(architecture) - workload.gpu_layers)
+
+
+def has_output(architecture: Architecture, workload: Workload) -> bool:
+    """Whether the output lies on a card; it comes before any layer."""
+    return workload.gpus > 0 and first_on_card(architecture, workload) < all_layers(architecture)
+
+
+def is_whole(architecture: Architecture, workload: Workload) -> bool:
+    """Whether all layers are on cards, where there are any."""
+    return not first_on_card(architecture, workload)
+
+
+def card_of(index: int, architecture: Architecture, workload: Workload) -> int:
+    """The card of a layer, -1 for RAM; the output's index is that of all layers less one.
+
+    Cumulative shares, upper bound.
+    """
+    first = first_on_card(architecture, workload)
+    if index < first:
+        return -1
+    count = max(1, workload.gpus)
+    shares = [(card + 1) / count for card in range(count)]
+    return min(
+        count - 1, bisect_right(shares, (index - first) / (all_layers(architecture) - first))
+    )
+
+
+def cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tuple[int, bool]]:
+    """Bytes of one cell in each layer, and whether the layer slides.
+
+    Without flash attention V is kept transposed, each layer as wide as the
+    widest (``n_embd_v_gqa_max``), even a layer without heads (Nemotron 51B).
+    """
+    found = layers.kv_layers(architecture)
+    kind, transposed = workload.kv_type, not workload.flash_attention
+    widest = max((layer.values for layer in found), default=0)
+    empty = {}
+    if transposed and not layers.recurrent_layers(architecture):
+        own = architecture.layers - architecture.shared_kv_layers
+        empty = dict.fromkeys(range(own), (row_bytes(widest, kind), False))
+    return empty | {
+        layer.index: (
+            row_bytes(layer.keys, kind)
+            + row_bytes(layer.indexer, kind)
+            + row_bytes(
+                widest if transposed and not layer.is_latent else layer.values,
+                kind,
+            ),
+            bool(layer.window),
+        )
+        for layer in found
+    }
+
+
+def state_bytes(architecture: Architecture) -> int:
+    """Bytes of one recurrent layer's state for one slot, as 32-bit floats.
+
+    ``llama_memory_recurrent``: R and S are always F32.
+    """
+    elements = layers.convolution_elements(architecture) + layers.state_elements(architecture)
+    if layers.has_missing_state(architecture):
+        # A linear-attention state of the model's width, heads of 128: an upper bound.
+        elements = 2 * architecture.embedding_length * (128 + 3)
+    return 4 * elements
+
+
+def places(architecture: Architecture, variant: Variant, workload: Workload) -> Places:
+    """Where everything lies that grows with neither context nor slots."""
+    return _places(
+        architecture,
+        variant,
+        workload.gpus,
+        workload.gpu_layers,
+        workload.kv_type,
+        workload.flash_attention,
+        workload.experts_on_host,
+    )
+
+
+@lru_cache(maxsize=512)
+def _places(
+    architecture: Architecture,
+    variant: Variant,
+    gpus: int,
+    gpu_layers: int | None,
+    kv_type: KvType,
+    flash_attention: bool,
+    experts_on_host: bool,
+) -> Places:
+    workload = Workload(
+        256, kv_type=kv_type, gpus=gpus, flash_attention=flash_attention, gpu_layers=gpu_layers
+    )
+    count = max(1, gpus)
+    per_layer = cell_bytes(architecture, workload)
+    recurrent = set(layers.recurrent_layers(architecture))
+    state = state_bytes(architecture)
+    part = weights.split(architecture, variant)
+    # The last is RAM, which -1 finds.
+    loaded = [0.0] * (count + 1)
+    full, sliding, states = [0] * (count + 1), [0] * (count + 1), [0] * (count + 1)
+    for index in range(architecture.layers):
+        card = card_of(index, architecture, workload)
+        owner = architecture.weight_layers[index] if architecture.weight_layers else index
+        home = card_of(owner, architecture, workload)
+        moved = _experts(part, index) if experts_on_host and gpus else 0.0
+        loaded[home] += _block(part, index) - moved
+        loaded[-1] += moved
+        cell, slides = per_layer.get(index, (0, False))
+        (sliding if slides else full)[card] += cell
+        states[card] += state if index in recurrent else 0
+    _place_output(architecture, workload, part, loaded)
+    found = [Place(*row) for row in zip(loaded, full, sliding, states, strict=True)]
+    return Places(found[-1], tuple(found[:-1]))
+
+
+def _place_output(
+    architecture: Architecture, workload: Workload, part: weights.Weights, loaded: list[float]
+) -> None:
+    """The output goes to the last card; embeddings that serve as one lie there once more."""
+    if has_output(architecture, workload):
+        loaded[-2] += part.output + part.tied
+    else:
+        loaded[-1 if workload.gpus else 0] += part.output
+    loaded[-1 if workload.gpus else 0] += part.embeddings
+
+
+def _block(part: weights.Weights, index: int) -> float:
+    return part.blocks[index] if index < len(part.blocks) else 0.0
+
+
+def _experts(part: weights.Weights, index: int) -> float:
+    return part.experts[index] if index < len(part.blocks) else 0.0
