@@ -187,7 +187,7 @@ TABLE: tuple[Setting, ...] = (
         "DOWNLOAD_CONNECTIONS",
         types.whole(1, 32),
         "8",
-        "Parts of a file that are downloaded at the same time.",
+        "Parts of a file that are downloaded at the same time, at most.",
     ),
     Setting(
         "ALLOW_PULL",

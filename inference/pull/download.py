@@ -22,6 +22,7 @@ from inference.gguf import MAGIC
 from inference.pull.connection import FAILURES, Connection, Stopped
 from inference.pull.disk import sync_folder, told_as_storage
 from inference.pull.journal import Journal
+from inference.pull.pace import Pace
 from inference.pull.pieces import Pieces
 from inference.pull.progress import Meter, Stage
 from inference.pull.refusals import Changed, Transient
@@ -85,7 +86,8 @@ class _Download:
         self._resumed = frozenset(self._journal.pieces)
         self._news = threading.Condition()
         self._sequential = threading.Lock()
-        self._is_over = False
+        self._over = threading.Event()
+        self._pace = Pace(self._limits)
         self._hashed = 0
         self._landed = 0
         self._location = ""
@@ -103,7 +105,7 @@ class _Download:
             connections = [stack.enter_context(self._transport.connection()) for _ in range(count)]
             hashing = pool.submit(self._hash)
             running: list[Future[Any]] = [hashing, pool.submit(self._flush)]
-            running += [pool.submit(self._work, connection) for connection in connections]
+            running += [pool.submit(self._work, *each) for each in enumerate(connections)]
             ended, _ = wait(running, return_when=FIRST_EXCEPTION)
             self._end()
             for connection in connections:
@@ -125,10 +127,11 @@ class _Download:
     def _end(self) -> None:
         """Let every thread that waits for news end."""
         with self._news:
-            self._is_over = True
+            self._over.set()
             self._news.notify_all()
 
-    def _work(self, connection: Connection) -> None:
+    def _work(self, number: int, connection: Connection) -> None:
+        self._pace.join(number, self._over)
         failures, landed = 0, 0
         while (run := self._next()) is not None:
             try:
@@ -145,9 +148,8 @@ class _Download:
     def _next(self) -> range | None:
         """The next run of missing pieces; None once the whole file is hashed."""
         with self._news:
-            while not self._is_over:
-                share = -(-self._pieces.missing // self._limits.connections)
-                most = max(1, min(self._limits.run, share))
+            while not self._over.is_set():
+                most = self._pace.share(self._pieces.missing)
                 run = None if self._is_far_ahead() else self._pieces.take(most)
                 if run is not None:
                     return run
@@ -237,8 +239,9 @@ class _Download:
             self._wait_for(index)
             start = self._pieces.start(index)
             stop = start + self._pieces.length(index)
-            for offset in range(start, stop, WINDOW):
-                digest.update(self._read(offset, window[: stop - offset]))
+            with self._pace.hashing(is_new=index not in self._resumed):
+                for offset in range(start, stop, WINDOW):
+                    digest.update(self._read(offset, window[: stop - offset]))
             with self._news:
                 self._hashed = index + 1
                 self._news.notify_all()
@@ -252,8 +255,8 @@ class _Download:
     def _wait_for(self, index: int) -> None:
         """Wait until a piece is on disk. Raises Stopped."""
         with self._news:
-            self._news.wait_for(lambda: self._is_over or self._pieces.is_stored(index))
-            if self._is_over or self._transport.is_stopped:
+            self._news.wait_for(lambda: self._over.is_set() or self._pieces.is_stored(index))
+            if self._over.is_set() or self._transport.is_stopped:
                 raise Stopped
 
     def _flush(self) -> None:
@@ -269,8 +272,8 @@ class _Download:
     def _has_landed(self, count: int) -> bool:
         """Wait until so many pieces have landed; False where the whole file is here before."""
         with self._news:
-            self._news.wait_for(lambda: self._is_over or self._landed >= count)
-            return not self._is_over
+            self._news.wait_for(lambda: self._over.is_set() or self._landed >= count)
+            return not self._over.is_set()
 
     def _check(self, found: str) -> None:
         if found == self._file.digest.hex:

@@ -20,6 +20,7 @@ QUICK = Limits(
     connections=4,
     piece=64 * KIB,
     run=4,
+    patience=0.0,
     attempts=4,
     first_wait=0.001,
     longest_wait=0.01,

@@ -52,6 +52,20 @@ def test_every_division_of_the_work_brings_the_same_bytes(
     assert weights.sent == len(DATA)
 
 
+def test_one_connection_is_enough_where_hashing_never_waits(
+    puller: Puller, weights: Weights
+) -> None:
+    assert puller.pull(NAME, limits=replace(QUICK, patience=600)).path.read_bytes() == DATA
+    assert weights.cdn.connected == 1
+
+
+def test_the_others_join_where_the_first_says_nothing(puller: Puller, weights: Weights) -> None:
+    weights.cdn.hang(DIGEST, times=1)
+    slow = replace(QUICK, patience=0.01, stall_timeout=0.3)
+    assert puller.pull(NAME, limits=slow).path.read_bytes() == DATA
+    assert weights.cdn.connected > 2
+
+
 def test_a_cancelled_download_ends_at_once_and_goes_on_later(
     puller: Puller, weights: Weights
 ) -> None:
