@@ -41,7 +41,7 @@ ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     STATIC_DIR=/opt/static
 RUN python -m compileall -q . && python manage.py collectstatic --noinput --verbosity 0
-USER site
+USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-m", "inference.healthcheck"]
