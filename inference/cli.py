@@ -101,15 +101,20 @@ def _remove(settings: Settings, options: dict[str, Any]) -> int:
 
 
 def _check(settings: Settings, options: dict[str, Any]) -> int:
-    report = reports.check(settings)
-    _answer(options, report, reports.check_text(report))
-    return errors.UnreadableModel.exit_code if reports.is_bad(report) else 0
+    checking = _needed("inference.checking")
+    report = checking.check(settings)
+    _answer(options, report, checking.check_text(report))
+    return errors.UnreadableModel.exit_code if checking.is_bad(report) else 0
 
 
 def _serve(settings: Settings, _options: dict[str, Any]) -> int:
-    """The server is imported only here: the other commands need none of it."""
-    serve: Callable[[Settings], int] = importlib.import_module("inference.server").serve
-    return serve(settings)
+    code: int = _needed("inference.serving").serve(settings)
+    return code
+
+
+def _needed(module: str) -> Any:
+    """A module that the other commands do without, and would wait for."""
+    return importlib.import_module(module)
 
 
 def _required(settings: Settings) -> tuple[str, ...]:

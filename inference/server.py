@@ -12,7 +12,7 @@ from aiohttp import web
 from inference import application, logs
 from inference.api import facts
 from inference.engine.client import new_session
-from inference.engine.command import require_engine
+from inference.engine.early import HeadStart
 from inference.engine.pool import Pool
 from inference.errors import InferenceError, RegistryAnswer, RegistryUnreachable
 from inference.library import Library, Puller
@@ -27,19 +27,20 @@ _WORTH_A_RESTART = (RegistryUnreachable, RegistryAnswer)
 _log = logging.getLogger(__name__)
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Answers the process's exit code.
+def serve(settings: Settings, head_start: HeadStart | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, with an engine that may have begun already.
 
-    A start that fails in a way that a new one may cure ends at once with the
-    failure's code; another stays and tells it on the status page. Raises
-    EngineError where the engine cannot start on this machine at all.
+    Answers the process's exit code. A start that fails in a way that a new one
+    may cure ends at once with the failure's code; another stays and tells it on
+    the status page.
     """
-    require_engine(settings.engine_binary)
     logs.configure(settings.log_level)
-    return asyncio.run(run(settings))
+    return asyncio.run(run(settings, head_start=head_start))
 
 
-async def run(settings: Settings, puller: Puller | None = None) -> int:
+async def run(
+    settings: Settings, puller: Puller | None = None, head_start: HeadStart | None = None
+) -> int:
     """As :func:`serve`, in a running loop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -47,7 +48,7 @@ async def run(settings: Settings, puller: Puller | None = None) -> int:
         loop.add_signal_handler(number, stop.set)
     async with new_session() as session:
         library = Library(settings, puller)
-        runtime = Runtime(settings, session, library, Pool(settings, session))
+        runtime = Runtime(settings, session, library, Pool(settings, session, head_start))
         runner = web.AppRunner(
             application.build(runtime),
             handler_cancellation=True,

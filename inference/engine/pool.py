@@ -15,6 +15,9 @@ import aiohttp
 
 from inference import gguf
 from inference.engine import auto
+from inference.engine.child import Child
+from inference.engine.command import EngineConfig
+from inference.engine.early import HeadStart
 from inference.engine.supervisor import Engine, State
 from inference.models import LocalModel
 from inference.settings import Settings
@@ -53,7 +56,12 @@ class Lease:
 class Pool:
     """Engines by model, within a memory budget (bytes)."""
 
-    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        session: aiohttp.ClientSession,
+        head_start: HeadStart | None = None,
+    ) -> None:
         self._settings = settings
         self._session = session
         self._loaded: dict[str, Loaded] = {}
@@ -61,7 +69,8 @@ class Pool:
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._reaper: asyncio.Task[None] | None = None
-        self._memory: auto.Memory | None = None
+        self._head_start = head_start
+        self._memory = head_start.memory if head_start else None
         self.restarts_before = 0
 
     def loaded(self) -> tuple[Loaded, ...]:
@@ -119,6 +128,8 @@ class Pool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._head_start:
+            await self._head_start.child.end()
         for name in list(self._loaded):
             await self._drop(name)
 
@@ -145,13 +156,12 @@ class Pool:
 
     async def _load(self, model: LocalModel) -> None:
         await self._drop(model.name)
-        header, memory = await asyncio.gather(
-            asyncio.to_thread(gguf.check, model.path), self._memory_at_hand()
-        )
-        config = auto.configure(model, header, self._settings, memory)
+        begun = self._begun(model)
+        config = begun.config if begun else await self._configured(model)
         await self._make_room(config.memory)
+        self._head_start = None if begun else self._head_start
         binary = self._settings.engine_binary
-        engine = Engine(config, binary=binary, session=self._session)
+        engine = Engine(config, binary=binary, session=self._session, begun=begun)
         _log.info(
             "loading %s: %d slots of %d tokens", model.name, config.slots, config.context_length
         )
@@ -161,6 +171,17 @@ class Pool:
         self._loaded[model.name] = Loaded(model, engine, self._settings.keep_alive, last_used=used)
         self._reaper = self._reaper or asyncio.create_task(self._reap())
         self._wake()
+
+    def _begun(self, model: LocalModel) -> Child | None:
+        """The child that was started before everything else, if it is this model's."""
+        head_start = self._head_start
+        return head_start.child if head_start and head_start.model == model.name else None
+
+    async def _configured(self, model: LocalModel) -> EngineConfig:
+        header, memory = await asyncio.gather(
+            asyncio.to_thread(gguf.check, model.path), self._memory_at_hand()
+        )
+        return auto.configure(model, header, self._settings, memory)
 
     async def _memory_at_hand(self) -> auto.Memory:
         """The memory there was before the first model was loaded."""

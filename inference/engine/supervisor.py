@@ -10,11 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import re
-import secrets
-import signal
-import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -23,17 +19,15 @@ from pathlib import Path
 
 import aiohttp
 
-from inference.engine.command import KEY_VARIABLE, LOOPBACK, EngineConfig, command
+from inference.engine.child import LOG_LINES, Child
+from inference.engine.command import EngineConfig
 from inference.engine.slots import RUN_ON_CARD, RUN_ON_PROCESSOR, Slots
 from inference.errors import EngineError
 
-LOG_LINES = 40
-LONGEST_LINE = 500
 FIRST_BACK_OFF = 0.5
 LONGEST_BACK_OFF = 30.0
 STABLE_AFTER = 60.0
 MOST_FAILED_RESTARTS = 5
-STOP_GRACE = 5.0
 # Seconds between two looks whether the model is loaded: what a start waits for nothing at most.
 LONGEST_PAUSE = 0.05
 _FAILURE = re.compile(r"error|failed|unable|out of memory", re.IGNORECASE)
@@ -51,10 +45,18 @@ class State(StrEnum):
 
 
 class Engine:
-    """A llama-server, or what speaks like one, for one model."""
+    """A llama-server, or what speaks like one, for one model.
+
+    ``begun`` is a child of that configuration which was started already.
+    """
 
     def __init__(
-        self, config: EngineConfig, *, binary: Path | None, session: aiohttp.ClientSession
+        self,
+        config: EngineConfig,
+        *,
+        binary: Path | None,
+        session: aiohttp.ClientSession,
+        begun: Child | None = None,
     ) -> None:
         self.config = config
         self.session = session
@@ -65,25 +67,24 @@ class Engine:
         self.load_seconds = 0.0
         self.props: Mapping[str, object] = {}
         self._binary = binary
-        self._key = secrets.token_urlsafe(24)
-        self._port = 0
-        self._process: asyncio.subprocess.Process | None = None
-        self._lines: deque[str] = deque(maxlen=LOG_LINES)
+        self._begun = begun
+        self._child = begun
+        self._lines: deque[str] = begun.lines if begun else deque(maxlen=LOG_LINES)
         self._watcher: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self._port}"
+        return self._child.url if self._child else ""
 
     @property
     def headers(self) -> dict[str, str]:
         """What the child wants to see: its port is open to every user of the machine."""
-        return {"Authorization": f"Bearer {self._key}"}
+        return {"Authorization": f"Bearer {self._child.key}"} if self._child else {}
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+        return self._child.pid if self._child else None
 
     @property
     def last_lines(self) -> tuple[str, ...]:
@@ -128,34 +129,18 @@ class Engine:
         self._changed = asyncio.Event()
 
     async def _launch(self) -> None:
-        started = time.monotonic()
-        self._port = _free_port()
-        arguments = command(self.config, self._port, self._binary)
-        process = await asyncio.create_subprocess_exec(
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-            env={**_without_secrets(os.environ), KEY_VARIABLE: self._key},
-        )
-        self._process = process
-        reader = asyncio.create_task(self._read(process))
-        await self._wait_healthy(process, reader)
-        self.load_seconds = time.monotonic() - started
+        child = self._begun or Child(self.config, self._binary, self._lines)
+        self._begun, self._child = None, child
+        await self._wait_healthy(child)
+        self.load_seconds = time.monotonic() - child.began
         self.props = await self._props()
 
-    async def _wait_healthy(
-        self, process: asyncio.subprocess.Process, reader: asyncio.Task[None]
-    ) -> None:
+    async def _wait_healthy(self, child: Child) -> None:
         pause = 0.02
-        while process.returncode is None:
-            if await self._is_healthy():
-                return
-            await asyncio.wait({reader}, timeout=pause)
+        while not await self._is_healthy():
+            if await child.ended(pause):
+                raise EngineError(self._words("could not load the model", self.last_lines))
             pause = min(pause * 1.5, LONGEST_PAUSE)
-        await reader
-        raise EngineError(self._words("could not load the model", self._lines))
 
     async def _is_healthy(self) -> bool:
         try:
@@ -173,36 +158,21 @@ class Engine:
         """What happened, with the first of the lines that tells of a failure."""
         words = next(filter(_FAILURE.search, lines), "")
         words = words or (self._lines[-1] if self._lines else "it said nothing")
-        code = self._process.returncode if self._process else None
+        code = self._child.exit_code if self._child else None
         end = f"ended by signal {-code}" if code and code < 0 else f"exit code {code}"
         return f"llama.cpp {what} ({end}): {words}"
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        """Keep the child's last lines until it ends."""
-        while process.stderr:
-            try:
-                line = await process.stderr.readline()
-            except ValueError:  # longer than the reader's buffer
-                continue
-            if not line:
-                break
-            text = line.decode("utf-8", "replace").strip()[:LONGEST_LINE]
-            if text:
-                self._lines.append(text)
-                _log.debug("engine: %s", text)
-        await process.wait()
 
     async def _watch(self) -> None:
         back_off, failures = FIRST_BACK_OFF, 0
         while failures < MOST_FAILED_RESTARTS:
             began = time.monotonic()
-            if self._process:
-                await self._process.wait()
+            if self._child:
+                await self._child.ended()
             if time.monotonic() - began > STABLE_AFTER:
                 back_off, failures = FIRST_BACK_OFF, 0
             self._set(State.RESTARTING)
             self.restarts += 1
-            _log.error("%s", self._words("ended and is started again", reversed(self._lines)))
+            _log.error("%s", self._words("ended and is started again", reversed(self.last_lines)))
             await asyncio.sleep(back_off)
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
             failures += 1
@@ -215,33 +185,5 @@ class Engine:
         self._set(State.FAILED)
 
     async def _end(self) -> None:
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        _signal(process.pid, signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), STOP_GRACE)
-        except TimeoutError:
-            _signal(process.pid, signal.SIGKILL)
-            await process.wait()
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    """Send a signal without asyncio's own way, which may reap the child before its watcher."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    secret = ("HF_TOKEN", "API_KEY", "API_KEY_SHA256")
-    return {
-        key: value
-        for key, value in environ.items()
-        if not key.startswith(secret) and not key.startswith("LLAMA_ARG_")
-    }
+        if self._child:
+            await self._child.end()
