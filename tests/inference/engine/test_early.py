@@ -16,7 +16,7 @@ from inference.errors import EngineError
 from inference.models import LocalModel
 from inference.pull import find
 from inference.settings import Settings, load
-from tests.inference.endpoint import stand_in_engine
+from tests.inference.endpoint import running_on_stand_in, stand_in_engine
 
 
 def _settings(model: Path, folder: Path, *flags: str) -> Settings:
@@ -57,6 +57,11 @@ def test_it_works(models: Path, tmp_path: Path) -> None:
 
     asyncio.run(use())
     assert begun.child.exit_code is not None
+
+
+def test_the_server_starts_no_second_one(models: Path, tmp_path: Path) -> None:
+    with running_on_stand_in(tmp_path, models) as endpoint:
+        assert len(endpoint.children()) == 1
 
 
 def test_one_that_nobody_used_is_ended(models: Path, tmp_path: Path) -> None:
