@@ -21,21 +21,56 @@ MIB = 1 << 20
 GPU_MEMORY_UTILIZATION = 0.92
 # CUDA's context, cuBLAS, the captured graphs of one card.
 RUNTIME = 1024 * MIB
-# NCCL's channels and the all-reduce buffers of each card of several.
-_EXCHANGE = 512 * MIB
-# The sampler is profiled with this many sequences (``max_num_seqs``).
-_SEQUENCES = 256
+# NCCL's channels and the all-reduce buffers of each card of several: what others measured
+# on pairs and fours of H100 (docs/estimate.md), and on cards that NVLink does not join.
+_NVLINK_EXCHANGE, _EXCHANGE = 2048 * MIB, 512 * MIB
+# Requests at a time by default (``max_num_seqs``): as many more on cards whose steps are
+# as long (``EngineArgs.get_batch_defaults``).
+_SEQUENCES, _MANY_SEQUENCES, _LONG_STEP = 256, 1024, 8192
+# The sampler is profiled with all of them, and everything asked for: logits in 16 bits,
+# a copy in 32, one with only the largest left, and probabilities (``_dummy_sampler_run``,
+# ``flashinfer_sample``).
+_SAMPLED = 2 + 4 + 4 + 4
+# Kept of each request: how often it has had each token, and whether its prompt had it
+# (``PenaltiesState``).
+_COUNT, _FLAGS = 4, 32
+
+
+def _sequences(workload: Workload) -> int:
+    """Requests that are answered at the same time, whatever the cache holds."""
+    most = _MANY_SEQUENCES if workload.batched_tokens >= _LONG_STEP else _SEQUENCES
+    return min(most, workload.batched_tokens)
+
+
+def _workspace(architecture: Architecture, workload: Workload) -> int:
+    """Bytes that a step's experts work in, kept beside (``TritonExperts.workspace_shapes``)."""
+    if not architecture.experts:
+        return 0
+    inner = architecture.expert_feed_forward_length or architecture.feed_forward_length
+    inner //= max(1, workload.gpus)
+    width = architecture.embedding_length
+    each = max(inner, width) + max(2 * inner, width)
+    return 2 * workload.batched_tokens * architecture.experts_used * each
 
 
 def _compute_bytes(architecture: Architecture, workload: Workload) -> int:
-    """Peak of the activations of one step, and the sampler's logits, on one card."""
+    """Peak of one step and of the sampler after it, on one card (``profile_run``)."""
     gpus, tokens = max(1, workload.gpus), workload.batched_tokens
-    experts = max(1, architecture.experts_used)
-    forward = 3 * architecture.feed_forward_length * experts // gpus
+    width, vocabulary = architecture.embedding_length, architecture.vocab_size
+    forward = 3 * architecture.feed_forward_length // gpus
     attention = 2 * architecture.heads * architecture.key_length // gpus
-    step = 2 * tokens * (4 * architecture.embedding_length + max(forward, attention))
-    logits = 2 * 4 * _SEQUENCES * architecture.vocab_size
-    return max(step, logits)
+    step = 2 * tokens * (4 * width + max(forward, attention))
+    sequences = _sequences(workload)
+    sampler = 2 * tokens * width + _SAMPLED * sequences * vocabulary
+    counts = _COUNT * sequences * (vocabulary + -(-vocabulary // _FLAGS))
+    return counts + _workspace(architecture, workload) + max(step, sampler)
+
+
+def _exchange_bytes(workload: Workload) -> int:
+    """Bytes of one card for what cards tell each other; large ones are taken to have NVLink."""
+    if workload.gpus * workload.nodes < 2:
+        return 0
+    return _NVLINK_EXCHANGE if workload.batched_tokens >= _LONG_STEP else _EXCHANGE
 
 
 @dataclass(frozen=True)
@@ -52,14 +87,13 @@ class _PerCard:
 
 
 def _per_card(architecture: Architecture, variant: Variant, workload: Workload) -> _PerCard:
-    is_many = workload.gpus * workload.nodes > 1
     held = vllm_cache.request(architecture, workload)
     return _PerCard(
         weights=card_weights(architecture, variant, workload),
         kv_cache=held.cache,
         state=held.state,
         compute=_compute_bytes(architecture, workload),
-        runtime=RUNTIME + (_EXCHANGE if is_many else 0),
+        runtime=RUNTIME + _exchange_bytes(workload),
     )
 
 
@@ -75,7 +109,7 @@ def concurrency(
     found = _per_card(architecture, variant, workload)
     one = found.kv_cache + found.state
     left = budget_bytes - (found.total - one)
-    return max(0, left // one if one else (_SEQUENCES if left >= 0 else 0))
+    return max(0, left // one if one else (_sequences(workload) if left >= 0 else 0))
 
 
 def estimate(architecture: Architecture, variant: Variant, workload: Workload) -> MemoryEstimate:
@@ -116,8 +150,8 @@ def _parts(
             "compute",
             "Compute",
             found.compute,
-            f"the peak of a step of {workload.batched_tokens:,} tokens, or of the logits of "
-            f"{_SEQUENCES} sequences{on}",
+            f"the peak of a step of {workload.batched_tokens:,} tokens, or of choosing from the "
+            f"logits of {_sequences(workload):,} requests, whose tokens are counted{on}",
         ),
         (
             "runtime",

@@ -157,3 +157,36 @@ def test_an_output_beside_tied_embeddings_is_not_loaded() -> None:
     assert with_output == 1_503_300_328 - table
     without = estimate(small, shapes.safetensors(1_503_300_328 - table), WORKLOAD).weights
     assert without == with_output
+
+
+def test_a_large_vocabulary_is_chosen_from_by_every_request() -> None:
+    """256 requests, or 1,024 where steps are long: 14 bytes a logit, and a count of each token."""
+    large = replace(shapes.LLAMA_8B, vocab_size=1 << 20)
+    for tokens, requests in ((2048, 256), (8192, 1024), (16384, 1024)):
+        workload = replace(WORKLOAD, batched_tokens=tokens)
+        found = estimate(large, shapes.LLAMA_8B_BF16, workload).compute
+        counts = requests * ((4 << 20) + (4 << 15))
+        assert found == counts + 2 * tokens * 4096 + 14 * requests * (1 << 20)
+
+
+@pytest.mark.parametrize(("gpus", "inner"), [(1, 14336), (2, 7168)])
+def test_experts_work_in_room_of_their_own(gpus: int, inner: int) -> None:
+    workload = replace(WORKLOAD, gpus=gpus)
+    mixture = replace(shapes.LLAMA_8B, experts=8, experts_used=2, expert_feed_forward_length=14336)
+    plain = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, workload).compute
+    found = estimate(mixture, shapes.LLAMA_8B_BF16, workload).compute
+    assert found - plain == gpus * 2 * 2048 * 2 * (inner + 2 * inner)
+
+
+def test_large_cards_exchange_more() -> None:
+    taken = [
+        estimate(
+            shapes.LLAMA_8B,
+            shapes.LLAMA_8B_BF16,
+            replace(WORKLOAD, gpus=gpus, batched_tokens=tokens),
+        )
+        .parts[-1]
+        .size
+        for gpus, tokens in ((1, 8192), (2, 2048), (2, 8192))
+    ]
+    assert taken[0] < taken[1] / 2 < taken[2] / 2
