@@ -18,11 +18,13 @@ from typing import Any
 import pytest
 
 from tests.wizard.sizing.families import HEADERS
+from wizard.hardware.gpus import bundled
+from wizard.hardware.workloads import cuda_card
 from wizard.registry import config_json, header_document
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
 from wizard.sizing import estimate, kv_bytes_per_token, vllm, vllm_cache, weights
 from wizard.sizing.buffers import buffers
-from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
+from wizard.sizing.values import CudaCard, EngineFamily, KvType, MemoryEstimate, Workload
 
 MIB, GIB = 1 << 20, 1 << 30
 REPORTS: dict[str, Any] = json.loads(Path(__file__).with_name("field_reports.json").read_text())
@@ -34,8 +36,12 @@ CURRENT = [name for name, case in LLAMA_CPP.items() if case.get("current")]
 # Embeddings of another type than llama.cpp's quantiser gives by the quantisation's
 # name, which only the list of tensors tells: Unsloth's dynamic ones, one packed by hand.
 OTHER_EMBEDDINGS = {"Gemma 4 E2B Q4_0, 4 GB card, embeddings at Q4_0 too": 1.0}
-# The part of CUDA is that of the largest cards, and this is one of the smallest.
-SMALL_CARDS = {"Gemma 4 E2B Q4_0, 4 GB card"}
+# Cards that were named, and that CUDA's own memory was told of.
+CARDS = {
+    "GTX 1650 Ti Max-Q": "gtx1650ti",
+    "H100 80GB": "h100",
+    "4 RTX PRO 6000 Max-Q": "pro6000mq",
+}
 
 # Graphs of its 27 layers took 1.6 GiB, twice what others of that size do.
 LARGE_GRAPHS = {"DeepSeek-V2-Lite"}
@@ -68,6 +74,11 @@ def _model(case: dict[str, Any]) -> tuple[Architecture, Variant]:
     return architecture, Variant(name, Format.GGUF, name, (ModelFile("", size),), tokenizer="gpt2")
 
 
+def _card(case: dict[str, Any]) -> CudaCard:
+    model = CARDS.get(case.get("card", ""), "a100")
+    return next(cuda_card(gpu) for gpu in bundled() if gpu.model == model)
+
+
 def _workload(case: dict[str, Any]) -> Workload:
     told = case["options"]
     return Workload(
@@ -78,6 +89,7 @@ def _workload(case: dict[str, Any]) -> Workload:
         ubatch=told.get("ubatch", 512),
         unified_kv=told.get("unified", True),
         embeds=told.get("embeddings", False),
+        card=_card(case),
     )
 
 
@@ -136,7 +148,15 @@ def test_the_total_is_that_of_the_process(name: str) -> None:
         return
     told, found = LLAMA_CPP[name]["told"]["process"], _mib(name)["total_gpu"]
     assert found >= max(told - 512, told * 0.98)
-    assert found <= told * (1.45 if name in SMALL_CARDS else 1.08)
+    assert found <= told * 1.08
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_what_cuda_takes_is_near_what_was_left(card: str) -> None:
+    case = next(case for case in LLAMA_CPP.values() if case.get("card") == card)
+    told = next(row["mib"] for row in REPORTS["runtime"] if row["card"] == card)
+    found = _estimate(case["name"]).runtime / case["options"].get("gpus", 1) / MIB
+    assert min(told) * 0.94 <= found <= max(told) * 1.06
 
 
 def _config(run: dict[str, Any]) -> dict[str, Any]:
