@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from inference import auth, metrics, status_page
+from inference import __version__, auth, metrics, status_page
 from inference import runtime as runtimes
 from inference.api import facts
 from inference.engine.pool import Loaded
@@ -154,6 +154,7 @@ def _progress(progress: Progress) -> dict[str, Any]:
 
 async def _inside(runtime: Runtime) -> dict[str, Any]:
     return {
+        "version": __version__,
         "uptime": round(time.monotonic() - runtime.started),
         "in_flight": runtime.in_flight,
         "restarts": runtime.pool.restarts,

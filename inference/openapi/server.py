@@ -126,6 +126,7 @@ def _told() -> Schema:
         "progress": or_null(closed_object(progress)),
     }
     inside: Schema = {
+        "version": told(TEXT, "Of this server"),
         "uptime": told(INTEGER, "Seconds"),
         "in_flight": told(INTEGER, "Requests that run or wait"),
         "restarts": told(INTEGER, "How often an engine ended by itself"),

@@ -93,6 +93,7 @@ function engine(told) {
 
 function show(told) {
   const general = facts([
+    ["Version", told.version],
     ["Running for", time(told.uptime)],
     ["Requests now", told.in_flight],
     ["Restarts of the engine", told.restarts],

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from inference import status_page
+from inference import __version__, status_page
 from tests.inference.endpoint import ROOT, Endpoint
 
 DOCUMENT = ROOT / "docs" / "runtime.md"
@@ -43,6 +43,7 @@ def test_more_is_told_to_who_has_the_key(endpoint: Endpoint, http: httpx.Client)
     http.post("/api/generate", json=few)
     assert set(httpx.get(f"{endpoint.url}/status").json()) == {"phase", "message", "models"}
     told = http.get("/status").json()
+    assert told["version"] == __version__
     tiny = next(engine for engine in told["engines"] if engine["model"] == "tiny")
     assert tiny["slots"] == 4
     assert tiny["context_length"] == 2048
