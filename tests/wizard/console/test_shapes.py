@@ -85,7 +85,7 @@ def test_every_node_has_the_same_card() -> None:
         for one in asked
     ]
     assert [len(cards) for cards in named] == [1, 1]
-    assert len(asked[0]["resources"]) == 2
+    assert len(asked[0]["resources"]) == 3  # the gateway, the head and its workers
 
 
 def test_without_a_card() -> None:
