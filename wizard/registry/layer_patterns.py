@@ -89,8 +89,7 @@ CYCLES = frozenset({"hrm_text"})
 ROUTER_LAYER = frozenset({"graniteswitch"})
 # Their caches or graphs have parts that an Architecture does not hold: the estimate is rough.
 ROUGH = frozenset(
-    {"clef", "dots3note", "glm5-next", "hrm_text", "hy_v4", "kimi-k3", "minimax-m3", "mistral4"}
-    | {"nanbeige", "plamo2", "qwen4exp", "t5", "t5encoder"}
+    {"clef", "glm5-next", "hy_v4", "kimi-k3", "minimax-m3", "qwen4exp", "t5", "t5encoder"}
 )
 # From this context length on GLM-5.2's own pattern holds where the header has none.
 _GLM_5_2_CONTEXT = 1048576

@@ -17,7 +17,13 @@ _COPIES = 4
 _FLOAT = 4
 _PLAIN = frozenset({KvType.F16, KvType.F32, KvType.BF16})
 # The feed-forward part runs while the attention's result is kept.
-_PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2"})
+_PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "plamo"})
+# A scan runs then.
+_SCANS_BESIDE = frozenset({"falcon-h1"})
+# Each layer with an indexer turns the masks around, and has copies of its own on a card.
+_OWN_MASKS = frozenset({"glm5-next"})
+# What comes to a card is there once more, in another shape.
+_RESHAPED = frozenset({"lfm2", "lfm2moe"})
 # Their graphs do not leave out the tokens that nobody asks the output of.
 _ALL_OUTPUTS = frozenset({"cogvlm"})
 # Head sizes that CUDA has flash attention for (``ggml_cuda_get_best_fattn_kernel``), and
@@ -41,13 +47,19 @@ def is_fused(architecture: Architecture, workload: Workload) -> bool:
     if not found:
         key, value = architecture.key_length, architecture.value_length
         return not architecture.heads or _has_kernel(key, value, 1)
-    sizes = {(layer.keys, layer.values, layer.heads, layer.is_latent) for layer in found}
+    sizes = {(layer.keys, _latent_values(architecture, layer), layer.heads) for layer in found}
     return all(
-        _has_kernel(keys // heads, architecture.kv_lora_rank, architecture.heads)
-        if is_latent
-        else _has_kernel(keys // heads, values // heads, architecture.heads // heads)
-        for keys, values, heads, is_latent in sizes
+        _has_kernel(keys // heads, values // heads, architecture.heads // heads)
+        for keys, values, heads in sizes
     )
+
+
+def _latent_values(architecture: Architecture, layer: layers.KvLayer) -> int:
+    """Elements of a layer's values, which under MLA are a part of its keys."""
+    if not layer.is_latent:
+        return layer.values
+    sliding = architecture.value_length_swa if layer.window else 0
+    return sliding or architecture.kv_lora_rank
 
 
 def _has_kernel(key: int, value: int, sharing: int) -> bool:
@@ -90,37 +102,47 @@ def _span(architecture: Architecture, workload: Workload) -> int:
 def scratch(architecture: Architecture, workload: Workload) -> int:
     """Bytes of a step's activations, 32-bit floats, on one card.
 
-    Or of the logits, where few tokens are computed; and for recurrent layers
-    the states of all slots twice, as read and as written.
+    Or of the logits, where few tokens are computed.
     """
-    fused = is_fused(architecture, workload)
+    fused, tokens = is_fused(architecture, workload), _tokens(architecture, workload)
     span = _span(architecture, workload)
-    tokens_each = -(-_tokens(architecture, workload) // workload.slots)
-    on_card = workload.gpus > 0
-    row = stages.widest(architecture, span, tokens_each, fused=fused, cards=workload.gpus)
+    row = stages.widest(architecture, span, fused=fused, cards=workload.gpus)
     width = architecture.embedding_length
-    if workload.kv_type not in _PLAIN:
+    is_cast = workload.kv_type is not KvType.F16
+    if is_cast and (workload.gpus or not architecture.kv_lora_rank):
         row += stages.queries(architecture)
-    if not workload.gpus:
-        row += _looked_up(architecture)
+    again = stages.pieces(architecture) if workload.gpus else _looked_up(architecture)
     logits = _outputs(architecture, workload) * (architecture.vocab_size + 2 * width)
-    logits += _tokens(architecture, workload) * (2 if on_card else 3) * width
-    states = 0
-    if architecture.recurrent_layers:
-        each = layers.convolution_elements(architecture) + layers.state_elements(architecture)
-        states = 2 * workload.slots * each
-    turned = 0 if fused else _turned(architecture, workload, span)
-    return max(_FLOAT * (_tokens(architecture, workload) * row + states) + turned, _FLOAT * logits)
+    logits += tokens * (2 if workload.gpus else 3) * width
+    turned = 0 if fused else _turned(architecture, workload)
+    return max(
+        _FLOAT * tokens * (row + again) + turned,
+        _recurrent(architecture, workload, again),
+        _FLOAT * logits,
+    )
 
 
-def _turned(architecture: Architecture, workload: Workload, span: int) -> int:
+def _recurrent(architecture: Architecture, workload: Workload, again: int) -> int:
+    """Bytes of a recurrent layer, with the states of all slots."""
+    if not architecture.recurrent_layers:
+        return 0
+    tokens, slots = _tokens(architecture, workload), workload.slots
+    each = layers.convolution_elements(architecture)
+    each += stages.state_copies(architecture) * layers.state_elements(architecture)
+    row = stages.recurrent(architecture, -(-tokens // slots)) + again
+    return _FLOAT * (tokens * row + each * slots)
+
+
+def _turned(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one layer's values, transposed where the cache does not hold them so."""
     each, _ = BLOCKS[workload.kv_type] if workload.kv_type in _PLAIN else BLOCKS[KvType.F16]
     if architecture.kv_lora_rank:
-        return each * architecture.kv_lora_rank * span
+        return each * architecture.kv_lora_rank * cells(architecture, workload).full
     if not workload.flash_attention:
         return 0
-    return each * max((layer.values for layer in layers.kv_layers(architecture)), default=0) * span
+    span, found = cells(architecture, workload), layers.kv_layers(architecture)
+    sizes = (layer.values * (span.sliding if layer.window else span.full) for layer in found)
+    return each * max(sizes, default=0)
 
 
 def _looked_up(architecture: Architecture) -> int:
@@ -169,7 +191,8 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
     if not architecture.heads:
         return 16 * tokens
     span = cells(architecture, workload)
-    spanned = span.full_mask * (2 if any(layer.indexer for layer in found) else 1)
+    indexed = sum(1 for layer in found if layer.indexer)
+    spanned = span.full_mask * (2 if indexed else 1)
     is_cached = bool(found) and architecture.causal
     if not is_cached:
         spanned = tokens
@@ -178,6 +201,10 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
     is_asked = workload.flash_attention and architecture.name not in stages.NEVER_FUSED
     rows = 8 if is_asked else 8 * max((layer.values for layer in found), default=1)
     rows += _FLOAT * stages.buckets(architecture, spanned) * layers_here
+    if architecture.name in _OWN_MASKS and layers_here > 1:
+        # Of the pooled keys' mask a quarter as many numbers, of 32 bits.
+        copies = -(-indexed * layers_here // architecture.layers)
+        rows += copies * (width * span.full_mask + _FLOAT * span.full_mask // 4)
     caches = 2 if any(architecture.sliding_layers) else 1
     return tokens * (width * spanned + caches * (8 + rows) + 48) + _turning(architecture, workload)
 
@@ -251,8 +278,9 @@ def _arriving(architecture: Architecture, card: int) -> int:
     if card == 0:
         several = stages.branches(architecture) - 1
         rows = (1 + several) * width + several * stages.given(architecture)
+        rows += width if architecture.name in _RESHAPED else 0
     else:
-        rows = 2 * width
+        rows = (1 + stages.streams(architecture)) * width
     has_states = bool(architecture.recurrent_layers)
     is_alone = not architecture.heads or architecture.name in matrices.ONE_PART
     return rows + (3 * width if has_states and is_alone else 0)
@@ -272,6 +300,8 @@ def _peak(architecture: Architecture, workload: Workload) -> int:
     beside = _FLOAT * tokens * row
     if architecture.name in _PARALLEL:
         beside = widest + _FLOAT * tokens * 2 * architecture.embedding_length
+    if architecture.name in _SCANS_BESIDE:
+        beside = _recurrent(architecture, workload, 2 * architecture.embedding_length)
     return max(widest, beside + extra)
 
 

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers
+from wizard.sizing.stages import MAMBA_2
 
 _FLOAT = 4
 # State sizes of the scans that there are kernels for.
 _MAMBA = frozenset({"mamba", "jamba"})
-_MAMBA_2 = frozenset(
-    {"mamba2", "falcon-h1", "granitehybrid", "nemotron_h", "nemotron_h_moe", "plamo2"}
-)
 _MAMBA_STATE = 16
 _MAMBA_2_STATES = frozenset({96, 128, 256})
 # The last product of a mixture is asked for in 32 bits (``ggml_prec_set_src``).
@@ -49,7 +47,7 @@ def _has_kernel(architecture: Architecture) -> bool:
     inner, state = architecture.ssm_inner_size, architecture.ssm_state_size
     if architecture.name in _MAMBA:
         return state == _MAMBA_STATE and inner % 128 == 0
-    if architecture.name not in _MAMBA_2:
+    if architecture.name not in MAMBA_2:
         return True
     head = inner // max(1, architecture.ssm_time_step_rank)
     return state in _MAMBA_2_STATES and head % 16 == 0
@@ -57,7 +55,7 @@ def _has_kernel(architecture: Architecture) -> bool:
 
 def scan(architecture: Architecture, tokens: int, slots: int) -> Hosted | None:
     """``ggml_ssm_scan``: inputs, time steps, B and C, and all slots' states."""
-    if architecture.name not in _MAMBA | _MAMBA_2:
+    if architecture.name not in _MAMBA | MAMBA_2:
         return None
     inner, state = architecture.ssm_inner_size, architecture.ssm_state_size
     steps = inner if architecture.name in _MAMBA else architecture.ssm_time_step_rank

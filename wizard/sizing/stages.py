@@ -18,12 +18,18 @@ from wizard.sizing.matrices import GATED_QUERIES, NOT_GATED
 _KEEPS_INPUT = frozenset(
     {"cohere2", "cohere2moe", "llama4", "phi2", "plamo2", "hrm_text"} | {"k2-horizon", "talkie"}
 )
-# Of them those with experts: on several cards the attention's result lies among what
-# experts leave.
+# Gate and up are each turned before they are multiplied (``LLM_FFN_SITU``).
+_SITU = frozenset({"kimi-k3"})
+# Of those that keep it, with experts: on several cards the attention's result lies among
+# what experts leave.
 _PARALLEL_MIXTURES = frozenset({"cohere2moe"})
 # Four streams of the model's width, predicted and corrected at each layer.
 _STREAMS = {"gemma3n": 6}
-_HYPER_CONNECTIONS = frozenset({"deepseek4", "hy_v4", "qwen4exp", "glm5-next"})
+# What a scan leaves is in pieces that gate and up in one do not fit into.
+_BROKEN = {"plamo2": 3}
+# Four streams, before and after a layer's part, and how they are mixed.
+_HYPER_CONNECTIONS = {"deepseek4": 10, "hy_v4": 10, "qwen4exp": 7, "glm5-next": 7}
+_HYPER_STREAMS = 4
 # A step of theirs has text or vectors, never both (``llm_arch_supports_mixed_batch``).
 _NOT_MIXED = frozenset({"cogvlm", "deepseek4", "graniteswitch"})
 # A bias of each position to each other one is added to the scores.
@@ -34,6 +40,11 @@ NEVER_FUSED = frozenset({"grok"}) | _POSITION_BIASES
 _RWKV = {"rwkv6": 13, "rwkv6qwen2": 13, "rwkv7": 19, "arwkv7": 17}
 
 
+# Scans over states, in kernels of their own where CUDA has them.
+MAMBA_2 = frozenset(
+    {"mamba2", "falcon-h1", "granitehybrid", "nemotron_h", "nemotron_h_moe", "plamo2"}
+)
+_KDA = frozenset({"kimi-linear", "kimi-k3", "glm5-next", "bailingmoe3"})
 # A sparse attention keeps what it chose in each layer until the end: their graphs take a
 # tensor of zeros as an input for it (``build_attn`` with ``top_k``).
 _CHOOSES = frozenset({"deepseek32", "glm-dsa", "dots3note", "hy_v4"})
@@ -52,10 +63,10 @@ def queries(architecture: Architecture) -> int:
 
 def kept(architecture: Architecture) -> int:
     """What single families keep through a layer beside the residual."""
-    rows = _deepstack(architecture)
+    rows = _deepstack(architecture) + _HYPER_CONNECTIONS.get(architecture.name, 0)
     if architecture.residual_block:
         # One row each so many layers, and room for the next while they are put together.
-        rows += residuals(architecture, architecture.layers) + 1
+        rows += residuals(architecture, architecture.layers) + 3
     return carried(architecture) + architecture.embedding_length * rows
 
 
@@ -69,11 +80,17 @@ def carried(architecture: Architecture) -> int:
     width = architecture.embedding_length
     more = width if architecture.name in _KEEPS_INPUT else 0
     more += width * _STREAMS.get(architecture.name, 0)
-    more += 10 * width if architecture.name in _HYPER_CONNECTIONS else 0
     more += 0 if architecture.causal else width
     if architecture.per_layer_embedding:
         more += width + architecture.layers * architecture.per_layer_embedding
     return more
+
+
+def streams(architecture: Architecture) -> int:
+    """Rows of the width that one layer hands to the next; HY-V4's in six pieces."""
+    if architecture.name not in _HYPER_CONNECTIONS:
+        return 1
+    return _HYPER_STREAMS * (6 if architecture.name == "hy_v4" else 1)
 
 
 def _deepstack(architecture: Architecture) -> int:
@@ -150,7 +167,7 @@ def _mixture(architecture: Architecture, *, cards: int) -> int:
     used = architecture.experts_used
     each = architecture.expert_feed_forward_length or architecture.feed_forward_length
     inner, outputs = used * each, _expert_outputs(architecture)
-    copies = 1 if architecture.name in NOT_GATED else 3
+    copies = 1 if architecture.name in NOT_GATED else 3 + (architecture.name in _SITU)
     twice = cards > 0 and 2 <= used <= _MOST_REDUCED
     # CUDA runs a shared expert of the same width right behind, in the others' hole.
     is_grouped = cards > 0 and copies > 1 and architecture.shared_feed_forward_length == each
@@ -158,9 +175,22 @@ def _mixture(architecture: Architecture, *, cards: int) -> int:
     total = architecture.embedding_length if twice else 0
     if outputs <= (copies - 1) * inner - taken:
         return max(copies * inner, 2 * outputs + total if twice else 0)
-    is_broken = cards > 1 and architecture.name in _PARALLEL_MIXTURES
+    is_broken = _is_broken(architecture, cards)
     fits_later = outputs <= copies * inner - taken and not is_broken
     return copies * inner + outputs * (2 if twice and not fits_later else 1) + total
+
+
+def _is_broken(architecture: Architecture, cards: int) -> bool:
+    """Whether something that is kept lies among what gate and up leave."""
+    if architecture.name in _SITU:
+        return True
+    is_hybrid = architecture.kv_lora_rank and architecture.recurrent_layers
+    return cards > 1 and bool(is_hybrid or architecture.name in _PARALLEL_MIXTURES)
+
+
+def pieces(architecture: Architecture) -> int:
+    """Elements of holes that a card has where RAM, which embeddings are looked up in, has none."""
+    return _BROKEN.get(architecture.name, 0) * architecture.embedding_length
 
 
 def _shared(architecture: Architecture) -> int:
@@ -186,7 +216,7 @@ def attention(architecture: Architecture, span: int, *, fused: bool) -> int:
         scores = 3 * architecture.heads * span
     scores += _indexer(architecture, span)
     if architecture.kv_lora_rank:
-        return scores + _latent(architecture)
+        return scores + _latent(architecture) + kept(architecture)
     return scores + (_fused(architecture) if fused else beside_scores(architecture))
 
 
@@ -195,6 +225,9 @@ def beside_scores(architecture: Architecture) -> int:
     found = layers.kv_layers(architecture)
     new = max((layer.keys + layer.values for layer in found), default=0)
     rows = 2 + 2 * branches(architecture)
+    if architecture.deepstack_layers and not architecture.experts:
+        # The inputs of several layers are there in both branches, padded and copied.
+        rows += architecture.deepstack_layers + 3
     holes = rows * architecture.embedding_length + _expert_outputs(architecture)
     return 3 * queries(architecture) + 2 * new + holes + kept(architecture)
 
@@ -247,20 +280,30 @@ def recurrent(architecture: Architecture, tokens_each: int) -> int:
 
 
 def _scan(architecture: Architecture) -> int:
-    """Mamba's projections and scan, and those of gated delta nets."""
-    inner = architecture.ssm_inner_size
-    if not architecture.ssm_group_count:
+    """Mamba's projections and scan, and those of delta nets, beside rows of the width."""
+    inner, width = architecture.ssm_inner_size, architecture.embedding_length
+    if architecture.name in _KDA:
+        # Queries, keys and values are convolved each apart; decays and result are as wide.
+        return 6 * inner + 4 * width
+    groups = architecture.ssm_group_count * architecture.ssm_state_size
+    if not groups:
         low = architecture.ssm_time_step_rank + 2 * architecture.ssm_state_size
-        return 6 * inner + 2 * low + architecture.embedding_length
-    convolved = inner + 2 * architecture.ssm_group_count * architecture.ssm_state_size
-    projected = inner + convolved + architecture.ssm_time_step_rank
-    return projected + 3 * convolved + 2 * inner
+        return 6 * inner + 2 * low + width
+    convolved = inner + 2 * groups
+    if architecture.name in MAMBA_2:
+        # Its projection lies there until the gate in it is used.
+        projected = inner + convolved + architecture.ssm_time_step_rank
+        return projected + 2 * convolved + inner + 4 * width
+    return max(2 * convolved, convolved + 3 * groups + 2 * inner) + 4 * width
 
 
-def widest(
-    architecture: Architecture, span: int, tokens_each: int, *, fused: bool, cards: int
-) -> int:
-    """Elements a token at the widest stage of a step of so many tokens a sequence."""
+def state_copies(architecture: Architecture) -> int:
+    """How often the states of all slots lie there: as they come out, and as read."""
+    return 1 if architecture.name in MAMBA_2 else 2
+
+
+def widest(architecture: Architecture, span: int, *, fused: bool, cards: int) -> int:
+    """Elements a token at the widest stage of a step that is not a recurrent layer's."""
     attended = _fused(architecture)
     if not fused or _always_wide(architecture):
         attended = attention(architecture, span, fused=fused)
@@ -272,7 +315,6 @@ def widest(
         experts(architecture, cards=cards),
         _shared(architecture) if cards else 0,
         attended,
-        recurrent(architecture, tokens_each),
     )
     return stage + chosen(architecture, span)
 
