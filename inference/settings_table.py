@@ -139,10 +139,10 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting(
         "SPECULATIVE",
-        types.one_of("off", "ngram", "mtp"),
-        "off",
+        types.one_of("auto", "off", "ngram", "mtp"),
+        "auto",
         "Speculative decoding: `ngram` drafts from the text so far, `mtp` with the model's own "
-        "next-token layers.",
+        "next-token layers. `auto` is `ngram`, but `off` for models with a recurrent state.",
     ),
     Setting(
         "KEEP_ALIVE",

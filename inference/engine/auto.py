@@ -38,6 +38,8 @@ SMALLEST_CONTEXT = 512
 STEP = 256
 SLOTS_ON_GPU = (16, 8, 4, 2, 1)
 SLOTS_ON_CPU = (4, 2, 1)
+# Keys of what keeps a recurrent state: Mamba, RWKV, delta attention, short convolutions.
+_RECURRENT = re.compile(r"\.(?:ssm|wkv|kda|shortconv)\.")
 _EXPERTS = re.compile(r"\.ffn_(?:up|down|gate|gate_up)_(?:ch)?exps")
 _CGROUP = Path("/sys/fs/cgroup")
 _QUERY = ("nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits")
@@ -98,10 +100,20 @@ def configure(
         threads=settings.threads,
         embeddings=embeddings,
         pooling="mean" if embeddings and not embeds else "",
-        speculative=settings.speculative,
+        speculative=speculation(header) if settings.speculative == "auto" else settings.speculative,
         memory=estimate(header, weights, context * slots, settings),
         prompt_cache_mib=min(LARGEST_PROMPT_CACHE, memory.host // PROMPT_CACHE_SHARE // MIB),
     )
+
+
+def speculation(header: Header) -> str:
+    """What drafts pay by themselves: those from the text, which cost nothing until 24 tokens
+    have been there before, except where a wrong one means to compute a recurrent state again.
+
+    Source: https://github.com/ggml-org/llama.cpp/pull/28391
+    """
+    is_recurrent = any(map(_RECURRENT.search, header.metadata))
+    return "off" if is_recurrent or pools_itself(header) else "ngram"
 
 
 def pools_itself(header: Header) -> bool:

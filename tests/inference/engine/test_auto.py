@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +91,21 @@ def test_a_machine_without_gpu_is_not_filled() -> None:
     context, slots = auto.choose(_header(), 5 * GIB, _settings(), Memory(64 * GIB, on_gpu=False))
     assert slots <= 4
     assert context <= 32768
+
+
+@pytest.mark.parametrize(
+    ("key", "chosen"),
+    [
+        ("llama.rope.freq_base", "ngram"),
+        ("qwen3next.ssm.state_size", "off"),
+        ("rwkv7.wkv.head_size", "off"),
+        ("kimi-linear.kda.head_dim", "off"),
+        ("lfm2.shortconv.l_cache", "off"),
+        ("llama.pooling_type", "off"),
+    ],
+)
+def test_drafts_pay_where_no_state_has_to_be_computed_again(key: str, chosen: str) -> None:
+    assert auto.speculation(_header(**{key: 1})) == chosen
 
 
 @given(

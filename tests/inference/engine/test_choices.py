@@ -38,11 +38,16 @@ def test_it_works(models: Path, provider: str, tmp_path: Path) -> None:
     """What only changes the pace changes no word."""
     model = ("--model", str(models / "tiny.gguf"), "--slots", "1")
     said = []
-    for flags in ((), ("--speculative", "ngram"), ("--batch", "64", "--ubatch", "32", "--cpu-moe")):
+    others = (
+        ("--speculative", "off"),
+        ("--speculative", "ngram"),
+        ("--batch", "64", "--ubatch", "32", "--cpu-moe"),
+    )
+    for flags in ((), *others):
         with _runtime(tmp_path, provider, *model, *flags) as http:
             said.append(_said(http, "tiny"))
     assert said[0]
-    assert said == [said[0]] * 3
+    assert said == [said[0]] * 4
 
 
 def test_layers_for_drafts_must_be_there(models: Path, tmp_path: Path) -> None:
