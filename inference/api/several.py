@@ -2,8 +2,9 @@
 
 llama-server tells the tokens of the first answer alone, and in a stream those of
 each, where clients take the last. In a stream each answer's figures are there, so
-that a whole answer is asked for as one and put together here. A prompt counts once,
-however many answers there are to it, as OpenAI counts it.
+that a whole answer is asked for as one and put together here, unless it is to tell
+probabilities: a stream leaves out those of tokens that end within a character. A
+prompt counts once, however many answers there are to it, as OpenAI counts it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from inference.engine.supervisor import Engine
 _CHATS = ("/v1/chat/completions", "/chat/completions")
 _PATHS = (*_CHATS, "/v1/completions")
 _TEXTS = ("content", "reasoning_content")
+_PROBABILITIES = ("logprobs", "top_logprobs", "n_probs")
 
 
 def is_meant(path: str, body: Mapping[str, Any], *, stream: bool) -> bool:
@@ -27,7 +29,9 @@ def is_meant(path: str, body: Mapping[str, Any], *, stream: bool) -> bool:
     wanted = slots.request(path, body)
     if path not in _PATHS or wanted is None or wanted.width == 1:
         return False
-    return not stream or (path in _CHATS and _tells_usage(body))
+    if stream:
+        return path in _CHATS and _tells_usage(body)
+    return not any(body.get(key) for key in _PROBABILITIES)
 
 
 def answers_each(body: Mapping[str, Any]) -> int:
@@ -110,7 +114,6 @@ class _Answer:
     def __init__(self) -> None:
         self._texts = dict.fromkeys(("text", *_TEXTS), "")
         self._calls: dict[int, dict[str, Any]] = {}
-        self._logprobs: list[Any] = []
         self._finish: str | None = None
 
     def add(self, choice: Mapping[str, Any]) -> None:
@@ -120,17 +123,14 @@ class _Answer:
             self._texts[name] += delta.get(name) or ""
         for call in delta.get("tool_calls") or ():
             self._add_call(call)
-        self._logprobs += (choice.get("logprobs") or {}).get("content") or ()
         self._finish = choice.get("finish_reason") or self._finish
 
     def choice(self, index: int, *, is_chat: bool) -> dict[str, Any]:
         """The answer as llama-server tells a whole one."""
         told: dict[str, Any] = {"finish_reason": self._finish, "index": index}
-        logprobs = {"content": self._logprobs} if self._logprobs else None
         if not is_chat:
-            return {**told, "text": self._texts["text"], "logprobs": logprobs}
-        told["message"] = self._message()
-        return {**told, "logprobs": logprobs} if logprobs else told
+            return {**told, "text": self._texts["text"], "logprobs": None}
+        return {**told, "message": self._message()}
 
     def _message(self) -> dict[str, Any]:
         calls = [self._calls[place] for place in sorted(self._calls)]
