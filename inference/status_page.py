@@ -58,7 +58,10 @@ _CALLS = Template(
 }'</code></pre>
 <pre tabindex="0" aria-label="In Python"><code>from openai import OpenAI
 
-client = OpenAI(base_url="ENDPOINT/v1", api_key="$secret")
+client = OpenAI(
+    base_url="ENDPOINT/v1",
+    api_key="$secret",
+)
 answer = client.chat.completions.create(
     model="$name",
     messages=[{"role": "user", "content": "Why is the sky blue?"}],
@@ -134,7 +137,7 @@ def _calls(status: Mapping[str, Any], *, locked: bool) -> str:
         return ""
     return _CALLS.substitute(
         name=escape(names[0]),
-        key=' -H "Authorization: Bearer $KEY"' if locked else "",
+        key=' \\\n  -H "Authorization: Bearer $KEY"' if locked else "",
         secret="KEY" if locked else "none",
     )
 

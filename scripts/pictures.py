@@ -1,26 +1,31 @@
 """Take the documentation's pictures from the real pages: `python scripts/pictures.py`.
 
-The site is a gunicorn of this checkout, offline, with its own tiny model; the
-browser is the machine's Chromium.
+The site is a gunicorn of this checkout, offline, with its own tiny model, and the
+endpoint a runtime with the same model; the browser is the machine's Chromium.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.site.live import LiveSite  # noqa: E402 - found through the line above
+from tests.inference import endpoint as endpoints  # noqa: E402 - found through the line above
+from tests.site.live import LiveSite  # noqa: E402
 
 FOLDER = ROOT / "docs" / "images"
+DEMO_MODEL = ROOT / "inference" / "demo_model" / "oneclick-demo.gguf"
+# Where the endpoint is, as far as its page knows.
+ENDPOINT = "https://3f9k2c.ingress.provider.example"
 QUESTION = "What is Akash?"
 
 
@@ -59,13 +64,22 @@ PICTURES = (
     Picture("playground-light", "/playground/", 860, prepare=_chat),
     Picture("playground-dark", "/playground/", 860, "dark", prepare=_chat),
 )
+ENDPOINT_PICTURE = Picture("endpoint-light", "/", 940)
 
 
-def _take(browser: Browser, base: str, picture: Picture) -> None:
+def _take(browser: Browser, base: str, picture: Picture, source: str = "") -> None:
+    """``source`` is asked in place of ``base``, where that is a name for the picture alone."""
     context = browser.new_context(
         viewport={"width": 1200, "height": picture.height}, color_scheme=picture.scheme
     )
     page = context.new_page()
+
+    def ask(route: Route) -> None:
+        address = source + route.request.url.removeprefix(base)
+        route.fulfill(response=route.fetch(url=address))
+
+    if source:
+        page.route(f"{base}/**", ask)
     page.goto(base + picture.path)
     picture.prepare(page)
     page.screenshot(path=FOLDER / f"{picture.name}.png")
@@ -76,14 +90,25 @@ def main() -> None:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if not program:
         sys.exit("No Chromium here: apt-get install chromium.")
-    names = set(sys.argv[1:]) or {picture.name for picture in PICTURES}
+    names = set(sys.argv[1:])
     with LiveSite(DEMO_EMBEDDED="1") as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for picture in PICTURES:
-            if picture.name in names:
+            if not names or picture.name in names:
                 _take(browser, site.url, picture)
                 print(picture.name)
+        if not names or ENDPOINT_PICTURE.name in names:
+            _take_endpoint(browser)
         browser.close()
+
+
+def _take_endpoint(browser: Browser) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        endpoints.running(Path(folder), "--model", str(DEMO_MODEL)) as running,
+    ):
+        _take(browser, ENDPOINT, ENDPOINT_PICTURE, running.url)
+    print(ENDPOINT_PICTURE.name)
 
 
 if __name__ == "__main__":
