@@ -36,7 +36,12 @@ KEYS = (
     *("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "mamba_expand", "mamba_d_ssm"),
     *("attn_layer_period", "attn_layer_offset", "hidden_size_per_layer_input"),
     *("vocab_size_per_layer_input", "partial_rotary_factor", "tie_word_embeddings"),
+    *("d_model", "encoder_layers", "encoder_ffn_dim", "encoder_attention_heads", "num_mel_bins"),
+    *("max_source_positions", "depth", "embed_dim", "scale_factor", "attention_k_eq_v"),
 )
+# What a class takes out of its other arguments, and does not declare.
+UNDECLARED = {"gemma4_text": {"global_head_dim": 512}}
+ENCODERS = ("vision_config", "audio_config")
 NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
@@ -47,15 +52,21 @@ def _defaults(config_class: Any) -> dict[str, Any]:
     rotated = _of_instance(config_class, "rope_parameters")
     if isinstance(rotated, dict) and "partial_rotary_factor" in rotated:
         found["partial_rotary_factor"] = rotated["partial_rotary_factor"]
-    for name in NESTED:
-        inner = getattr(config_class, "sub_configs", {}).get(name)
-        model_type = getattr(inner, "model_type", "") or getattr(
-            _of_instance(config_class, name), "model_type", ""
-        )
-        if model_type:
-            found["text_model_type"] = model_type
-            break
+    found |= UNDECLARED.get(getattr(config_class, "model_type", ""), {})
+    text = next(filter(None, (_type_of(config_class, name) for name in NESTED)), "")
+    if text:
+        found["text_model_type"] = text
+    for name in ENCODERS:
+        if encoder := _type_of(config_class, name):
+            found[f"{name}_type"] = encoder
     return found
+
+
+def _type_of(config_class: Any, name: str) -> str:
+    """The model type of a nested config, by default; empty where there is none."""
+    inner = getattr(config_class, "sub_configs", {}).get(name)
+    told = getattr(inner, "model_type", "")
+    return told or getattr(_of_instance(config_class, name), "model_type", "") or ""
 
 
 def _of_instance(config_class: Any, name: str) -> Any:
@@ -87,7 +98,8 @@ def main() -> None:
         if name in found or name not in CONFIG_MAPPING:
             continue
         found[name] = _defaults(CONFIG_MAPPING[name])
-        todo |= {found[name].get("text_model_type", name)} - {name}
+        nested = ("text_model_type", *(f"{each}_type" for each in ENCODERS))
+        todo |= {found[name].get(key, name) for key in nested} - {name}
     rows = (f"{json.dumps(name)}: {json.dumps(found[name])}" for name in sorted(found))
     TARGET.write_text("{\n" + ",\n".join(rows) + "\n}\n")
 

@@ -34,5 +34,17 @@ def of_text(outer: Mapping[str, Any], text: Mapping[str, Any]) -> Mapping[str, A
     return {**found, "model_type": name} if found else {}
 
 
+def of_encoder(outer: Mapping[str, Any], part: str) -> Mapping[str, Any]:
+    """A config's ``vision_config`` or ``audio_config`` with its class's defaults.
+
+    Empty where the config has none, or says so.
+    """
+    told, defaults = outer.get(part), _of(outer.get("model_type"))
+    if not isinstance(told, Mapping):
+        return {} if part in outer else _of(defaults.get(f"{part}_type"))
+    name = told.get("model_type") or defaults.get(f"{part}_type")
+    return {**_of(name), **told, "model_type": name}
+
+
 def _of(name: object) -> Mapping[str, Any]:
     return _all().get(name, {}) if isinstance(name, str) else {}

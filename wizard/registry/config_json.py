@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wizard.registry import config_defaults, config_layers, config_quantisation, config_rotary
+from wizard.registry import (
+    config_defaults,
+    config_encoders,
+    config_layers,
+    config_quantisation,
+    config_rotary,
+    config_undivided,
+)
 from wizard.registry.config_quantisation import quant_method
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.quantisation import of_method
@@ -100,6 +107,8 @@ class _Config:
         if not heads and any(pattern.attends):
             raise self.missing("heads")
         key_length, value_length = self.head_sizes(embedding, heads)
+        undivided = config_undivided.read(self.outer, self.assumed(), embedding)
+        encoding = config_encoders.read(self.outer)
         return Architecture(
             name=self.name(),
             layers=layers,
@@ -144,6 +153,11 @@ class _Config:
             weight_bits=config_quantisation.weight_bits(self.quantisation()),
             kv_cache_type=config_quantisation.cache_type(self.quantisation()),
             rotary_bytes=self.rotary_bytes(context or DEFAULT_CONTEXT, key_length, pattern),
+            undivided_elements=undivided.always,
+            encoder_elements=undivided.by_heads,
+            encoder_heads=undivided.heads,
+            encoder_token_elements=encoding.token_elements,
+            encoder_item_tokens=encoding.item_tokens,
             chunked_attention=pattern.is_chunked,
             wide_state=self.wide_state(),
             custom_code="auto_map" in self.outer,
@@ -234,7 +248,9 @@ class _Config:
         if self.flag("multi_query") and not self.flag("new_decoder_architecture"):
             told = 1
         told = told or heads
-        wide = self.whole("num_global_key_value_heads")
+        # Gemma 4's global layers have heads of their own where they share keys and values.
+        is_shared = self.text.get("attention_k_eq_v") is not False
+        wide = self.whole("num_global_key_value_heads") if is_shared else 0
         swa = pattern.kv_heads_swa
         sliding = pattern.sliding or (False,) * layers
         return tuple(

@@ -11,13 +11,16 @@ _RECURRENT = ("linear_attention", "mamba", "mamba2", "conv", "recurrent", "kda",
 _NO_ATTENTION = (*_RECURRENT, "mlp", "moe")
 # Layers that recur, and then attend with weights that all of them share.
 _BOTH = ("hybrid",)
+_GROUPS = ("n_groups", "mamba_n_groups", "mamba_ngroups")
 _MAX_VALUE = 1 << 30
 # Period and place of the full layer, by the family's configuration code.
 _PERIODS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2, "olmo3": 4}
 _PERIODS |= {"cohere2_moe": 4, "gemma3n_text": 5, "gemma4_text": 6, "afmoe": 4, "exaone4": 4}
 _FULL_FIRST = {"granite_swa": 4, "granitemoe_swa": 4, "cwm": 4}
+# Their last layer attends to everything, whatever the pattern.
+_LAST_IS_FULL = ("gemma4_text", "diffusion_gemma_text")
 # vLLM slides every layer of these when a window is set.
-_ALL_SLIDE = ("mistral", "mixtral", "phi3", "starcoder2", "phimoe")
+_ALL_SLIDE = ("mistral", "mixtral", "phi3", "phi3_v", "starcoder2", "phimoe")
 # Their window is beside compressed rows of all tokens, which have a rule of their own.
 _COMPRESSED = ("deepseek_v4", "deepseek_ref")
 _RATIOS = {4: 4, 128: 128}
@@ -155,11 +158,19 @@ def _types(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
         told = config.get(key)
         if isinstance(told, list) and len(told) >= layers:
             return tuple(str(kind) for kind in told[:layers])
+    found = _untold(config, layers)
+    if found and config.get("model_type") in _LAST_IS_FULL:
+        return (*found[:-1], "full_attention")
+    return found or ("full_attention",) * layers
+
+
+def _untold(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
+    """Kinds that follow from other keys; empty where nothing tells that layers differ."""
     for read_types in (_by_letters, _by_linear_attention, _by_attention_period, _by_window):
         found = read_types(config, layers)
         if found:
             return found
-    return ("full_attention",) * layers
+    return ()
 
 
 def _by_letters(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
@@ -270,7 +281,8 @@ def _state(config: Mapping[str, Any]) -> State:
 
 
 def _mamba_state(config: Mapping[str, Any]) -> State:
-    heads = _whole(config, "mamba_num_heads") or _whole(config, "mamba_n_heads")
+    names = ("mamba_num_heads", "mamba_n_heads", "n_mamba_heads")
+    heads = next(filter(None, (_whole(config, name) for name in names)), 0)
     size = _whole(config, "mamba_head_dim") or _whole(config, "mamba_d_head")
     expand = _whole(config, "mamba_expand") or _whole(config, "expand") or 2
     inner = _whole(config, "mamba_d_ssm") or heads * size
@@ -282,7 +294,7 @@ def _mamba_state(config: Mapping[str, Any]) -> State:
         _whole(config, "ssm_state_size")
         or _whole(config, "mamba_d_state")
         or _whole(config, "state_size"),
-        _whole(config, "n_groups") or _whole(config, "mamba_n_groups"),
+        next(filter(None, (_whole(config, key) for key in _GROUPS)), 0),
     )
 
 

@@ -72,7 +72,8 @@ def _bytes(config: Mapping[str, Any], kind: Mapping[str, Any], positions: int, w
     is_wide = model in _WIDE or (config.get("kv_lora_rank") and name == "yarn")
     # Gemma 4 turns a part of the global heads, with a table for the whole.
     part = 1.0 if name == "proportional" else _part(config, kind)
-    length = min(_MAX_POSITIONS, _length(name, kind, positions))
+    original = _original(config, kind) or positions
+    length = min(_MAX_POSITIONS, _length(name, kind, positions, original))
     if "mrope_section" in kind and not model.startswith(_PLAIN_IMAGES):
         length *= _IMAGE_FACTOR
     return int(length * int(width * part) * (4 if is_wide else 2))
@@ -82,15 +83,25 @@ def _part(config: Mapping[str, Any], kind: Mapping[str, Any]) -> float:
     """Share of a head that is rotated; MLA's width is that share already."""
     if config.get("kv_lora_rank"):
         return 1.0
+    if config.get("model_type") == "chatglm":
+        return 0.5
     names = ("partial_rotary_factor", "rotary_pct")
     told = next((level[n] for level in (kind, config) for n in names if n in level), 1.0)
     return float(told) if isinstance(told, int | float) and 0 < told <= 1 else 1.0
 
 
-def _length(name: object, kind: Mapping[str, Any], positions: int) -> float:
-    factor, original = kind.get("factor"), kind.get("original_max_position_embeddings")
+def _original(config: Mapping[str, Any], kind: Mapping[str, Any]) -> int:
+    """What a model read before it was stretched, as either place tells; 0 without."""
+    for level in (kind, config):
+        told = level.get("original_max_position_embeddings")
+        if isinstance(told, int) and told > 0:
+            return told
+    return 0
+
+
+def _length(name: object, kind: Mapping[str, Any], positions: int, original: int) -> float:
+    factor = kind.get("factor")
     factor = factor if isinstance(factor, int | float) and factor > 0 else 1
-    original = original if isinstance(original, int) and original > 0 else positions
     if name == "linear":
         return positions * factor
     if name in ("yarn", "deepseek_yarn"):

@@ -98,6 +98,10 @@ class Architecture:
     ``extra_state`` are elements of further recurrent state in the whole model.
     ``tie_is_guessed`` tells that ``tied_embeddings`` is a family's habit only,
     ``has_output`` whether there is an output matrix at all.
+    ``undivided_elements`` of encoders and projectors lie whole on each of vLLM's
+    cards, ``encoder_elements`` where ``encoder_heads`` do not divide among them.
+    Encoding takes ``encoder_token_elements`` for each token that comes of an image or a
+    sound, one of which may make ``encoder_item_tokens``.
     ``rotary_bytes`` are tables that vLLM keeps on every card, ``weight_bits`` what
     a quantised checkpoint's linear layers have (0 where it does not tell),
     ``kv_cache_type`` the cache that it brings scales for. ``chunked_attention``
@@ -164,6 +168,11 @@ class Architecture:
     weight_bits: float = 0.0
     kv_cache_type: str = ""
     rotary_bytes: int = 0
+    undivided_elements: int = 0
+    encoder_elements: int = 0
+    encoder_heads: int = 0
+    encoder_token_elements: int = 0
+    encoder_item_tokens: int = 0
     chunked_attention: bool = False
     wide_state: bool = False
     custom_code: bool = False

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import host, layers, vllm_cache
+from wizard.sizing import host, layers, vllm_cache, vllm_compute
 from wizard.sizing.values import MemoryEstimate, Part, Workload
 from wizard.sizing.vllm_cache import bytes_per_token
 from wizard.sizing.vllm_weights import CardWeights, card_weights
@@ -24,53 +24,13 @@ RUNTIME = 1024 * MIB
 # NCCL's channels and the all-reduce buffers of each card of several: what others measured
 # on pairs and fours of H100 (docs/estimate.md), and on cards that NVLink does not join.
 _NVLINK_EXCHANGE, _EXCHANGE = 2048 * MIB, 512 * MIB
-# Requests at a time by default (``max_num_seqs``): as many more on cards whose steps are
-# as long (``EngineArgs.get_batch_defaults``).
-_SEQUENCES, _MANY_SEQUENCES, _LONG_STEP = 256, 1024, 8192
-# The sampler is profiled with all of them, and everything asked for: logits in 16 bits,
-# a copy in 32, one with only the largest left, and probabilities (``_dummy_sampler_run``,
-# ``flashinfer_sample``).
-_SAMPLED = 2 + 4 + 4 + 4
-# Kept of each request: how often it has had each token, and whether its prompt had it
-# (``PenaltiesState``).
-_COUNT, _FLAGS = 4, 32
-
-
-def _sequences(workload: Workload) -> int:
-    """Requests that are answered at the same time, whatever the cache holds."""
-    most = _MANY_SEQUENCES if workload.batched_tokens >= _LONG_STEP else _SEQUENCES
-    return min(most, workload.batched_tokens)
-
-
-def _workspace(architecture: Architecture, workload: Workload) -> int:
-    """Bytes that a step's experts work in, kept beside (``TritonExperts.workspace_shapes``)."""
-    if not architecture.experts:
-        return 0
-    inner = architecture.expert_feed_forward_length or architecture.feed_forward_length
-    inner //= max(1, workload.gpus)
-    width = architecture.embedding_length
-    each = max(inner, width) + max(2 * inner, width)
-    return 2 * workload.batched_tokens * architecture.experts_used * each
-
-
-def _compute_bytes(architecture: Architecture, workload: Workload) -> int:
-    """Peak of one step and of the sampler after it, on one card (``profile_run``)."""
-    gpus, tokens = max(1, workload.gpus), workload.batched_tokens
-    width, vocabulary = architecture.embedding_length, architecture.vocab_size
-    forward = 3 * architecture.feed_forward_length // gpus
-    attention = 2 * architecture.heads * architecture.key_length // gpus
-    step = 2 * tokens * (4 * width + max(forward, attention))
-    sequences = _sequences(workload)
-    sampler = 2 * tokens * width + _SAMPLED * sequences * vocabulary
-    counts = _COUNT * sequences * (vocabulary + -(-vocabulary // _FLAGS))
-    return counts + _workspace(architecture, workload) + max(step, sampler)
 
 
 def _exchange_bytes(workload: Workload) -> int:
     """Bytes of one card for what cards tell each other; large ones are taken to have NVLink."""
     if workload.gpus * workload.nodes < 2:
         return 0
-    return _NVLINK_EXCHANGE if workload.batched_tokens >= _LONG_STEP else _EXCHANGE
+    return _NVLINK_EXCHANGE if workload.batched_tokens >= vllm_compute.LONG_STEP else _EXCHANGE
 
 
 @dataclass(frozen=True)
@@ -92,7 +52,7 @@ def _per_card(architecture: Architecture, variant: Variant, workload: Workload) 
         weights=card_weights(architecture, variant, workload),
         kv_cache=held.cache,
         state=held.state,
-        compute=_compute_bytes(architecture, workload),
+        compute=vllm_compute.compute(architecture, workload).total,
         runtime=RUNTIME + _exchange_bytes(workload),
     )
 
@@ -109,7 +69,7 @@ def concurrency(
     found = _per_card(architecture, variant, workload)
     one = found.kv_cache + found.state
     left = budget_bytes - (found.total - one)
-    return max(0, left // one if one else (_sequences(workload) if left >= 0 else 0))
+    return max(0, left // one if one else (vllm_compute.sequences(workload) if left >= 0 else 0))
 
 
 def estimate(architecture: Architecture, variant: Variant, workload: Workload) -> MemoryEstimate:
@@ -150,8 +110,9 @@ def _parts(
             "compute",
             "Compute",
             found.compute,
-            f"the peak of a step of {workload.batched_tokens:,} tokens, or of choosing from the "
-            f"logits of {_sequences(workload):,} requests, whose tokens are counted{on}",
+            f"the peak of a step of {workload.batched_tokens:,} tokens, of encoding its images "
+            "or sounds, or of choosing from the logits of "
+            f"{vllm_compute.sequences(workload):,} requests, whose tokens are counted{on}",
         ),
         (
             "runtime",

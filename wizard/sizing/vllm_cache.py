@@ -17,6 +17,9 @@ from wizard.sizing.values import KvType, Workload
 # Tokens of one block (``CacheConfig.DEFAULT_BLOCK_SIZE``); sparse attention's kernels
 # read 64 at once.
 BLOCK, _SPARSE_BLOCK = 16, 64
+# Hopper's kernel for 8-bit caches of such heads reads 64 tokens at once, too
+# (``FlashAttentionBackend._get_sm90_fa4_fp8_kv_block_size``).
+_WIDE_HEAD = 512
 # One row of MLA and of its rotated part, with scales (``fp8_ds_mla``).
 _PACKED_ROW = 656
 # An indexer's key is 8 bits, with a 32-bit scale for each 128 of it.
@@ -56,15 +59,24 @@ def _token_bytes(layer: layers.KvLayer, gpus: int, kv_type: KvType) -> int:
 
 
 @lru_cache(maxsize=512)
-def _kinds(architecture: Architecture, gpus: int, nodes: int, kv_type: KvType) -> tuple[_Kind, ...]:
+def _kinds(
+    architecture: Architecture, gpus: int, nodes: int, kv_type: KvType, *, is_hopper: bool
+) -> tuple[_Kind, ...]:
     """Kinds of layers with keys and values that one card holds; the fullest of the stages."""
     kv_type = _resolved(architecture, kv_type)
+    is_wide = is_hopper and kv_type is KvType.FP8 and architecture.key_length == _WIDE_HEAD
+    usual = _SPARSE_BLOCK if is_wide else BLOCK
     counts: dict[tuple[int, int, int], int] = {}
     for layer in layers.kv_layers(architecture):
-        block = _SPARSE_BLOCK if layer.indexer else BLOCK
+        block = _SPARSE_BLOCK if layer.indexer else usual
         kind = (_token_bytes(layer, gpus, kv_type), layer.window, block)
         counts[kind] = counts.get(kind, 0) + 1
     return tuple(_Kind(-(-count // nodes), *kind) for kind, count in counts.items())
+
+
+def _of(architecture: Architecture, workload: Workload) -> tuple[_Kind, ...]:
+    gpus, nodes, kv_type = max(1, workload.gpus), workload.nodes, workload.kv_type
+    return _kinds(architecture, gpus, nodes, kv_type, is_hopper=not workload.pads_experts)
 
 
 def _resolved(architecture: Architecture, kv_type: KvType) -> KvType:
@@ -78,7 +90,7 @@ def bytes_per_token(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one token in all layers on one card, as if none had a window."""
     if architecture.compress_ratios:
         return vllm_compressed.bytes_per_token(architecture)
-    found = _kinds(architecture, max(1, workload.gpus), workload.nodes, workload.kv_type)
+    found = _of(architecture, workload)
     return sum(kind.count * kind.token_bytes for kind in found)
 
 
@@ -133,7 +145,7 @@ def request(architecture: Architecture, workload: Workload) -> Request:
     if architecture.compress_ratios:
         return Request(vllm_compressed.request_bytes(architecture, workload), 0)
     gpus = max(1, workload.gpus)
-    found = _kinds(architecture, gpus, workload.nodes, workload.kv_type)
+    found = _of(architecture, workload)
     recurrent = -(-len(layers.recurrent_layers(architecture)) // workload.nodes)
     state = state_bytes(architecture, gpus) if recurrent else 0
     if not found:

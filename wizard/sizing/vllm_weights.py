@@ -9,6 +9,7 @@ than cards are repeated (``vllm/model_executor/layers/linear.py``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import layers
@@ -18,6 +19,8 @@ from wizard.sizing.values import Workload
 _BITS = {"fp8": 8.0, "awq": 4.25, "gptq": 4.25, "modelopt": 8.0, "mxfp4": 16.0}
 _PLAIN_BITS = 16.0
 _MXFP4_BITS = 4.25
+_INTEGERS = ("awq", "gptq", "compressed-tensors", "auto-round")
+_MARLIN_COLUMNS, _KIMI_COLUMNS = 64, 256
 _FLOAT = 4
 # Share of a file by which norms, biases and its header may make it larger than its matrices.
 _NEAR = 0.01
@@ -48,6 +51,7 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     unused = _prediction_bytes(architecture, file) + _duplicate_bytes(architecture, file)
     loaded = int((file - unused) * _cast(architecture))
     whole = _whole_bytes(architecture, bits) // nodes
+    whole += 2 * _undivided_elements(architecture, gpus)
     if nodes > 1:
         loaded = _stage_bytes(architecture, loaded, nodes)
     share = -(-max(0, loaded - whole) // gpus)
@@ -77,6 +81,14 @@ def _whole_bytes(architecture: Architecture, bits: float) -> int:
     linear = _down_projections(architecture) + _indexers(architecture)
     plain = routed * architecture.experts * width + _compressors(architecture)
     return int(linear * bits / 8) + 2 * plain + _FLOAT * _hyper_connections(architecture)
+
+
+def _undivided_elements(architecture: Architecture, gpus: int) -> int:
+    """Elements of encoders and projectors that each card of the first stage holds whole."""
+    heads = architecture.encoder_heads
+    is_split = not heads or heads % gpus == 0
+    by_heads = 0 if is_split else architecture.encoder_elements
+    return architecture.undivided_elements + by_heads
 
 
 def _attending(architecture: Architecture) -> int:
@@ -125,22 +137,56 @@ def _hyper_connections(architecture: Architecture) -> int:
 
 
 def _padded_bytes(architecture: Architecture, loaded: int, workload: Workload) -> int:
-    """Bytes that kernels for mxfp4 add, since they want round sizes of experts.
-
-    64 columns a card on Hopper; 128, and 256 of the model's width, with the
-    kernels of other cards (``mxfp4_round_up_hidden_size_and_intermediate_size``).
-    """
-    if architecture.quant_method != "mxfp4" or not architecture.experts:
+    """Bytes that kernels add, since they want round sizes of experts."""
+    if not architecture.experts:
         return 0
     gpus = max(1, workload.gpus)
     forward = architecture.expert_feed_forward_length or architecture.feed_forward_length
     width = architecture.embedding_length
-    step, wide = (128, 256) if workload.pads_experts else (64, 1)
-    each = -(-forward // gpus)
-    grown = -(-each // step) * step * (-(-width // wide) * wide) / (forward / gpus * width)
-    elements = 3 * architecture.layers * architecture.experts * width * forward
-    experts = min(loaded, elements * _MXFP4_BITS / 8)
+    columns, round_width = _round_expert(architecture, -(-forward // gpus), workload)
+    grown = columns * round_width / (forward / gpus * width) * _regrouped(architecture, columns)
+    bits = _MXFP4_BITS if architecture.quant_method == "mxfp4" else _bits(architecture)
+    routed = architecture.layers - architecture.dense_layers
+    experts = min(loaded, 3 * routed * architecture.experts * width * forward * bits / 8)
     return int(experts / gpus / workload.nodes * (grown - 1))
+
+
+def _round_expert(architecture: Architecture, columns: int, workload: Workload) -> tuple[int, int]:
+    """Columns of an expert on a card, and the model's width, as kernels want them.
+
+    mxfp4: 64 columns on Hopper; 128, and 256 of the width, with the kernels of
+    other cards (``mxfp4_round_up_hidden_size_and_intermediate_size``). Marlin's for
+    integers of 4 bits: 64, where groups are whole (``marlin_moe_padded_intermediate``).
+    Kimi's experts are never divided into less than 256 (``KimiMoE``).
+    """
+    width = architecture.embedding_length
+    if architecture.quant_method == "mxfp4":
+        step, wide = (128, 256) if workload.pads_experts else (64, 1)
+        return _rounded(columns, step), _rounded(width, wide)
+    if architecture.name == "kimi_linear" and workload.gpus > 1:
+        return max(columns, _KIMI_COLUMNS), width
+    group = _group(architecture)
+    is_marlin = group and columns % group == 0
+    return (_rounded(columns, _MARLIN_COLUMNS) if is_marlin else columns), width
+
+
+def _regrouped(architecture: Architecture, columns: int) -> float:
+    """Growth of experts whose groups do not fit a card: smaller ones share a scale."""
+    group = _group(architecture)
+    if not group or columns % group == 0:
+        return 1.0
+    return (4 + 16 / gcd(columns, group)) / (4 + 16 / group)
+
+
+def _group(architecture: Architecture) -> int:
+    """Weights of 4 bits that share a scale of 16, as their bits tell; 0 where none do."""
+    scale = _bits(architecture) - 4
+    is_grouped = architecture.quant_method in _INTEGERS and 0 < scale < 1
+    return round(16 / scale) if is_grouped else 0
+
+
+def _rounded(size: int, step: int) -> int:
+    return -(-size // step) * step
 
 
 def _repeated_elements(architecture: Architecture, gpus: int) -> float:

@@ -1,0 +1,82 @@
+"""What encoding an image or a sound takes while it runs, from a config's own parts.
+
+vLLM encodes as many as one step may hold when it measures itself, and some
+families' largest image makes more tokens than a step has
+(``vllm/multimodal/encoder_budget.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wizard.registry import config_defaults
+
+_MAX_VALUE = 1 << 20
+# The largest image that the processor of these lets pass, in tokens (``max_pixels`` of
+# 12,845,056 over 28 × 28, of 16,777,216 over 32 × 32).
+_LARGEST_IMAGE = 16_384
+_LARGE_IMAGES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen2_5_omni", "qwen3_omni")
+# Two matrices into the wide layer.
+_GATED = ("qwen2_5", "glm", "pixtral", "gemma4")
+# Frames of sound a token, where the config does not tell.
+_FRAMES = 2
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Elements that live at a time for each token, and the tokens of the largest item."""
+
+    token_elements: int = 0
+    item_tokens: int = 0
+
+
+def read(outer: Mapping[str, Any]) -> Encoding:
+    """Of the config's encoder of images, or of sound where that takes more."""
+    inner = outer.get("thinker_config")
+    parts = inner if isinstance(inner, Mapping) else outer
+    image, sound = (
+        config_defaults.of_encoder(parts, part) for part in ("vision_config", "audio_config")
+    )
+    elements = max(
+        _patches(parts, image) * _patch_elements(image), _FRAMES * _patch_elements(sound)
+    )
+    is_large = bool(image) and str(outer.get("model_type")).startswith(_LARGE_IMAGES)
+    return Encoding(elements, _LARGEST_IMAGE if is_large else 0)
+
+
+def _patches(parts: Mapping[str, Any], image: Mapping[str, Any]) -> int:
+    """Patches of an image that one token stands for."""
+    merged = _whole(image, "spatial_merge_size") or _whole(parts, "spatial_merge_size")
+    if merged:
+        return merged * merged
+    kernel = image.get("merge_kernel_size")
+    if isinstance(kernel, list) and len(kernel) == 2:
+        return 4
+    ratio = parts.get("downsample_ratio") or image.get("pixel_shuffle_ratio")
+    if isinstance(ratio, float) and 0 < ratio < 1:
+        return round(1 / ratio**2)
+    side, patch = _whole(image, "image_size"), _whole(image, "patch_size")
+    tokens = _whole(parts, "mm_tokens_per_image")
+    return max(1, (side // patch) ** 2 // tokens) if side and patch and tokens else 1
+
+
+def _patch_elements(config: Mapping[str, Any]) -> int:
+    """Elements of a patch: three streams, the widest part of a layer, and its pixels."""
+    names = ("d_model", "embed_dim", "hidden_size")
+    width = next((value for name in names if (value := _whole(config, name))), 0)
+    if not width:
+        return 0
+    names = ("intermediate_size", "encoder_ffn_dim", "ffn_dim")
+    forward = next((value for name in names if (value := _whole(config, name))), 4 * width)
+    gates = 3 if str(config.get("model_type")).startswith(_GATED) else 2
+    patch, frames = _whole(config, "patch_size"), _whole(config, "temporal_patch_size") or 1
+    return 3 * width + max(gates * forward, 4 * width) + 3 * frames * patch * patch
+
+
+def _whole(config: Mapping[str, Any], key: str) -> int:
+    value = config.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_VALUE:
+        return 0
+    return value
