@@ -130,12 +130,10 @@ def _choose_layout(whole: VllmConfig, backends: set[Any], kept: Mapping[str, Any
 def token_bytes(stage: Mapping[str, Any]) -> int:
     """Bytes of one token in all layers of a stage, as if none had a window."""
     found = (each for each in stage.values() if hasattr(each, "real_page_size_bytes"))
-    return round(
-        sum(
-            each.real_page_size_bytes / each.block_size
-            for each in found
-            if type(each).__name__ != "MambaSpec"
-        )
+    return sum(
+        int(each.real_page_size_bytes) // int(each.block_size)
+        for each in found
+        if type(each).__name__ != "MambaSpec"
     )
 
 
