@@ -12,8 +12,6 @@ from wizard.sizing.values import CudaCard, EngineFamily, Workload
 _STEPS = ((160 << 30, 16_384), (70 << 30, 8192))
 _SMALLEST_STEP = 2048
 _SLOW = ("a100", "gb10")
-# Its default ``max_num_seqs``, of the smaller cards and of the others.
-SMALLEST_BATCH, _LARGE_BATCH = 256, 1024
 _HOPPER = 9
 
 
@@ -40,11 +38,6 @@ def step(gpu: Gpu) -> int:
     if gpu.model in _SLOW:
         return _SMALLEST_STEP
     return next((tokens for size, tokens in _STEPS if gpu.vram_bytes >= size), _SMALLEST_STEP)
-
-
-def batch(gpu: Gpu) -> int:
-    """Requests that run at a time, by default."""
-    return SMALLEST_BATCH if step(gpu) == _SMALLEST_STEP else _LARGE_BATCH
 
 
 def pads_experts(gpu: Gpu) -> bool:

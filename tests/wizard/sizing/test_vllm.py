@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -190,3 +191,70 @@ def test_large_cards_exchange_more() -> None:
         for gpus, tokens in ((1, 8192), (2, 2048), (2, 8192))
     ]
     assert taken[0] < taken[1] / 2 < taken[2] / 2
+
+
+def test_encoders_of_others_code_are_whole_on_every_card() -> None:
+    whole = replace(shapes.LLAMA_8B, undivided_elements=50_000_000)
+    for gpus, more in ((1, 0), (2, 100_000_000), (8, 700_000_000)):
+        workload = replace(WORKLOAD, gpus=gpus)
+        plain = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, workload).weights
+        found = estimate(whole, shapes.LLAMA_8B_BF16, workload).weights
+        assert found - plain == pytest.approx(more, abs=gpus)
+
+
+def test_heads_that_do_not_divide_leave_an_encoder_whole() -> None:
+    hears = replace(shapes.LLAMA_8B, encoder_elements=50_000_000, encoder_heads=20)
+    for gpus, more in ((4, 0), (8, 700_000_000)):
+        workload = replace(WORKLOAD, gpus=gpus)
+        plain = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, workload).weights
+        found = estimate(hears, shapes.LLAMA_8B_BF16, workload).weights
+        assert found - plain == pytest.approx(more, abs=gpus)
+
+
+def _experts(gpus: int, **facts: Any) -> float:
+    """Growth of a card's weights where 128 experts of 768 columns are nearly all of them."""
+    mixture = replace(
+        shapes.LLAMA_8B,
+        experts=128,
+        expert_feed_forward_length=768,
+        embedding_length=2048,
+        **facts,
+    )
+    bits = 4.5 if facts.get("quant_method") else 16.0
+    variant = shapes.safetensors(int(3 * 32 * 128 * 2048 * 768 * bits / 8))
+    return estimate(mixture, variant, replace(WORKLOAD, gpus=gpus)).weights / variant.weight_bytes
+
+
+def test_kernels_for_integers_pad_experts_to_64_columns() -> None:
+    """96 columns on each of eight cards, in groups of 32, become 128."""
+    facts = {"quant_method": "gptq", "weight_bits": 4.5}
+    assert _experts(4, **facts) < 1.03
+    assert _experts(8, **facts) == pytest.approx(128 / 96, abs=0.03)
+
+
+def test_groups_that_do_not_fit_a_card_get_smaller() -> None:
+    """96 columns are no whole groups of 128, but of 32: half a bit a weight for scales."""
+    facts = {"quant_method": "gptq", "weight_bits": 4.125}
+    assert _experts(8, **facts) == pytest.approx(4.5 / 4.125, abs=0.03)
+
+
+def test_kimi_linear_keeps_256_columns() -> None:
+    assert _experts(2, name="kimi_linear") < 1.03
+    assert _experts(8, name="kimi_linear") == pytest.approx(256 / 96, abs=0.05)
+
+
+def test_images_of_a_step_are_encoded_at_its_start() -> None:
+    sees = replace(shapes.LLAMA_8B, encoder_token_elements=100_000, encoder_item_tokens=16_384)
+    found = estimate(sees, shapes.LLAMA_8B_BF16, WORKLOAD).compute
+    plain = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, WORKLOAD).compute
+    assert found > plain
+    assert found >= 2 * 16_384 * (100_000 + 4096)
+
+
+def test_hopper_s_kernel_for_wide_heads_reads_64_tokens_of_an_8_bit_cache() -> None:
+    wide = replace(shapes.LLAMA_8B, key_length=512, value_length=512)
+    workload = replace(WORKLOAD, context_length=1025, kv_type=KvType.FP8)
+    layer = 32 * 8 * 2 * 512
+    for pads, tokens in ((False, 1088), (True, 1040)):
+        asked = replace(workload, pads_experts=pads)
+        assert estimate(wide, shapes.LLAMA_8B_BF16, asked).kv_cache == layer * tokens

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wizard.hardware.gpus import bundled
 from wizard.hardware.values import Gpu
-from wizard.hardware.workloads import SMALLEST_BATCH, batch, on_gpu
+from wizard.hardware.workloads import on_gpu
 from wizard.registry import config_json, header_document, lookup
 from wizard.registry.errors import RegistryError, UnreadableHeader
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         parser.add_argument("--projector-bytes", type=size, help="bytes of the vision projector")
         parser.add_argument("--lora-bytes", type=size, default=0, help="bytes of LoRA adapters")
         parser.add_argument("--context", type=count, help=f"tokens, {_USUAL_CONTEXT:,} by default")
-        parser.add_argument("--slots", type=count, help="requests at a time; the server's default")
+        parser.add_argument("--slots", type=count, default=_USUAL_SLOTS, help="requests at a time")
         parser.add_argument("--no-kv-unified", action="store_true", help="a cache for each slot")
         parser.add_argument("--kv", default="f16", choices=[kv.value for kv in KvType])
         parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
@@ -98,8 +98,6 @@ class Command(BaseCommand):
         workload = _workload(architecture, variant, options)
         if card and workload.gpus:
             workload = on_gpu(workload, card, workload.gpus)
-            if workload.family is EngineFamily.VLLM and not options["slots"]:
-                workload = replace(workload, slots=batch(card))
         found = estimate(architecture, variant, workload)
         is_vllm = workload.family is EngineFamily.VLLM
         alike = max(1, workload.gpus) if is_vllm else 1
@@ -170,7 +168,7 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
     gpus = options["tensor_parallel"] if is_vllm else options["gpus"]
     return Workload(
         context_length=options["context"] or min(_USUAL_CONTEXT, architecture.context_length),
-        slots=options["slots"] or (SMALLEST_BATCH if is_vllm else _USUAL_SLOTS),
+        slots=options["slots"],
         kv_type=kv_type,
         family=EngineFamily.VLLM if is_vllm else EngineFamily.LLAMA_CPP,
         gpus=0 if options["backend"] == "cpu" else gpus,

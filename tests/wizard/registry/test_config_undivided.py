@@ -1,0 +1,75 @@
+"""What vLLM keeps whole on every card, counted by hand from its classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wizard.registry import config_undivided
+
+SOUND = {"d_model": 1280, "encoder_layers": 32, "encoder_ffn_dim": 5120, "num_mel_bins": 128}
+SOUND |= {"max_source_positions": 1500, "encoder_attention_heads": 20}
+# Layers, two convolutions of three, and places.
+TOWER = 32 * (4 * 1280**2 + 2 * 1280 * 5120) + 3 * 1280 * (128 + 1280) + 1500 * 1280
+
+
+def _read(outer: dict[str, Any], width: int = 4096, **text: Any) -> config_undivided.Undivided:
+    return config_undivided.read(outer, text, width)
+
+
+def test_it_works() -> None:
+    found = _read({"model_type": "qwen2_audio", "audio_config": SOUND})
+    assert found == config_undivided.Undivided(TOWER + 1280 * 4096)
+
+
+def test_a_text_model_has_nothing_of_it() -> None:
+    assert _read({"model_type": "llama"}, model_type="llama") == config_undivided.Undivided()
+
+
+def test_some_are_whole_only_where_heads_do_not_divide() -> None:
+    parts = {"model_type": "qwen3_omni_moe_thinker", "audio_config": SOUND}
+    found = _read({"model_type": "qwen3_omni_moe", "thinker_config": parts})
+    assert found == config_undivided.Undivided(0, TOWER, 20)
+
+
+def test_a_silent_part_is_its_class_s() -> None:
+    """Qwen2-Audio's encoder is the same by default."""
+    assert _read({"model_type": "qwen2_audio"}).always == TOWER + 1280 * 4096
+    assert _read({"model_type": "qwen2_audio", "audio_config": None}).always == 0
+
+
+def test_gemma_4_sees_with_transformers_code() -> None:
+    image = {"model_type": "gemma4_vision", "hidden_size": 1152, "intermediate_size": 4304}
+    image |= {"num_hidden_layers": 27, "num_attention_heads": 16, "head_dim": 72}
+    found = _read({"model_type": "gemma4", "vision_config": image, "audio_config": None}, 5376)
+    layers = 27 * (4 * 1152**2 + 3 * 1152 * 4304)
+    assert found.always == layers + 2 * 10_240 * 1152 + 1152 * 5376
+
+
+@pytest.mark.parametrize(
+    ("text", "elements"),
+    [
+        (
+            {"model_type": "gemma4_text", "num_hidden_layers": 42}
+            | {"hidden_size_per_layer_input": 256},
+            2 * 42 * 4096 * 256,
+        ),
+        (
+            {"model_type": "minicpm3", "num_hidden_layers": 62, "kv_lora_rank": 256}
+            | {"qk_rope_head_dim": 32, "q_lora_rank": 768},
+            62 * 4096 * (256 + 32 + 768),
+        ),
+        ({"model_type": "gpt_bigcode", "n_layer": 52, "n_inner": 24_576}, 2 * 52 * 4096 * 24_576),
+        ({"model_type": "zamba2", "hybrid_layer_ids": [6, 11]}, 2 * 4096 * 4096),
+    ],
+)
+def test_projections_of_the_text_model(text: dict[str, Any], elements: int) -> None:
+    assert _read({"model_type": text["model_type"]}, **text).always == elements
+
+
+@pytest.mark.parametrize("nonsense", [-1, True, "1280", None, 1 << 40, [1280]])
+def test_nonsense_is_nothing(nonsense: object) -> None:
+    image = {"model_type": "gemma4_vision", "hidden_size": nonsense, "num_hidden_layers": nonsense}
+    found = _read({"model_type": "gemma4", "vision_config": image, "audio_config": None}, 64)
+    assert found.always >= 0
