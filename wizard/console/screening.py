@@ -97,15 +97,16 @@ async def _screened(documents: Sequence[Document], sizes: Sizes, spared: int) ->
 def _together(shape: Shape, told: Sequence[Answer | None]) -> Screening:
     """Whoever can host it with any of its cards. Of nobody we are sure only with all answers."""
     known = [answer for answer in told if answer]
-    providers = {
-        provider.address: provider
-        for answer in known
-        for provider in answer.providers
-        if provider.audited or not shape.audited
-    }
+    everybody = (provider for answer in known for provider in answer.providers)
+    providers = {one.address: one for one in everybody if _counts(shape, one)}
     if not providers and len(known) < len(told):
         return Screening(None)
     return Screening(tuple(providers.values()), min(answer.at for answer in known))
+
+
+def _counts(shape: Shape, provider: Screened) -> bool:
+    is_there = not shape.region or provider.region == shape.region
+    return is_there and (provider.audited or not shape.audited)
 
 
 def relaxations(plan: Plan, choices: Choices) -> Iterator[Relaxation]:

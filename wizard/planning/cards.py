@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wizard.hardware.choice import COUNTS, NODES, named_gpus, offers
+from wizard.hardware.gpus import exact_name
 from wizard.hardware.values import Fit, Offer, PriceList
 from wizard.planning.engines import family
 from wizard.planning.errors import ChoiceError
@@ -186,10 +187,15 @@ def _chosen_hardware(
 
 
 def _one_a_card(chosen: tuple[Offer, ...]) -> tuple[Offer, ...]:
-    seen = {
-        (offer.gpu.model, offer.gpu.ram_label): offer for offer in reversed(chosen) if offer.gpu
-    }
-    return tuple(reversed(seen.values()))
+    cards = {exact_name(offer.gpu): offer for offer in reversed(chosen) if offer.gpu}
+    return tuple(_labelled(name, offer) for name, offer in reversed(cards.items()))
+
+
+def _labelled(name: str, offer: Offer) -> Offer:
+    """With the card's memory label only where the card has several: each label costs bids."""
+    if offer.gpu is None or ":" in name:
+        return offer
+    return replace(offer, gpu=replace(offer.gpu, ram_label=""))
 
 
 def _nothing_fits(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.wizard.sdl import factory
 from wizard.console.groups import Json, group_specs
-from wizard.console.shapes import STEPS, Sizes, on_grid, shape_of
+from wizard.console.shapes import STEPS, Sizes, _gateway, on_grid, shape_of
 from wizard.sdl import document
 from wizard.sdl.values import Engine, Secrets, StorageClass
 
@@ -39,12 +39,13 @@ def test_it_works() -> None:
         {"price_ceiling": 3.0},
         {"context": 4096, "slots": 1},
         {"audited": True},
+        {"region": "us-west"},
         {"extra_env": (("COLOUR", "green"),)},
         {"ref": replace(factory.ref(), name="Other-GGUF")},
         {"resources": replace(factory.plan().resources, memory=15 * GI)},
         {"resources": replace(factory.plan().resources, volume=17 * GI)},
     ],
-    ids=["price", "context", "audited", "variables", "model", "memory", "disk"],
+    ids=["price", "context", "audited", "region", "variables", "model", "memory", "disk"],
 )
 def test_plans_that_differ_in_nothing_that_matters(changes: dict[str, Any]) -> None:
     assert questions(**changes) == questions()
@@ -53,14 +54,13 @@ def test_plans_that_differ_in_nothing_that_matters(changes: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     "changes",
     [
-        {"region": "us-west"},
         {"replicas": 2},
         {"storage_class": StorageClass.HDD},
         {"chosen": (factory.offer(factory.gpu("t4", "16Gi")),)},
         {"resources": replace(factory.plan().resources, memory=24 * GI)},
         {"resources": replace(factory.plan().resources, cpu=8)},
     ],
-    ids=["region", "replicas", "storage", "card", "memory", "cpu"],
+    ids=["replicas", "storage", "card", "memory", "cpu"],
 )
 def test_plans_that_differ_in_what_matters(changes: dict[str, Any]) -> None:
     assert questions(**changes) != questions()
@@ -90,7 +90,36 @@ def test_every_node_has_the_same_card() -> None:
 
 def test_without_a_card() -> None:
     (asked,) = questions(chosen=(), count=0)
-    assert asked["resources"][0]["resource"]["gpu"]["attributes"] == []
+    (unit,) = asked["resources"]
+    assert unit["resource"]["gpu"]["attributes"] == []
+
+
+def test_a_gateway_makes_no_difference() -> None:
+    """Ollama has one beside it, our runtime none: all are asked for one, or none is."""
+    ours, theirs = (
+        {sizes: questions(sizes, engine=engine)[0]["resources"] for sizes in Sizes}
+        for engine in (Engine.RUNTIME, Engine.OLLAMA)
+    )
+    assert {sizes: len(units) for sizes, units in theirs.items()} == {
+        Sizes.UP: 2,
+        Sizes.EXACT: 2,
+        Sizes.DOWN: 1,
+    }
+    assert len(ours[Sizes.EXACT]) == 1
+    for sizes in (Sizes.UP, Sizes.DOWN):
+        assert ours[sizes] == theirs[sizes]
+
+
+def test_the_gateway_is_the_file_s() -> None:
+    built = document.build(factory.plan(Engine.OLLAMA), Secrets())
+    (asked,) = shape_of(built, Sizes.EXACT).questions
+    assert _gateway()["resource"].items() <= asked["resources"][1]["resource"].items()
+
+
+def test_a_region_is_looked_for_in_the_answers() -> None:
+    found = shape_of(document.build(factory.plan(region="us-west"), Secrets()), Sizes.UP)
+    assert found.region == "us-west"
+    assert found.questions[0]["requirements"]["attributes"] == []
 
 
 def test_another_auditor_is_asked_for() -> None:

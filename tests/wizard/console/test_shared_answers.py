@@ -124,9 +124,9 @@ async def test_asking_again_leaves_questions_to_who_knows_nothing(
     clock.now += FRESH_SECONDS + 1
     monkeypatch.setattr(shared_answers, "MOST_A_MINUTE", shared_answers.SPARED_BY_REFRESHES)
     assert (await screen(BUILT)).count == 3
-    other = document.build(factory.plan(region="us-west"), Secrets())
+    other = document.build(factory.plan(replicas=2), Secrets())
     assert (await screen(other)).count == 3
-    assert [bool(body["requirements"]["attributes"]) for body in api.screenings] == [False, True]
+    assert [body["resources"][0]["count"] for body in api.screenings] == [1, 2]
 
 
 @pytest.mark.anyio
