@@ -15,8 +15,6 @@ from wizard.hardware.values import Fit
 from wizard.sdl.values import Choices, Plan, StorageClass
 
 MOST_CARDS = 12
-# An answer that is not older than this is told as if it had just been asked for.
-NOW_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,9 @@ class Screening:
         return self.providers == ()
 
     @property
-    def is_now(self) -> bool:
-        return abs(time() - self.at) < NOW_SECONDS
+    def minutes(self) -> int:
+        """Whole minutes since it was asked; a clock may have been set back."""
+        return int(abs(time() - self.at) // 60)
 
     @property
     def asked(self) -> datetime:

@@ -86,10 +86,10 @@ async def test_an_old_answer_is_told_and_asked_for_again(
     api.hosts = api.bidders[:1]
     told = await asyncio.gather(*(screen(BUILT) for _ in range(5)))
     assert {(one.count, one.at) for one in told} == {(3, first.at)}
-    assert not told[0].is_now
+    assert told[0].minutes == FRESH_SECONDS // 60
     await until(lambda: len(api.screenings) == 2 and has_ended())
     fresh = await screen(BUILT)
-    assert (fresh.count, fresh.is_now) == (1, True)
+    assert (fresh.count, fresh.minutes) == (1, 0)
     assert len(api.screenings) == 2
 
 
