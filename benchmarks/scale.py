@@ -30,7 +30,7 @@ import redis
 
 from benchmarks.browser import collect
 from benchmarks.pages import CONFIGURE, HTMX, Page, cpu_seconds, registries, row
-from benchmarks.scale_model import CARD_HOSTS, PLAN_HOSTS, SEARCH, Measured, Request, tables
+from benchmarks.scale_model import SEARCH, Measured, Request, tables
 from benchmarks.servers import children, free_port
 from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
@@ -48,8 +48,8 @@ VISIT: tuple[tuple[Page, int], ...] = (
     (Page("model", "/models/ollama/llama3.1:8b/"), 1),
     (Page("configuration", CONFIGURE), 1),
     (Page("a choice changed", f"{CONFIGURE}?slots=2", HTMX), 4),
-    (Page(PLAN_HOSTS, "/models/ollama/llama3.1:8b/screening?slots=2"), 5),
-    (Page(CARD_HOSTS, "/models/ollama/llama3.1:8b/screening/0?slots=2"), 5),
+    (Page("who can host the plan", "/models/ollama/llama3.1:8b/screening?slots=2"), 5),
+    (Page("who can host each card", "/models/ollama/llama3.1:8b/screening/0?slots=2"), 5),
     (Page("deploy.yaml", "/models/ollama/llama3.1:8b/deploy.yaml"), 1),
 )
 _AGENT = {"Accept-Encoding": "gzip"}

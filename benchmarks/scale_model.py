@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-# The requests whose calls to others are limited.
+# The request whose calls to others are limited by them.
 SEARCH = "search, as it is typed"
-PLAN_HOSTS = "who can host the plan"
-CARD_HOSTS = "who can host each card"
 
 DAY = 86_400
 # The busiest minute of a day against its mean.
@@ -21,17 +19,15 @@ WORKER = 130 * 2**20
 SDL_CORES, SDL_USD = 2, 0.05
 
 # Assumptions about visitors, which no measurement here can give: how many of the
-# typed searches and of the plans nobody has asked for within the cache's time, and
-# how many visits try the demo, with how many tokens.
+# typed searches nobody has asked for within the cache's time, and how many visits
+# try the demo, with how many tokens.
 FRESH_SEARCHES = 0.1
-FRESH_PLANS = 0.5
 DEMO_VISITS = 0.05
 DEMO_TOKENS = 3 * 400
 
 # Anonymous calls of one address in five minutes: https://huggingface.co/docs/hub/rate-limits
 HUB_CALLS, HUB_SECONDS = 500, 300
-# `wizard.console.screening.MOST_A_MINUTE` and the default of `DEMO_TOKENS_PER_DAY`.
-SCREENINGS_A_MINUTE = 120
+# The default of `DEMO_TOKENS_PER_DAY`.
 DEMO_TOKENS_A_DAY = 2_000_000
 
 
@@ -112,20 +108,13 @@ class Limit:
 
 
 def limits(measured: Measured) -> list[Limit]:
-    """What is reached, the first of them first."""
+    """What is reached, the first of them first.
+
+    Akash Console's screening is not among them: see `benchmarks.screening`.
+    """
     searches = measured.one(SEARCH)
-    # The first call of a process to the Console is for the prices.
-    screenings = sum(
-        one.count * (one.calls["Console"] - 1)
-        for one in map(measured.one, (PLAN_HOSTS, CARD_HOSTS))
-    )
     hub = searches.count * searches.calls["Hugging Face"] * FRESH_SEARCHES
     found = [
-        Limit(
-            "Akash Console's screening",
-            f"{SCREENINGS_A_MINUTE} questions a minute, a limit of our own",
-            _visits(SCREENINGS_A_MINUTE / 60, screenings * FRESH_PLANS),
-        ),
         Limit(
             "Hugging Face's API",
             f"{HUB_CALLS} calls in {HUB_SECONDS // 60} minutes without a token",

@@ -13,7 +13,6 @@ half as often as the first).
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import random

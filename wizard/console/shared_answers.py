@@ -59,7 +59,7 @@ async def answers(questions: Sequence[Json], spared: int = 0) -> list[Answer | N
 
     ``spared`` questions of this minute are left to others.
     """
-    if settings.OFFLINE:
+    if settings.OFFLINE or not questions:
         return [None] * len(questions)
     keys = [_key(question) for question in questions]
     each = dict(zip(keys, questions, strict=True))

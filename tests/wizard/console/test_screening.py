@@ -141,7 +141,7 @@ def test_an_answer_tells_its_age(api: ConsoleApi, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(shared_answers, "time", lambda: time.time() - 245)
     assert line().strip() == "3 providers could host this 4 minutes ago, 2 of them audited."
     api.hosts = ()
-    assert set(rows(0, "?gpu=t4&count=1").values()) == {"no providers, 4 min ago"}
+    assert set(rows(0, "?gpu=t4&count=1").values()) == {"no providers, 4m ago"}
     assert line(f"{LINE}&storage=beta1").startswith("No provider could host this 4 minutes ago.")
 
 
