@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +93,8 @@ def demo() -> Iterator[Target]:
             yield Target(site.url, "bench", worker, 0, soak_callers.DEMO_PROMPTS)
 
 
-TARGETS: dict[str, Callable[[], contextmanager[Target]]] = {"runtime": runtime, "demo": demo}
+_Start = Callable[[], AbstractContextManager[Target]]
+TARGETS: dict[str, _Start] = {"runtime": runtime, "demo": demo}
 
 
 def held(target: Target) -> Held:
