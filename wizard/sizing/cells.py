@@ -24,6 +24,9 @@ BLOCKS = {
     KvType.FP8: (34, 32),
 }
 
+# Types that are not quantised.
+PLAIN = frozenset({KvType.F16, KvType.F32, KvType.BF16})
+
 
 def padded(cells: int) -> int:
     """Cells of a cache: a multiple of 256 (``llama_context``, ``GGML_PAD(n_ctx, 256)``)."""

@@ -7,15 +7,15 @@ One lies on each card and one in RAM; for CPU only there is one. Derived from
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import crossing, hosted, layers, matrices, placement, stages
-from wizard.sizing.cells import BLOCKS, asked, cells, padded, row_bytes, step
+from wizard.sizing import crossing, hosted, kernels, layers, matrices, placement, stages
+from wizard.sizing.cells import BLOCKS, PLAIN, asked, cells, padded, row_bytes, step
 from wizard.sizing.values import KvType, Workload
 
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
 # cards (``GGML_SCHED_MAX_COPIES``).
 _COPIES = 4
+_ROW_PADDING = 512
 _FLOAT = 4
-_PLAIN = frozenset({KvType.F16, KvType.F32, KvType.BF16})
 # The feed-forward part runs while the attention's result is kept.
 _PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "plamo"})
 # A scan runs then.
@@ -26,48 +26,8 @@ _OWN_MASKS = frozenset({"glm5-next"})
 _RESHAPED = frozenset({"lfm2", "lfm2moe"})
 # Their graphs do not leave out the tokens that nobody asks the output of.
 _ALL_OUTPUTS = frozenset({"cogvlm"})
-# Head sizes that CUDA has flash attention for (``ggml_cuda_get_best_fattn_kernel``), and
-# pairs of them, with the queries that have to share a head of keys: a multiple of so many.
-_FUSED_HEADS = frozenset({40, 64, 72, 80, 96, 112, 128, 256})
-_FUSED_PAIRS = {(192, 128): 8, (320, 256): 32, (512, 512): 1, (576, 512): 1}
 # Caches that attention reads as they are; with IQ4_NL it is the processor that does.
 _UNTOUCHED = frozenset({KvType.F16, KvType.IQ4_NL})
-
-
-def is_fused(architecture: Architecture, workload: Workload) -> bool:
-    """Whether attention runs without writing its scores: asked for, and possible.
-
-    llama-server turns flash attention off where a card has no kernel for a layer.
-    """
-    if not workload.flash_attention or architecture.name in stages.NEVER_FUSED:
-        return False
-    if not workload.gpus:
-        return True
-    found = layers.kv_layers(architecture)
-    if not found:
-        key, value = architecture.key_length, architecture.value_length
-        return not architecture.heads or _has_kernel(key, value, 1)
-    sizes = {(layer.keys, _latent_values(architecture, layer), layer.heads) for layer in found}
-    return all(
-        _has_kernel(keys // heads, values // heads, architecture.heads // heads)
-        for keys, values, heads in sizes
-    )
-
-
-def _latent_values(architecture: Architecture, layer: layers.KvLayer) -> int:
-    """Elements of a layer's values, which under MLA are a part of its keys."""
-    if not layer.is_latent:
-        return layer.values
-    sliding = architecture.value_length_swa if layer.window else 0
-    return sliding or architecture.kv_lora_rank
-
-
-def _has_kernel(key: int, value: int, sharing: int) -> bool:
-    """Whether CUDA has one for heads of these lengths, so many queries sharing each."""
-    if key == value and key in _FUSED_HEADS:
-        return True
-    multiple = _FUSED_PAIRS.get((key, value))
-    return multiple is not None and sharing > 1 and sharing % multiple == 0
 
 
 def _tokens(architecture: Architecture, workload: Workload) -> int:
@@ -104,7 +64,7 @@ def scratch(architecture: Architecture, workload: Workload) -> int:
 
     Or of the logits, where few tokens are computed.
     """
-    fused, tokens = is_fused(architecture, workload), _tokens(architecture, workload)
+    fused, tokens = kernels.is_fused(architecture, workload), _tokens(architecture, workload)
     span = _span(architecture, workload)
     row = stages.widest(architecture, span, fused=fused, cards=workload.gpus)
     width = architecture.embedding_length
@@ -135,7 +95,7 @@ def _recurrent(architecture: Architecture, workload: Workload, again: int) -> in
 
 def _turned(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one layer's values, transposed where the cache does not hold them so."""
-    each, _ = BLOCKS[workload.kv_type] if workload.kv_type in _PLAIN else BLOCKS[KvType.F16]
+    each, _ = BLOCKS[workload.kv_type] if workload.kv_type in PLAIN else BLOCKS[KvType.F16]
     if architecture.kv_lora_rank:
         return each * architecture.kv_lora_rank * cells(architecture, workload).full
     if not workload.flash_attention:
@@ -165,7 +125,8 @@ def unpacked(architecture: Architecture, workload: Workload) -> int:
     """
     is_wide = workload.kv_type is KvType.F32
     is_plain = workload.kv_type in _UNTOUCHED or not (workload.gpus or is_wide)
-    if is_plain or not is_fused(architecture, workload):
+    is_plain = is_plain or (workload.gpus > 0 and not kernels.has_kernels(architecture))
+    if is_plain or not kernels.is_fused(architecture, workload):
         return 0
     span = cells(architecture, workload)
     found = layers.kv_layers(architecture)
@@ -187,7 +148,7 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
     kernel for it, the caches are made before that is found out.
     """
     tokens, found = _tokens(architecture, workload), layers.kv_layers(architecture)
-    width = 2 if is_fused(architecture, workload) else 4
+    width = 2 if kernels.is_fused(architecture, workload) else 4
     if not architecture.heads:
         return 16 * tokens
     span = cells(architecture, workload)
@@ -211,7 +172,7 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
 
 def _turning(architecture: Architecture, workload: Workload) -> int:
     """Bytes of the matrices that turn heads before they are quantised (``attn_rot_k``)."""
-    if workload.kv_type in _PLAIN:
+    if workload.kv_type in PLAIN:
         return 0
     sizes = {architecture.key_length, architecture.value_length, architecture.key_length_swa}
     return 2 * _FLOAT * sum(size * size for size in sizes)
@@ -231,6 +192,7 @@ def card_bytes(
     own = inputs(architecture, workload, layers_here=here)
     total = _peak(architecture, workload) + own
     if not card and not placement.is_whole(architecture, workload):
+        matrix_bytes += _around_matrices(architecture, workload, matrix_bytes)
         return max(
             total + matrix_bytes + _latent_copies(architecture, workload),
             own + _visiting(architecture, workload),
@@ -246,14 +208,26 @@ def card_bytes(
 
 def _visiting(architecture: Architecture, workload: Workload) -> int:
     """Bytes of the attention of a layer whose cache lies in RAM: all of it is copied."""
-    span = cells(architecture, workload)
-    caches = placement.cell_bytes(architecture, workload).values()
-    sizes = (cell * (span.sliding if slides else span.full) for cell, slides in caches)
-    fused = is_fused(architecture, workload)
+    fused = kernels.is_fused(architecture, workload)
     row = stages.attention(architecture, _span(architecture, workload), fused=fused)
-    row += 2 * architecture.embedding_length
+    row += 2 * architecture.embedding_length + stages.projected(architecture)
     beside = _FLOAT * _tokens(architecture, workload) * row
-    return max(sizes, default=0) + beside + unpacked(architecture, workload)
+    return _largest_cache(architecture, workload) + beside + unpacked(architecture, workload)
+
+
+def _around_matrices(architecture: Architecture, workload: Workload, matrix_bytes: int) -> int:
+    """Bytes of the holes between matrices that come to the card one after the other.
+
+    Where rows are padded (``MATRIX_ROW_PADDING``) one does not fit where the other
+    was; what is not gated is there as it goes into an activation, and as it comes out.
+    """
+    inner, width = architecture.feed_forward_length, architecture.embedding_length
+    is_padded = inner % _ROW_PADDING or width % _ROW_PADDING
+    again = matrix_bytes if is_padded and not architecture.experts else 0
+    row = 2 * inner if architecture.name in matrices.NOT_GATED else 0
+    if architecture.deepstack_layers:
+        row += (architecture.deepstack_layers + 3) * width
+    return again + _FLOAT * _tokens(architecture, workload) * row
 
 
 def _latent_copies(architecture: Architecture, workload: Workload) -> int:
@@ -310,6 +284,21 @@ def buffer_bytes(architecture: Architecture, workload: Workload) -> int:
     return card_bytes(architecture, workload, max(0, workload.gpus - 1))
 
 
+def _attention_in_ram(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of one layer's cache, queries and result, where only RAM has a kernel for them."""
+    tokens = _tokens(architecture, workload)
+    each = architecture.heads * (architecture.key_length + architecture.value_length)
+    return _largest_cache(architecture, workload) + _FLOAT * tokens * each
+
+
+def _largest_cache(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of the largest layer's cache."""
+    span = cells(architecture, workload)
+    caches = placement.cell_bytes(architecture, workload).values()
+    sizes = (cell * (span.sliding if slides else span.full) for cell, slides in caches)
+    return max(sizes, default=0)
+
+
 def _states_in_ram(architecture: Architecture, tokens: int, slots: int) -> int:
     """Bytes that a recurrent layer left in RAM works with there: its states, or all of a scan."""
     if not layers.recurrent_layers(architecture):
@@ -333,11 +322,16 @@ def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int
     copies = _COPIES if _overlaps(architecture, workload) else 1
     tokens, branches = _tokens(architecture, workload), stages.branches(architecture)
     kept = inputs(architecture, workload) + _FLOAT * tokens * branches * stages.given(architecture)
-    rows = branches * architecture.embedding_length
+    if architecture.name in stages.LIGHTNING:
+        # How each token of a sequence fades for each other, in each head.
+        kept += _FLOAT * tokens * architecture.heads * -(-tokens // workload.slots)
+    rows = (branches + architecture.learned_positions) * architecture.embedding_length
     rows += 2 * matrices.looked_up_by_layers(architecture)
     least = _FLOAT * rows * tokens
     if not placement.is_whole(architecture, workload):
         least += _states_in_ram(architecture, tokens, workload.slots)
+    if kernels.is_fused(architecture, workload) and not kernels.has_kernels(architecture):
+        least += _attention_in_ram(architecture, workload)
     found = hosted.hosted(architecture, tokens, workload.slots)
     if found is None:
         return copies * kept + least

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import compressed, compute, host, layers, placement, runtime, weights
+from wizard.sizing import compressed, compute, host, hosted, layers, placement, runtime, weights
 from wizard.sizing.cells import BLOCKS, cells, padded
 from wizard.sizing.values import A100, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
@@ -170,8 +170,17 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         host_state=found.host_state,
         repacked=0 if workload.gpus else weights.split(architecture, variant).repacked,
         parts=_parts(architecture, variant, workload, found),
-        exact=architecture.exact and variant.size_is_exact,
+        exact=variant.size_is_exact and _is_exact(architecture, workload),
     )
+
+
+def _is_exact(architecture: Architecture, workload: Workload) -> bool:
+    """Whether the buffers are known well: not of odd models that lie in RAM in part."""
+    if placement.is_whole(architecture, workload):
+        return architecture.exact
+    is_odd = architecture.weight_layers or compressed.applies(architecture)
+    is_odd = is_odd or hosted.hosted(architecture, 1, 1)
+    return architecture.exact and not is_odd
 
 
 def _parts(

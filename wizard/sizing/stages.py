@@ -16,7 +16,9 @@ from wizard.sizing.matrices import GATED_QUERIES, NOT_GATED
 # Attention and feed-forward part start from the same normed input, which is kept,
 # or (Llama 4) inputs are weighted before the experts.
 _KEEPS_INPUT = frozenset(
-    {"cohere2", "cohere2moe", "llama4", "phi2", "plamo2", "hrm_text"} | {"k2-horizon", "talkie"}
+    {"cohere2", "cohere2moe", "llama4", "phi2", "plamo2", "hrm_text"}
+    | {"k2-horizon", "talkie"}
+    | {"muse-glimmer"}
 )
 # Gate and up are each turned before they are multiplied (``LLM_FFN_SITU``).
 _SITU = frozenset({"kimi-k3"})
@@ -50,7 +52,7 @@ _KDA = frozenset({"kimi-linear", "kimi-k3", "glm5-next", "bailingmoe3"})
 _CHOOSES = frozenset({"deepseek32", "glm-dsa", "dots3note", "hy_v4"})
 # Gated feed-forward parts in which RWKV's time mix leaves a hole too small for one of three.
 _RWKV_GATED = frozenset({"arwkv7", "rwkv6qwen2"})
-_LIGHTNING = frozenset({"minimax-01"})
+LIGHTNING = frozenset({"minimax-01"})
 # Experts that CUDA's kernel adds up (``MOE_WEIGHTED_REDUCTION_MAX_EXPERTS``).
 _MOST_REDUCED = 15
 
@@ -59,6 +61,12 @@ def queries(architecture: Architecture) -> int:
     """Elements of all heads' queries of one token, and of their gates."""
     each = architecture.heads * max(architecture.key_length, architecture.value_length)
     return 2 * each if architecture.name in GATED_QUERIES else each
+
+
+def projected(architecture: Architecture) -> int:
+    """Elements of a token's queries, keys and values together."""
+    found = layers.kv_layers(architecture)
+    return queries(architecture) + max((layer.keys + layer.values for layer in found), default=0)
 
 
 def kept(architecture: Architecture) -> int:
@@ -269,7 +277,7 @@ def recurrent(architecture: Architecture, tokens_each: int) -> int:
     width, inner = architecture.embedding_length, architecture.ssm_inner_size
     if not architecture.recurrent_layers or not inner:
         return 0
-    if architecture.name in _LIGHTNING:
+    if architecture.name in LIGHTNING:
         return 3 * architecture.heads * tokens_each + 9 * inner
     if architecture.name in _RWKV:
         forward = 2 * architecture.feed_forward_length if architecture.name in _RWKV_GATED else 0
