@@ -141,7 +141,7 @@ class _Config:
             query_rank=self.whole("q_lora_rank"),
             expert_feed_forward_length=self.whole("moe_intermediate_size"),
             shared_feed_forward_length=self.shared_experts(),
-            dense_layers=min(layers, self.whole("first_k_dense_replace")),
+            dense_layers=min(layers, self.dense_layers()),
             nextn_layers=min(layers, self.number("nextn")),
             experts=self.number("experts"),
             experts_used=self.number("experts_used"),
@@ -156,6 +156,7 @@ class _Config:
             undivided_elements=undivided.always,
             encoder_elements=undivided.by_heads,
             encoder_heads=undivided.heads,
+            encoder_weight_elements=undivided.encoders,
             encoder_token_elements=encoding.token_elements,
             encoder_item_tokens=encoding.item_tokens,
             chunked_attention=pattern.is_chunked,
@@ -287,6 +288,13 @@ class _Config:
     def assumed(self) -> Mapping[str, Any]:
         """The text config with its class's defaults, under the name of its own type."""
         return {**self.defaults, **self.text, "model_type": self.name()}
+
+    def dense_layers(self) -> int:
+        """Layers without experts, which come first."""
+        marks = self.text.get("moe_layer_freq")
+        if isinstance(marks, list) and 1 in marks:
+            return marks.index(1)
+        return self.whole("first_k_dense_replace") or self.whole("num_dense_layers")
 
     def shared_experts(self) -> int:
         """Width of the shared experts together."""

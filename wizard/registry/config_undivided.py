@@ -41,6 +41,8 @@ _CLIP_WIDTH = 1024
 # Projectors of one matrix.
 _SHORT_PROJECTORS = ("gemma3", "paligemma", "qwen2_audio", "gemma4", "gemma3n")
 _CONNECTORS, _SCALE = ("idefics3", "smolvlm"), 2
+# Two matrices into the wide layer.
+_GATED = ("gemma4", "qwen2_5", "glm", "pixtral")
 # Places of an image, in two directions, that Gemma 4 has embeddings for.
 _PLACES = 10_240
 # MobileNet-V5 of 300 million, which its config only names.
@@ -51,11 +53,15 @@ _UNPACKED_LATENT = ("minicpm3",)
 
 @dataclass(frozen=True)
 class Undivided:
-    """Elements, of 16 bits, on every card: always, and where ``heads`` do not divide."""
+    """Elements, of 16 bits, on every card: always, and where ``heads`` do not divide.
+
+    ``encoders`` are those of all encoders, whether they are divided or not.
+    """
 
     always: int = 0
     by_heads: int = 0
     heads: int = 0
+    encoders: int = 0
 
 
 def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undivided:
@@ -65,13 +71,15 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
     parts = inner if isinstance(inner, Mapping) else outer
     image, sound = (config_defaults.of_encoder(parts, part) for part in (_IMAGES, _SOUND))
     towers = {_IMAGES: image, _SOUND: sound}
+    encoders = sum(map(_tower, towers.values()))
     always = sum(_tower(towers[part]) for part in _WHOLE_TOWERS.get(name, ()))
     always += _projector(name, parts, image or sound, width) + _projections(text, width)
     if name in _WHOLE_ATTENTION:
         always += 4 * _layers(image) * _width(image) ** 2
     if name not in _BY_HEADS:
-        return Undivided(always)
-    return Undivided(always, _layered(sound), _first(sound, ("encoder_attention_heads",)))
+        return Undivided(always, encoders=encoders)
+    heads = _first(sound, ("encoder_attention_heads",))
+    return Undivided(always, _layered(sound), heads, encoders)
 
 
 def _projections(text: Mapping[str, Any], width: int) -> int:
@@ -130,7 +138,7 @@ def _layered(config: Mapping[str, Any]) -> int:
     width = _width(config)
     inner = _first(config, ("num_attention_heads",)) * _whole(config, "head_dim") or width
     forward = _first(config, ("intermediate_size", "encoder_ffn_dim", "ffn_dim")) or 4 * width
-    gates = 3 if str(config.get("model_type")).startswith("gemma4") else 2
+    gates = 3 if str(config.get("model_type")).startswith(_GATED) else 2
     bands = _whole(config, "num_mel_bins")
     places = 2 * _PLACES * width if config.get("model_type") == "gemma4_vision" else 0
     heard = 3 * width * (bands + width) if bands else 0

@@ -100,6 +100,7 @@ class Architecture:
     ``has_output`` whether there is an output matrix at all.
     ``undivided_elements`` of encoders and projectors lie whole on each of vLLM's
     cards, ``encoder_elements`` where ``encoder_heads`` do not divide among them.
+    ``encoder_weight_elements`` are those of all encoders, divided or not.
     Encoding takes ``encoder_token_elements`` for each token that comes of an image or a
     sound, one of which may make ``encoder_item_tokens``.
     ``rotary_bytes`` are tables that vLLM keeps on every card, ``weight_bits`` what
@@ -171,6 +172,7 @@ class Architecture:
     undivided_elements: int = 0
     encoder_elements: int = 0
     encoder_heads: int = 0
+    encoder_weight_elements: int = 0
     encoder_token_elements: int = 0
     encoder_item_tokens: int = 0
     chunked_attention: bool = False

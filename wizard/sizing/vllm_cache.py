@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from wizard.registry.values import Architecture
-from wizard.sizing import layers, vllm_compressed
+from wizard.sizing import layers, vllm_compressed, vllm_stages
 from wizard.sizing.values import KvType, Workload
 
 # Tokens of one block (``CacheConfig.DEFAULT_BLOCK_SIZE``); sparse attention's kernels
@@ -35,12 +35,16 @@ _DELTA_NETS = ("qwen3_next", "qwen3_5", "qwen4_exp")
 
 @dataclass(frozen=True)
 class _Kind:
-    """Layers alike: how many, a token's bytes on one card, and the tokens that are kept."""
+    """Layers alike: which, a token's bytes on one card, and the tokens that are kept."""
 
-    count: int
+    indices: tuple[int, ...]
     token_bytes: int
     window: int = 0
     block: int = BLOCK
+
+    @property
+    def count(self) -> int:
+        return len(self.indices)
 
     @property
     def page(self) -> int:
@@ -60,23 +64,37 @@ def _token_bytes(layer: layers.KvLayer, gpus: int, kv_type: KvType) -> int:
 
 @lru_cache(maxsize=512)
 def _kinds(
-    architecture: Architecture, gpus: int, nodes: int, kv_type: KvType, *, is_hopper: bool
+    architecture: Architecture, gpus: int, kv_type: KvType, *, is_hopper: bool
 ) -> tuple[_Kind, ...]:
-    """Kinds of layers with keys and values that one card holds; the fullest of the stages."""
+    """Kinds of layers with keys and values, in all stages."""
     kv_type = _resolved(architecture, kv_type)
     is_wide = is_hopper and kv_type is KvType.FP8 and architecture.key_length == _WIDE_HEAD
     usual = _SPARSE_BLOCK if is_wide else BLOCK
-    counts: dict[tuple[int, int, int], int] = {}
+    found: dict[tuple[int, int, int], list[int]] = {}
     for layer in layers.kv_layers(architecture):
         block = _SPARSE_BLOCK if layer.indexer else usual
         kind = (_token_bytes(layer, gpus, kv_type), layer.window, block)
-        counts[kind] = counts.get(kind, 0) + 1
-    return tuple(_Kind(-(-count // nodes), *kind) for kind, count in counts.items())
+        found.setdefault(kind, []).append(layer.index)
+    return tuple(_Kind(tuple(indices), *kind) for kind, indices in found.items())
 
 
 def _of(architecture: Architecture, workload: Workload) -> tuple[_Kind, ...]:
-    gpus, nodes, kv_type = max(1, workload.gpus), workload.nodes, workload.kv_type
-    return _kinds(architecture, gpus, nodes, kv_type, is_hopper=not workload.pads_experts)
+    gpus, is_hopper = max(1, workload.gpus), not workload.pads_experts
+    return _kinds(architecture, gpus, workload.kv_type, is_hopper=is_hopper)
+
+
+def _fullest(
+    architecture: Architecture, workload: Workload, found: tuple[_Kind, ...], *, pages: bool
+) -> int:
+    """Bytes of a token, or of a page, in all layers of the stage with the most of them."""
+    return max(
+        sum(
+            (kind.page if pages else kind.token_bytes)
+            * (kind.count if workload.nodes == 1 else sum(i in stage for i in kind.indices))
+            for kind in found
+        )
+        for stage in vllm_stages.stages(architecture.layers, workload.nodes)
+    )
 
 
 def _resolved(architecture: Architecture, kv_type: KvType) -> KvType:
@@ -90,8 +108,7 @@ def bytes_per_token(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one token in all layers on one card, as if none had a window."""
     if architecture.compress_ratios:
         return vllm_compressed.bytes_per_token(architecture)
-    found = _of(architecture, workload)
-    return sum(kind.count * kind.token_bytes for kind in found)
+    return _fullest(architecture, workload, _of(architecture, workload), pages=False)
 
 
 def in_flight(workload: Workload) -> int:
@@ -144,21 +161,35 @@ def request(architecture: Architecture, workload: Workload) -> Request:
     """
     if architecture.compress_ratios:
         return Request(vllm_compressed.request_bytes(architecture, workload), 0)
-    gpus = max(1, workload.gpus)
-    found = _of(architecture, workload)
-    recurrent = -(-len(layers.recurrent_layers(architecture)) // workload.nodes)
-    state = state_bytes(architecture, gpus) if recurrent else 0
+    found, recurrent = _of(architecture, workload), layers.recurrent_layers(architecture)
+    state = state_bytes(architecture, max(1, workload.gpus)) if recurrent else 0
+    depth, nodes = architecture.layers, workload.nodes
     if not found:
-        return Request(0, recurrent * state)
+        return Request(0, vllm_stages.most(recurrent, depth, nodes) * state)
     if len({kind.window for kind in found}) == 1 and not recurrent:
         longest = max(_blocks(kind, architecture, workload) for kind in found)
-        return Request(longest * sum(kind.count * kind.page for kind in found), 0)
+        return Request(longest * _fullest(architecture, workload, found, pages=True), 0)
     aligned = _aligned(architecture, found, state)
-    size = _group_size([*(kind.count for kind in aligned), *([recurrent] if recurrent else [])])
-    block = size * max(kind.page for kind in aligned)
-    blocks = sum(-(-kind.count // size) * _blocks(kind, architecture, workload) for kind in aligned)
+    members = [kind.indices for kind in aligned] + ([recurrent] if recurrent else [])
+    groups = _groups(members)
+    widest = max(vllm_stages.most(group, depth, nodes) for kind in groups for group in kind)
+    block = widest * max(kind.page for kind in aligned)
+    blocks = sum(
+        len(kind_groups) * _blocks(kind, architecture, workload)
+        for kind, kind_groups in zip(aligned, groups, strict=False)
+    )
     held = _CHECKPOINTED_STATE_BLOCKS if _has_checkpoint(architecture) else _STATE_BLOCKS
-    return Request(blocks * block, -(-recurrent // size) * held * block)
+    return Request(blocks * block, len(groups[-1]) * held * block if recurrent else 0)
+
+
+def _groups(members: list[tuple[int, ...]]) -> list[list[tuple[int, ...]]]:
+    """Each kind's layers dealt out to as many groups as its number asks for."""
+    size = _group_size([len(each) for each in members])
+    counts = [-(-len(each) // size) for each in members]
+    return [
+        [each[place::count] for place in range(count)]
+        for each, count in zip(members, counts, strict=True)
+    ]
 
 
 def _aligned(architecture: Architecture, found: tuple[_Kind, ...], state: int) -> tuple[_Kind, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import gcd
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import layers
+from wizard.sizing import layers, vllm_layers, vllm_stages
 from wizard.sizing.values import Workload
 
 # Bits a weight of linear layers, by the method; what is not listed has 16.
@@ -24,6 +24,16 @@ _MARLIN_COLUMNS, _KIMI_COLUMNS = 64, 256
 _FLOAT = 4
 # Share of a file by which norms, biases and its header may make it larger than its matrices.
 _NEAR = 0.01
+# Embeddings lie on the first stage of a pipeline alone, as far as they are not the output
+# (``PPMissingLayer``); other families make them on every stage.
+_EMBEDDED_ONCE = (
+    *("afmoe", "apertus", "bailing_moe", "deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2"),
+    *("deepseek_v4", "ernie4_5", "ernie4_5_moe", "exaone", "exaone4", "exaone_moe", "falcon_h1"),
+    *("glm4", "glm4_moe", "glm4_moe_lite", "glm4v_moe_text", "glm_moe_dsa", "granite", "laguna"),
+    *("kimi_linear", "llama", "longcat_flash", "mimo_v2_flash", "minimax_m2", "ministral3"),
+    *("mistral", "nemotron", "nemotron-nas", "phi3", "qwen2", "qwen3", "qwen2_5_vl_text"),
+    *("qwen2_vl_text", "qwen3_vl_text", "solar"),
+)
 # Tokens that DeepSeek-V4 compresses into one row.
 _SPARSE, _DENSE = 4, 128
 # Layers that predict further tokens: these bring embeddings and an output of their own.
@@ -50,14 +60,15 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     file = variant.weight_bytes
     unused = _prediction_bytes(architecture, file) + _duplicate_bytes(architecture, file)
     loaded = int((file - unused) * _cast(architecture))
-    whole = _whole_bytes(architecture, bits) // nodes
-    whole += 2 * _undivided_elements(architecture, gpus)
-    if nodes > 1:
-        loaded = _stage_bytes(architecture, loaded, nodes)
-    share = -(-max(0, loaded - whole) // gpus)
-    share += int(_repeated_elements(architecture, gpus) * bits / 8 / nodes)
-    share += _padded_bytes(architecture, loaded, workload)
-    return CardWeights(share, whole, architecture.rotary_bytes)
+    every = _whole_bytes(architecture, bits) // nodes
+    repeated = int(_repeated_elements(architecture, gpus) * bits / 8 / nodes)
+    found = []
+    for place, own in enumerate(_stage_bytes(architecture, loaded, nodes)):
+        whole = every + (0 if place else 2 * _undivided_elements(architecture, gpus))
+        share = -(-max(0, own - whole) // gpus) + repeated
+        share += _padded_bytes(architecture, own * nodes, workload)
+        found.append(CardWeights(share, whole, architecture.rotary_bytes))
+    return max(found, key=lambda weights: weights.total)
 
 
 def _bits(architecture: Architecture) -> float:
@@ -205,13 +216,26 @@ def _repeated_elements(architecture: Architecture, gpus: int) -> float:
     )
 
 
-def _stage_bytes(architecture: Architecture, loaded: int, nodes: int) -> int:
-    """Bytes of a pipeline's fullest stage: its layers, and the output."""
+def _stage_bytes(architecture: Architecture, loaded: int, nodes: int) -> list[int]:
+    """Bytes of each stage of a pipeline: its layers, tables, and the encoders of the first."""
+    if nodes == 1:
+        return [loaded]
     bits = _PLAIN_BITS if architecture.quant_method else 8 * _cast(architecture) * 2
     table = int(architecture.vocab_size * architecture.embedding_length * bits / 8)
-    tables = min(table * (1 if architecture.tied_embeddings else 2), loaded // 2)
-    per_stage = -(-architecture.layers // nodes)
-    return int((loaded - tables) * per_stage / architecture.layers) + min(table, tables)
+    table = min(table, loaded)
+    output = 0 if architecture.tied_embeddings else min(table, loaded - table)
+    encoders = min(2 * architecture.encoder_weight_elements, loaded - table - output)
+    each = vllm_layers.elements(architecture)
+    body = (loaded - table - output - encoders) / max(1, sum(each))
+    is_everywhere = architecture.name not in _EMBEDDED_ONCE
+    found = []
+    stages = vllm_stages.stages(architecture.layers, nodes)
+    for place, stage in enumerate(stages):
+        is_first, is_last = place == 0, stage is stages[-1]
+        embeds = is_first or is_everywhere or (is_last and architecture.tied_embeddings)
+        own = table * embeds + output * is_last + encoders * is_first
+        found.append(own + int(body * sum(each[index] for index in stage)))
+    return found
 
 
 def _prediction_bytes(architecture: Architecture, file: int) -> int:
@@ -222,7 +246,7 @@ def _prediction_bytes(architecture: Architecture, file: int) -> int:
     count = architecture.nextn_layers
     if not count:
         return 0
-    layer = _layer_elements(architecture)
+    layer = _layer(architecture)
     table = architecture.vocab_size * architecture.embedding_length
     plain = _PLAIN_BITS / _BITS.get(architecture.quant_method, _PLAIN_BITS)
     own = 2 * table * plain if architecture.name.startswith(_OWN_EMBEDDINGS) else 0
@@ -244,29 +268,14 @@ def _duplicate_bytes(architecture: Architecture, file: int) -> int:
         return 0
     each = 4 if _cast(architecture) < 1 else 2
     table = each * architecture.vocab_size * architecture.embedding_length
-    dense, routed = _layer_elements(architecture)
+    dense, routed = _layer(architecture)
     count = architecture.dense_layers
     body = each * (count * dense + (architecture.layers - count) * routed)
     return table if abs(file - body - 2 * table) < min(_NEAR * file, table / 2) else 0
 
 
-def _layer_elements(architecture: Architecture) -> tuple[int, int]:
+def _layer(architecture: Architecture) -> tuple[int, int]:
     """Elements of a layer with one feed-forward part, and of one with experts."""
-    width = architecture.embedding_length
-    heads = architecture.heads * (architecture.key_length + architecture.value_length)
-    kv = max(architecture.kv_heads, default=0)
-    attention = width * (heads + kv * (architecture.key_length + architecture.value_length))
-    if architecture.kv_lora_rank:
-        row = architecture.kv_lora_rank + architecture.rope_dimension
-        attention = width * (row + architecture.heads * architecture.value_length)
-        attention += architecture.query_rank * (
-            width + architecture.heads * architecture.key_length
-        )
-        unpacked = architecture.latent_key_length + architecture.latent_value_length
-        attention += architecture.kv_lora_rank * architecture.heads * unpacked
-    dense = attention + 3 * width * architecture.feed_forward_length
-    if not architecture.experts:
-        return dense, dense
-    each = architecture.expert_feed_forward_length or architecture.feed_forward_length
-    experts = architecture.experts * each + architecture.shared_feed_forward_length
-    return dense, attention + 3 * width * experts
+    attends = vllm_layers.attention(architecture, max(architecture.kv_heads, default=0))
+    dense, routed = vllm_layers.forward(architecture)
+    return attends + dense, attends + routed

@@ -20,7 +20,7 @@ def _read(outer: dict[str, Any], width: int = 4096, **text: Any) -> config_undiv
 
 def test_it_works() -> None:
     found = _read({"model_type": "qwen2_audio", "audio_config": SOUND})
-    assert found == config_undivided.Undivided(TOWER + 1280 * 4096)
+    assert found == config_undivided.Undivided(TOWER + 1280 * 4096, encoders=TOWER)
 
 
 def test_a_text_model_has_nothing_of_it() -> None:
@@ -28,9 +28,9 @@ def test_a_text_model_has_nothing_of_it() -> None:
 
 
 def test_some_are_whole_only_where_heads_do_not_divide() -> None:
-    parts = {"model_type": "qwen3_omni_moe_thinker", "audio_config": SOUND}
+    parts = {"model_type": "qwen3_omni_moe_thinker", "audio_config": SOUND, "vision_config": None}
     found = _read({"model_type": "qwen3_omni_moe", "thinker_config": parts})
-    assert found == config_undivided.Undivided(0, TOWER, 20)
+    assert found == config_undivided.Undivided(0, TOWER, 20, TOWER)
 
 
 def test_a_silent_part_is_its_class_s() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.wizard.sizing import shapes
 from wizard.sizing import budget, estimate, kv_bytes_per_token, most_slots
 from wizard.sizing.values import EngineFamily, KvType, Workload
+from wizard.sizing.vllm_stages import stages
 
 WORKLOAD = Workload(8192, slots=16, family=EngineFamily.VLLM)
 DEEPSEEK = shapes.safetensors(688_000_000_000, parameters=671_000_000_000)
@@ -258,3 +259,36 @@ def test_hopper_s_kernel_for_wide_heads_reads_64_tokens_of_an_8_bit_cache() -> N
     for pads, tokens in ((False, 1088), (True, 1040)):
         asked = replace(workload, pads_experts=pads)
         assert estimate(wide, shapes.LLAMA_8B_BF16, asked).kv_cache == layer * tokens
+
+
+def test_stages_are_dealt_out_as_vllm_does() -> None:
+    """61 layers: the last stage has none of those that are left over."""
+    assert [len(stage) for stage in stages(61, 2)] == [31, 30]
+    assert [len(stage) for stage in stages(62, 4)] == [15, 16, 16, 15]
+    assert [list(stage) for stage in stages(3, 3)] == [[0], [1], [2]]
+
+
+def test_layers_with_a_cache_lie_unevenly_on_stages() -> None:
+    """Of six layers the last two attend: both are on the second of two stages."""
+    late = replace(shapes.LLAMA_8B, layers=6, kv_heads=(0, 0, 0, 0, 8, 8))
+    assert kv_bytes_per_token(late, replace(WORKLOAD, nodes=2)) == 2 * 8 * 128 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "is_tied", "tables"), [("llama", False, 1), ("llama", True, 1), ("gpt_oss", False, 2)]
+)
+def test_the_fullest_stage_has_its_tables(name: str, *, is_tied: bool, tables: int) -> None:
+    table = 2 * 128_256 * 4096
+    model = replace(shapes.LLAMA_8B, name=name, tied_embeddings=is_tied, kv_heads=(8,) * 32)
+    body = 14_000_000_000
+    variant = shapes.safetensors(body + table * (1 if is_tied else 2))
+    found = estimate(model, variant, replace(WORKLOAD, nodes=2))
+    assert found.weights / 2 == pytest.approx(body / 2 + tables * table, rel=0.001)
+
+
+def test_encoders_lie_on_the_first_stage() -> None:
+    sees = replace(shapes.LLAMA_8B, encoder_weight_elements=2_000_000_000)
+    variant = shapes.safetensors(16_060_000_000)
+    plain = estimate(shapes.LLAMA_8B, variant, replace(WORKLOAD, nodes=2)).weights
+    found = estimate(sees, variant, replace(WORKLOAD, nodes=2)).weights
+    assert found / 2 == pytest.approx(plain / 2 + 2_000_000_000, rel=0.001)

@@ -1,0 +1,66 @@
+"""How many elements the matrices of a layer have, which tells what share of a file it is."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from wizard.registry.values import Architecture
+
+# A layer of these is attention, or recurs, or feeds forward with two matrices.
+_TWO_MATRICES = ("nemotron_h",)
+
+
+@lru_cache(maxsize=512)
+def attention(architecture: Architecture, kv_heads: int) -> int:
+    """Elements of attention's projections, with so many heads of keys and values."""
+    width = architecture.embedding_length
+    if architecture.kv_lora_rank:
+        return _latent(architecture)
+    each = architecture.key_length + architecture.value_length
+    return width * each * (architecture.heads + kv_heads)
+
+
+def _latent(architecture: Architecture) -> int:
+    """Elements of MLA's projections: into the compressed rows, and out of them."""
+    width, heads = architecture.embedding_length, architecture.heads
+    row = architecture.kv_lora_rank + architecture.rope_dimension
+    found = width * (row + heads * architecture.value_length)
+    if architecture.query_rank:
+        found += architecture.query_rank * (width + heads * architecture.key_length)
+    unpacked = architecture.latent_key_length + architecture.latent_value_length
+    return found + architecture.kv_lora_rank * heads * unpacked
+
+
+def recurrence(architecture: Architecture) -> int:
+    """Elements into and out of a recurrent layer's state."""
+    inner = architecture.ssm_inner_size
+    shared = 2 * architecture.ssm_group_count * architecture.ssm_state_size
+    return architecture.embedding_length * (3 * inner + shared)
+
+
+def forward(architecture: Architecture) -> tuple[int, int]:
+    """Elements of a feed-forward part, and of one with experts."""
+    matrices = 2 if architecture.name in _TWO_MATRICES else 3
+    width = matrices * architecture.embedding_length
+    dense = width * architecture.feed_forward_length
+    if not architecture.experts:
+        return dense, dense
+    each = architecture.expert_feed_forward_length or architecture.feed_forward_length
+    return dense, width * (architecture.experts * each + architecture.shared_feed_forward_length)
+
+
+@lru_cache(maxsize=512)
+def elements(architecture: Architecture) -> tuple[int, ...]:
+    """Elements of each layer."""
+    recurs = architecture.recurrent_layers or (False,) * architecture.layers
+    is_apart = any(
+        not heads and not state for heads, state in zip(architecture.kv_heads, recurs, strict=True)
+    )
+    dense, routed = forward(architecture)
+    found = []
+    for index, (heads, state) in enumerate(zip(architecture.kv_heads, recurs, strict=True)):
+        mixed = attention(architecture, heads) if heads else 0
+        mixed += recurrence(architecture) if state else 0
+        fed = dense if index < architecture.dense_layers else routed
+        found.append(mixed if is_apart and mixed else mixed + fed)
+    return tuple(found)
