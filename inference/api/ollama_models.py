@@ -122,6 +122,7 @@ async def _progress(runtime: Runtime, name: str) -> AsyncGenerator[dict[str, Any
         await task
     finally:
         task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _lines(progress: Progress) -> list[dict[str, Any]]:

@@ -99,6 +99,10 @@ class Engine:
         except EngineError:
             self._set(State.FAILED)
             raise
+        except (aiohttp.ClientError, OSError) as error:
+            await self._end()
+            self._set(State.FAILED)
+            raise EngineError(f"llama.cpp could not be started: {error}") from error
         except BaseException:
             await self._end()
             self._set(State.STOPPED)

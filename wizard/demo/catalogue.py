@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -52,8 +53,8 @@ class Catalogue:
     async def entries(self) -> list[dict[str, Any]]:
         """Each offered model once, as ``/api/tags`` lists it."""
         found: dict[str, dict[str, Any]] = {}
-        for upstream in self._upstreams:
-            listed = await self._listed(upstream)
+        every = await asyncio.gather(*map(self._listed, self._upstreams))
+        for upstream, listed in zip(self._upstreams, every, strict=True):
             for offer in upstream.offers:
                 found.setdefault(offer.alias, self._entry(offer, listed))
         return list(found.values())

@@ -90,7 +90,8 @@ class _SharedStreams:
     async def leave(self, address: str) -> None:
         """Count one less, if Redis can be reached; the key is forgotten otherwise."""
         with contextlib.suppress(RedisError, OSError):
-            if await self._redis.decr(_streams_key(address)) <= 0:
+            # Below zero the server has forgotten what it was told; zero is soon forgotten itself.
+            if await self._redis.decr(_streams_key(address)) < 0:
                 await self._redis.delete(_streams_key(address))
 
 
