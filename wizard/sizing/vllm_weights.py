@@ -149,11 +149,11 @@ def _hyper_connections(architecture: Architecture) -> int:
 
 def _padded_bytes(architecture: Architecture, loaded: int, workload: Workload) -> int:
     """Bytes that kernels add, since they want round sizes of experts."""
-    if not architecture.experts:
-        return 0
-    gpus = max(1, workload.gpus)
     forward = architecture.expert_feed_forward_length or architecture.feed_forward_length
     width = architecture.embedding_length
+    if not (architecture.experts and forward and width):
+        return 0
+    gpus = max(1, workload.gpus)
     columns, round_width = _round_expert(architecture, -(-forward // gpus), workload)
     grown = columns * round_width / (forward / gpus * width) * _regrouped(architecture, columns)
     bits = _MXFP4_BITS if architecture.quant_method == "mxfp4" else _bits(architecture)

@@ -226,6 +226,13 @@ def _experts(gpus: int, **facts: Any) -> float:
     return estimate(mixture, variant, replace(WORKLOAD, gpus=gpus)).weights / variant.weight_bytes
 
 
+def test_experts_whose_width_is_not_known_are_not_padded() -> None:
+    """Some of the catalogue's architectures tell that there are experts, and no more."""
+    mixture = replace(shapes.LLAMA_8B, experts=8, experts_used=2, feed_forward_length=0)
+    found = estimate(mixture, shapes.safetensors(16 * 10**9), WORKLOAD)
+    assert found.weights == 16 * 10**9
+
+
 def test_kernels_for_integers_pad_experts_to_64_columns() -> None:
     """96 columns on each of eight cards, in groups of 32, become 128."""
     facts = {"quant_method": "gptq", "weight_bits": 4.5}
