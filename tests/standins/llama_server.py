@@ -9,7 +9,8 @@
 
 A text to embed is such a prompt too; `` fail`` at its end makes it an error.
 It takes llama-server's flags and minds only ``--port``. STANDIN_ENGINE in the
-environment makes its start ``slow`` (a second), or lets it ``refuse`` to start.
+environment makes its start ``slow`` (a second), lets it ``refuse`` to start, or tell
+nothing of itself (``mute``).
 How many answers were cancelled by their reader is told by ``GET /cancelled``.
 """
 
@@ -124,6 +125,8 @@ class Server:
         return web.json_response({}, status=200 if is_healthy else 503)
 
     async def props(self, _request: web.Request) -> web.Response:
+        if os.environ.get("STANDIN_ENGINE") == "mute":
+            return web.Response(status=500, text="no")
         return web.json_response({"media_marker": "<m>"})
 
     async def apply_template(self, request: web.Request) -> web.Response:

@@ -91,6 +91,24 @@ def test_the_last_words_of_a_program_are_told(
         asyncio.run(load())
 
 
+def test_a_program_that_tells_nothing_of_itself_is_ended(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STANDIN_ENGINE", "mute")
+
+    async def start() -> None:
+        async with client.new_session() as session:
+            config = EngineConfig("tiny", models / "tiny.gguf", 16384, slots=2, threads=1)
+            engine = Engine(config, binary=stand_in_engine(tmp_path), session=session)
+            with pytest.raises(EngineError, match="could not be started"):
+                await engine.start()
+            assert engine.state is State.FAILED
+            assert engine.pid
+            assert not Path(f"/proc/{engine.pid}").exists()
+
+    asyncio.run(start())
+
+
 def test_a_program_serves_as_well(models: Path, tmp_path: Path) -> None:
     async def talk() -> None:
         async with _started(models / "tiny.gguf", stand_in_engine(tmp_path)) as engine:
