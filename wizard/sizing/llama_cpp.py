@@ -178,9 +178,8 @@ def _is_exact(architecture: Architecture, workload: Workload) -> bool:
     """Whether the buffers are known well: not of odd models that lie in RAM in part."""
     if placement.is_whole(architecture, workload):
         return architecture.exact
-    is_odd = architecture.weight_layers or compressed.applies(architecture)
-    is_odd = is_odd or hosted.hosted(architecture, 1, 1)
-    return architecture.exact and not is_odd
+    is_odd = bool(architecture.weight_layers) or compressed.applies(architecture)
+    return architecture.exact and not is_odd and hosted.hosted(architecture, 1, 1) is None
 
 
 def _parts(
