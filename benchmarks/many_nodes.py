@@ -75,8 +75,8 @@ def sdl(nodes: int) -> dict[str, Any]:
 
 def ray_environment(folder: Path) -> Path:
     """A virtual environment with the Ray that the SDL pins; made once."""
-    if str(folder).startswith("/tmp/"):
-        sys.exit("Put Ray's environment outside /tmp: each pod has a /tmp of its own.")
+    if any(str(path).startswith("/tmp/") for path in (folder, ENGINE.resolve())):
+        sys.exit("Put checkout and Ray's environment outside /tmp: each pod has a /tmp of its own.")
     if not (folder / "bin" / "ray").exists():
         venv.create(folder, with_pip=True)
         subprocess.run(
