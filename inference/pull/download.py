@@ -149,19 +149,22 @@ class _Download:
         """The next run of missing pieces; None once the whole file is hashed."""
         with self._news:
             while not self._over.is_set():
-                most = self._pace.share(self._pieces.missing)
-                run = None if self._is_far_ahead() else self._pieces.take(most)
+                is_behind = self._is_behind()
+                most = self._pace.share(self._pieces.missing, is_behind=is_behind)
+                run = None if is_behind and self._is_far_ahead() else self._pieces.take(most)
                 if run is not None:
                     return run
                 self._news.wait()
         return None
 
+    def _is_behind(self) -> bool:
+        """Whether what arrived waits to be hashed."""
+        return self._hashed not in self._resumed and self._pieces.is_stored(self._hashed)
+
     def _is_far_ahead(self) -> bool:
-        """Whether what arrived waits to be hashed, and more would only wait longer."""
-        first, cursor = self._pieces.first_missing, self._hashed
-        if first is None or first < cursor + self._limits.lead or cursor in self._resumed:
-            return False
-        return self._pieces.is_stored(cursor)
+        """Whether what would arrive next would only wait longer."""
+        first = self._pieces.first_missing
+        return first is not None and first >= self._hashed + self._limits.lead
 
     def _give_back(self, run: range) -> None:
         with self._news:

@@ -11,12 +11,12 @@ class Limits:
 
     A kill loses what was not yet a whole piece: at most ``connections`` ×
     ``piece``. One request asks for a run of pieces, so that fast links are not
-    slowed by a round trip each, and for more of them while fewer connections are
-    at work. Another one joins when hashing has waited for ``patience`` more. A
-    network that is faster than SHA-256 waits when it is ``lead`` pieces ahead.
-    ``attempts`` counts failures in a row without a single piece in between.
-    ``stall_timeout`` is for silence, ``run_timeout`` for a line that only
-    trickles.
+    slowed by a round trip each, and for more while few connections are enough.
+    Another joins when hashing has waited for ``patience``, and those after it a
+    little later. A network that is faster than SHA-256 waits when it is ``lead``
+    pieces ahead. ``attempts`` counts failures in a row without a single piece in
+    between. ``stall_timeout`` is for silence, ``run_timeout`` for a line that
+    only trickles.
     """
 
     connections: int = 8

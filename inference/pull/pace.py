@@ -6,12 +6,16 @@ the least. More of them are of use where hashing waits for the network.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from inference.pull.limits import Limits
+
+# What hashing may wait for the network without a further connection, to what it works.
+IDLE = 0.25
 
 
 class Pace:
@@ -40,22 +44,21 @@ class Pace:
     def join(self, number: int, over: threading.Event) -> None:
         """Wait until connection ``number``, from 0, is of use, or all is over.
 
-        By then hashing has waited for longer than it worked, and for a little
-        more with each connection that is there already.
+        That is while hashing waits for more than a fifth of the time, and a
+        little later with each connection that is there already.
         """
-        patience = number * self._limits.patience
-        while (left := max(patience, self._worked) - self.waited) > 0 and not over.wait(left):
+        patience = self._limits.patience * math.sqrt(number)
+        while (left := patience + self._worked * IDLE - self.waited) > 0 and not over.wait(left):
             pass
         with self._joining:
             self._joined += 1
 
-    def share(self, missing: int) -> int:
+    def share(self, missing: int, *, is_behind: bool) -> int:
         """How many of the missing pieces one connection asks for at once.
 
-        Those at work divide what they all would ask for, so that few need few
-        requests. Before the first piece something is left for everybody: how
-        fast the line is has still to be seen.
+        While hashing is behind, those at work divide what all would ask for: few
+        need few requests. Else something is left for those that may still join.
         """
-        working = self._joined if self._worked else self._limits.connections
+        working = self._joined if is_behind else self._limits.connections
         most = self._limits.run * self._limits.connections // working
         return max(1, min(most, -(-missing // working)))
