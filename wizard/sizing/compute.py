@@ -66,11 +66,13 @@ def scratch(architecture: Architecture, workload: Workload) -> int:
     """
     fused, tokens = kernels.is_fused(architecture, workload), _tokens(architecture, workload)
     span = _span(architecture, workload)
-    row = stages.widest(architecture, span, fused=fused, cards=workload.gpus)
+    cast = unpacked(architecture, workload) // (_FLOAT * tokens) if workload.gpus else 0
+    row = stages.widest(architecture, span, fused=fused, cards=workload.gpus, cast=cast)
     width = architecture.embedding_length
     is_cast = workload.kv_type is not KvType.F16
     if is_cast and (workload.gpus or not architecture.kv_lora_rank):
         row += stages.queries(architecture)
+        row += 2 * width if architecture.deepstack_layers else 0
     again = stages.pieces(architecture) if workload.gpus else _looked_up(architecture)
     logits = _outputs(architecture, workload) * (architecture.vocab_size + 2 * width)
     logits += tokens * (2 if workload.gpus else 3) * width
@@ -88,7 +90,8 @@ def _recurrent(architecture: Architecture, workload: Workload, again: int) -> in
         return 0
     tokens, slots = _tokens(architecture, workload), workload.slots
     each = layers.convolution_elements(architecture)
-    each += stages.state_copies(architecture) * layers.state_elements(architecture)
+    copies = stages.state_copies(architecture, tokens, slots)
+    each += copies * layers.state_elements(architecture)
     row = stages.recurrent(architecture, -(-tokens // slots)) + again
     return _FLOAT * (tokens * row + each * slots)
 

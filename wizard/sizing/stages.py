@@ -154,7 +154,7 @@ def _expert_outputs(architecture: Architecture) -> int:
     return architecture.experts_used * width
 
 
-def experts(architecture: Architecture, *, cards: int) -> int:
+def experts(architecture: Architecture, *, cards: int, cast: int) -> int:
     """The experts that a token uses, their outputs, and the router's scores.
 
     Outputs go into the holes that gate and up leave where they are small enough.
@@ -162,10 +162,14 @@ def experts(architecture: Architecture, *, cards: int) -> int:
     used = architecture.experts_used
     if not architecture.experts or not used:
         return 0
-    return _mixture(architecture, cards=cards) + 4 * architecture.experts + _around(architecture)
+    return (
+        _mixture(architecture, cards=cards, cast=cast)
+        + 4 * architecture.experts
+        + _around(architecture)
+    )
 
 
-def _mixture(architecture: Architecture, *, cards: int) -> int:
+def _mixture(architecture: Architecture, *, cards: int, cast: int) -> int:
     """Gate, up, their product and the outputs, as best fit places them.
 
     CUDA weighs and adds the outputs in one kernel, which keeps them until both are
@@ -183,7 +187,9 @@ def _mixture(architecture: Architecture, *, cards: int) -> int:
     total = architecture.embedding_length if twice else 0
     if outputs <= (copies - 1) * inner - taken:
         return max(copies * inner, 2 * outputs + total if twice else 0)
+    # Gate or up lie where a cache was that had been cast.
     is_broken = _is_broken(architecture, cards)
+    is_broken = is_broken or (cast > 0 and cast + queries(architecture) > inner)
     fits_later = outputs <= copies * inner - taken and not is_broken
     return copies * inner + outputs * (2 if twice and not fits_later else 1) + total
 
@@ -305,13 +311,22 @@ def _scan(architecture: Architecture) -> int:
     return max(2 * convolved, convolved + 3 * groups + 2 * inner) + 4 * width
 
 
-def state_copies(architecture: Architecture) -> int:
-    """How often the states of all slots lie there: as they come out, and as read."""
-    return 1 if architecture.name in MAMBA_2 else 2
+def state_copies(architecture: Architecture, tokens: int, slots: int) -> int:
+    """How often the states of all slots lie there: as they come out, and as read.
+
+    Mamba-2 reads them where they are; but where there are many, what comes out of the
+    next layer does not fit where the last one's was.
+    """
+    states = slots * layers.state_elements(architecture)
+    is_small = states <= tokens * architecture.ssm_inner_size
+    return 1 if is_small and architecture.name in MAMBA_2 else 2
 
 
-def widest(architecture: Architecture, span: int, *, fused: bool, cards: int) -> int:
-    """Elements a token at the widest stage of a step that is not a recurrent layer's."""
+def widest(architecture: Architecture, span: int, *, fused: bool, cards: int, cast: int = 0) -> int:
+    """Elements a token at the widest stage of a step that is not a recurrent layer's.
+
+    ``cast`` are those of a layer's cache that is unpacked on a card, for each token.
+    """
     attended = _fused(architecture)
     if not fused or _always_wide(architecture):
         attended = attention(architecture, span, fused=fused)
@@ -320,7 +335,7 @@ def widest(architecture: Architecture, span: int, *, fused: bool, cards: int) ->
     stage = max(
         inputs,
         feed_forward(architecture),
-        experts(architecture, cards=cards),
+        experts(architecture, cards=cards, cast=cast),
         _shared(architecture) if cards else 0,
         attended,
     )
