@@ -62,6 +62,7 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     loaded = int((file - unused) * _cast(architecture))
     every = _whole_bytes(architecture, bits) // nodes
     repeated = int(_repeated_elements(architecture, gpus) * bits / 8 / nodes)
+    repeated += _unpacked_bytes(architecture) // gpus // nodes
     found = []
     for place, own in enumerate(_stage_bytes(architecture, loaded, nodes)):
         whole = every + (0 if place else 2 * _undivided_elements(architecture, gpus))
@@ -198,6 +199,19 @@ def _group(architecture: Architecture) -> int:
 
 def _rounded(size: int, step: int) -> int:
     return -(-size // step) * step
+
+
+def _unpacked_bytes(architecture: Architecture) -> int:
+    """Bytes of what unpacks MLA's rows, a second time in 16 bits where the files have 8.
+
+    ``MLAAttention.process_weights_after_loading`` keeps ``W_UK_T`` and ``W_UV``.
+    """
+    if architecture.quant_method != "fp8" or not architecture.kv_lora_rank:
+        return 0
+    unpacked = architecture.latent_key_length - architecture.rope_dimension
+    unpacked += architecture.latent_value_length
+    elements = architecture.heads * unpacked * architecture.kv_lora_rank
+    return 2 * _attending(architecture) * max(0, elements)
 
 
 def _repeated_elements(architecture: Architecture, gpus: int) -> float:

@@ -299,3 +299,15 @@ def test_encoders_lie_on_the_first_stage() -> None:
     plain = estimate(shapes.LLAMA_8B, variant, replace(WORKLOAD, nodes=2)).weights
     found = estimate(sees, variant, replace(WORKLOAD, nodes=2)).weights
     assert found / 2 == pytest.approx(plain / 2 + 2_000_000_000, rel=0.001)
+
+
+def test_8_bit_rows_of_mla_are_unpacked_with_a_copy_in_16_bits() -> None:
+    """61 layers, 128 heads of 128 + 128 over rows of 512, divided among the cards."""
+    latent = replace(shapes.DEEPSEEK_V3, latent_key_length=192, latent_value_length=128)
+    packed = replace(latent, quant_method="fp8", weight_bits=8.0)
+    copy = 2 * 61 * 128 * 256 * 512
+    for gpus in (1, 8):
+        workload = replace(WORKLOAD, gpus=gpus)
+        found = estimate(packed, DEEPSEEK, workload).weights
+        other = replace(packed, quant_method="modelopt")
+        assert found - estimate(other, DEEPSEEK, workload).weights == copy
