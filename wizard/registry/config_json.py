@@ -37,6 +37,8 @@ _LATENT = (
     *("kimi_linear", "longcat_flash", "pangu_ultra_moe"),
 )
 _NO_INDEXER_CACHE = ("hy_v4",)
+# vLLM 0.33 knows these by plugins alone, which unpack scales as they see fit.
+_PLUGINS = ("bitsandbytes", "hqq", "exl2", "exl3", "aqlm", "eetq")
 _WIDE_STATE = ("nemotron_h", "kimi_linear", "glm5_next", "glm5_next_text")
 _NAMES: dict[str, tuple[str, ...]] = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
@@ -162,7 +164,7 @@ class _Config:
             chunked_attention=pattern.is_chunked,
             wide_state=self.wide_state(),
             custom_code="auto_map" in self.outer,
-            exact=bool(vocab and context and pattern.exact),
+            exact=bool(vocab and context and pattern.exact and self.loads_its_files()),
         )
 
     def missing(self, what: str) -> UnreadableHeader:
@@ -271,6 +273,11 @@ class _Config:
     def quantisation(self) -> Mapping[str, Any]:
         """``quantization_config`` of the whole model, or of its language model."""
         return config_quantisation.of(self.outer) or config_quantisation.of(self.text)
+
+    def loads_its_files(self) -> bool:
+        """Whether weights take what the files have: not of a voice, nor of a plugin's types."""
+        is_plugin = config_quantisation.method(self.quantisation()) in _PLUGINS
+        return not is_plugin and "talker_config" not in self.outer
 
     def wide_state(self) -> bool:
         """Whether recurrent states are kept at 32 bits (``mamba_ssm_cache_dtype``)."""

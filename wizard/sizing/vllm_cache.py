@@ -30,6 +30,8 @@ _STATE_BLOCKS, _CHECKPOINTED_STATE_BLOCKS = 2, 3
 _EXPORT_NO_CHECKPOINT = ("olmo_hybrid", "kimi_linear")
 # Blocks keep to a multiple of these where layers recur.
 _CHECKPOINT, _LATENT_ALIGNMENT = 64, 128
+# These make their caches without asking which type is wanted (``falcon.py``).
+_UNASKED = ("falcon",)
 _DELTA_NETS = ("qwen3_next", "qwen3_5", "qwen4_exp")
 
 
@@ -99,6 +101,8 @@ def _fullest(
 
 def _resolved(architecture: Architecture, kv_type: KvType) -> KvType:
     """What “auto” means: a checkpoint may bring scales for an 8-bit cache."""
+    if architecture.name in _UNASKED:
+        return KvType.F16
     if kv_type is KvType.F16 and architecture.kv_cache_type == "fp8":
         return KvType.FP8
     return kv_type

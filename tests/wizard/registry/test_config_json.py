@@ -346,3 +346,15 @@ def test_any_config_is_read_or_refused(change: dict[str, Any]) -> None:
         assert len(found.kv_heads) == found.layers
         assert len(found.sliding_layers) in (0, found.layers)
         assert len(found.recurrent_layers) in (0, found.layers)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+        {"talker_config": {"hidden_size": 896}},
+    ],
+)
+def test_files_that_are_not_loaded_as_they_are_make_it_rough(more: dict[str, Any]) -> None:
+    assert config_json.architecture(PLAIN).exact
+    assert not config_json.architecture({**PLAIN, **more}).exact

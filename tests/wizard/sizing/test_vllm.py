@@ -51,6 +51,11 @@ def test_fp8_cache_is_half() -> None:
     assert kv_bytes_per_token(shapes.LLAMA_8B, half) * 2 == 131072
 
 
+def test_falcon_s_cache_has_16_bits_whatever_is_asked() -> None:
+    falcon = replace(shapes.LLAMA_8B, name="falcon")
+    assert kv_bytes_per_token(falcon, replace(WORKLOAD, kv_type=KvType.FP8)) == 131072
+
+
 def test_sliding_layers_are_bounded() -> None:
     """10 full layers, 52 sliding in six groups: window − 1 + two steps, and a block more."""
     found = estimate(shapes.GEMMA3_27B, shapes.safetensors(54_000_000_000), WORKLOAD)
