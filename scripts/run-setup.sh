@@ -9,5 +9,5 @@ has_openmp && exit 0
 if may_install; then
     install libgomp1
 else
-    echo "The playground's own model needs the library libgomp1: sudo apt-get install libgomp1" >&2
+    echo "The playground's own model needs the library libgomp1: $(by_hand libgomp1)" >&2
 fi

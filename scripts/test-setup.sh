@@ -20,7 +20,7 @@ PATH=$PATH:/usr/sbin command -v nginx >/dev/null || missing+=(nginx-light)
 command -v docker-registry >/dev/null || missing+=(docker-registry)
 has_openmp || missing+=(libgomp1)
 if [ ${#missing[@]} != 0 ]; then
-    may_install || { echo "The tests need ${missing[*]}: sudo apt-get install ${missing[*]}" >&2; exit 1; }
+    may_install || { echo "The tests need ${missing[*]}: $(by_hand "${missing[@]}")" >&2; exit 1; }
     install "${missing[@]}"
 fi
 

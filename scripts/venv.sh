@@ -12,7 +12,7 @@ command -v "$python" >/dev/null || { echo "There is no $python here: OneClickLLM
 }
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    may_install || { echo "Python's venv module is missing: sudo apt-get install python$version-venv"; exit 1; }
+    may_install || { echo "Python's venv module is missing: $(by_hand "python$version-venv")"; exit 1; }
     install "python$version-venv"
 fi
 "$python" -m venv "$folder" || { rm -rf "$folder"; exit 1; }
