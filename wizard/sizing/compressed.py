@@ -37,6 +37,13 @@ def cache_bytes(architecture: Architecture, workload: Workload) -> int:
     return one * workload.slots
 
 
+def widest_cells(architecture: Architecture, workload: Workload) -> int:
+    """Cells of one layer that one cell for every 4 tokens is kept in, of all slots."""
+    context = padded(workload.context_length)
+    window = padded(min(context, architecture.sliding_window + step(workload)))
+    return (window + _cells(context, _SPARSE)) * workload.slots
+
+
 def state_bytes(architecture: Architecture) -> int:
     """Bytes of one slot's keys and scores that are being compressed, in all layers."""
     keys, index = architecture.key_length, architecture.indexer_length

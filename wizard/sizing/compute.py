@@ -7,7 +7,7 @@ One lies on each card and one in RAM; for CPU only there is one. Derived from
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import crossing, hosted, kernels, layers, matrices, placement, stages
+from wizard.sizing import compressed, crossing, hosted, kernels, layers, matrices, placement, stages
 from wizard.sizing.cells import BLOCKS, PLAIN, asked, cells, padded, row_bytes, step
 from wizard.sizing.values import KvType, Workload
 
@@ -131,6 +131,9 @@ def unpacked(architecture: Architecture, workload: Workload) -> int:
     is_plain = is_plain or (workload.gpus > 0 and not kernels.has_kernels(architecture))
     if is_plain or not kernels.is_fused(architecture, workload):
         return 0
+    if is_wide and compressed.applies(architecture):
+        # Put together as they are, then cast.
+        return 6 * architecture.key_length * compressed.widest_cells(architecture, workload)
     span = cells(architecture, workload)
     found = layers.kv_layers(architecture)
     # Values that are a part of latent keys are cast once more.
@@ -169,6 +172,9 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
         # Of the pooled keys' mask a quarter as many numbers, of 32 bits.
         copies = -(-indexed * layers_here // architecture.layers)
         rows += copies * (width * span.full_mask + _FLOAT * span.full_mask // 4)
+    if architecture.name in stages.LIGHTNING:
+        # How each token of a sequence fades for each other, in each head.
+        rows += _FLOAT * architecture.heads * -(-tokens // workload.slots)
     caches = 2 if any(architecture.sliding_layers) else 1
     return tokens * (width * spanned + caches * (8 + rows) + 48) + _turning(architecture, workload)
 
@@ -325,9 +331,6 @@ def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int
     copies = _COPIES if _overlaps(architecture, workload) else 1
     tokens, branches = _tokens(architecture, workload), stages.branches(architecture)
     kept = inputs(architecture, workload) + _FLOAT * tokens * branches * stages.given(architecture)
-    if architecture.name in stages.LIGHTNING:
-        # How each token of a sequence fades for each other, in each head.
-        kept += _FLOAT * tokens * architecture.heads * -(-tokens // workload.slots)
     rows = (branches + architecture.learned_positions) * architecture.embedding_length
     rows += 2 * matrices.looked_up_by_layers(architecture)
     least = _FLOAT * rows * tokens

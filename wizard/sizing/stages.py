@@ -284,7 +284,7 @@ def recurrent(architecture: Architecture, tokens_each: int) -> int:
     if not architecture.recurrent_layers or not inner:
         return 0
     if architecture.name in LIGHTNING:
-        return 3 * architecture.heads * tokens_each + 9 * inner
+        return 2 * architecture.heads * tokens_each + 9 * inner
     if architecture.name in _RWKV:
         forward = 2 * architecture.feed_forward_length if architecture.name in _RWKV_GATED else 0
         return _RWKV[architecture.name] * width + width // 8 + forward
