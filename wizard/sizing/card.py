@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from wizard.registry.values import Architecture, Variant
+from wizard.sizing import placement
 from wizard.sizing.limits import (
     budget,
     largest_context,
@@ -71,6 +72,8 @@ def on_card(
         workload.gpus,
         family=workload.family,
         experts_on_host=workload.experts_on_host,
+        host_share=placement.first_on_card(architecture, workload)
+        / placement.all_layers(architecture),
     )
     cards = max(1, workload.gpus) * workload.nodes
     price = None if usd_per_hour is None else usd_per_hour * cards

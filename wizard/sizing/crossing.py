@@ -20,10 +20,10 @@ def _residuals(architecture: Architecture, workload: Workload, card: int) -> int
     """What layers on earlier cards left for those on this one, as it is and normed."""
     if not card or not architecture.residual_block:
         return 0
-    indexes = range(architecture.layers)
-    first = next(
-        index for index in indexes if placement.card_of(index, architecture, workload) == card
+    owners = (
+        placement.card_of(index, architecture, workload) for index in range(architecture.layers)
     )
+    first = next((index for index, owner in enumerate(owners) if owner == card), 0)
     return 2 * architecture.embedding_length * stages.residuals(architecture, first)
 
 

@@ -235,6 +235,8 @@ def _kv_words(architecture: Architecture, workload: Workload) -> str:
             f"{words} × {span.sliding:,} cells, a window of {architecture.sliding_window:,} "
             f"tokens and a step of {workload.ubatch} for {slots}"
         )
+    if not placement.is_whole(architecture, workload):
+        sentences.append(f"less those of layers before the last {workload.gpu_layers}")
     return "; ".join(sentences)
 
 
@@ -273,6 +275,8 @@ def _compute_words(architecture: Architecture, workload: Workload, cards: int) -
     where = "" if cards == 1 else f", on each of {cards} cards"
     unpacked = compute.unpacked(architecture, workload)
     extra = f", {size(unpacked)} to unpack one layer's cache" if unpacked else ""
+    if not placement.is_whole(architecture, workload):
+        extra += ", and room for a matrix, or a cache, of a layer in RAM"
     return (
         f"{size(compute.scratch(architecture, workload))} for a step of {workload.ubatch} tokens, "
         f"{size(compute.inputs(architecture, workload))} of attention masks{extra}{where}"

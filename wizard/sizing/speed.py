@@ -42,19 +42,21 @@ def tokens_per_second(
     *,
     family: EngineFamily = EngineFamily.LLAMA_CPP,
     experts_on_host: bool = False,
+    host_share: float = 0.0,
 ) -> float:
     """Tokens a second of one request alone: an estimate, not a promise.
 
     ``bandwidth`` is one card's, in bytes a second. Cards of one tensor-parallel
     group read at the same time; llama.cpp's cards take turns, layer by layer.
-    Experts left in RAM are read at the RAM's speed.
+    Experts left in RAM are read at the RAM's speed, and so is ``host_share`` of all
+    that is read, where layers are left there.
     """
     together = gpus if family is EngineFamily.VLLM else 1
     fast = _REACHED * bandwidth * max(1, together)
     read = active_bytes(architecture, variant)
-    if not experts_on_host:
-        return fast / read
-    slow_bytes = min(read, _active_experts(architecture, variant))
+    slow_bytes = int(read * host_share)
+    if experts_on_host:
+        slow_bytes = max(slow_bytes, min(read, _active_experts(architecture, variant)))
     return 1 / ((read - slow_bytes) / fast + slow_bytes / (_REACHED * RAM_BANDWIDTH))
 
 

@@ -45,3 +45,8 @@ def test_kept_inputs_go_to_the_next_card() -> None:
     # Of layers 0, 8 and 16, before the second card's first.
     assert crossing.elements(kept, TWO, 1) == 2 * 3 * 4096
     assert crossing.elements(kept, TWO, 0) == 0
+
+
+def test_a_card_without_a_layer_gets_nothing() -> None:
+    kept = replace(shapes.LLAMA_8B, residual_block=8)
+    assert crossing.elements(kept, replace(TWO, gpus=100), 99) == 0

@@ -29,3 +29,11 @@ def test_cards_read_together_under_vllm_only() -> None:
 
     assert speed(2, EngineFamily.LLAMA_CPP) == speed(1, EngineFamily.LLAMA_CPP)
     assert speed(2, EngineFamily.VLLM) == pytest.approx(2 * speed(1, EngineFamily.VLLM))
+
+
+def test_what_lies_in_ram_is_read_slowly() -> None:
+    model, variant = shapes.LLAMA_8B, shapes.LLAMA_8B_Q4
+    shares = (0.0, 0.5, 1.0)
+    found = [tokens_per_second(model, variant, RTX_3090, host_share=share) for share in shares]
+    assert found == sorted(found, reverse=True)
+    assert found[0] / found[2] == pytest.approx(936 / 30, rel=0.01)

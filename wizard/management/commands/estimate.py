@@ -257,7 +257,7 @@ def _as_text(split: dict[str, int], found: MemoryEstimate, card: CardAnswer | No
     words["weights_gpu" if split["weights_gpu"] else "weights_host"] = words.pop("weights", "")
     sizes = {**split, "host_needed": found.host, "disk_needed": found.disk}
     rows = [
-        f"{name:<16}{size:>22,}  {words.get(name, '')}".rstrip() for name, size in sizes.items()
+        f"{name:<20}{size:>20,}  {words.get(name, '')}".rstrip() for name, size in sizes.items()
     ]
     if not found.exact:
         rows.append("Rough: this model's shape is not wholly known.")
