@@ -2,7 +2,7 @@
 
 The lists that the catalogue was compiled from tell a model's layers and heads, and
 little else. What vLLM takes beside follows from a config of the same model, or of its
-family with this model's sizes: `tests/wizard/sizing/vllm_built.json` has 179 of them, and
+family with this model's sizes: `tests/wizard/sizing/vllm_built.json` has 181 of them, and
 ``--configs`` names a JSON file with more, by name. What a record has stays as it is.
 `manage.py refresh_catalogue` needs none of this: it reads every config itself.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import torch
 from transformers import AutoConfig, PreTrainedConfig
@@ -16,6 +17,7 @@ from vllm.config import VllmConfig, set_current_vllm_config
 from vllm.engine.arg_utils import EngineArgs
 from vllm.model_executor.layers.attention_layer_base import AttentionLayerBase
 from vllm.model_executor.model_loader.utils import initialize_model
+from vllm.multimodal.processing.context import InputProcessingContext
 from vllm.platforms import current_platform
 from vllm.transformers_utils.config import _CONFIG_REGISTRY
 from vllm.utils.torch_utils import set_default_torch_dtype
@@ -58,6 +60,8 @@ def built(
     """vLLM's config and model of a stage of a case: ``tensor_parallel``, ``nodes``, ``kv``."""
     gpus, nodes = case.get("tensor_parallel", 1), case.get("nodes", 1)
     use_groups(gpus, nodes, stage)
+    # Some ask a tokenizer for their signs of an image; this one knows none.
+    InputProcessingContext.get_tokenizer = lambda _: MagicMock(get_vocab=dict)
     _know(config)
     if str(config.get("model_type")).startswith("kimi"):
         use_no_compiler()

@@ -30,6 +30,8 @@ _WHOLE_TOWERS = {
 }
 # Divided where their heads can be, else whole (``Qwen3OmniMoeAudioEncoderLayer``).
 _BY_HEADS = ("qwen3_omni_moe", "qwen3_omni_moe_thinker", "qwen3_asr")
+# Attention alone is divided so, what follows it always (``intern_vit.py``).
+_ATTENTION_BY_HEADS = ("internvl_chat", "skywork_chat", "h2ovl_chat")
 # Attention is transformers' own, what follows it is divided (``interns1_vit.py``).
 _WHOLE_ATTENTION = ("internvl", "interns1")
 # Projectors of two matrices, of so many patches at a time.
@@ -76,6 +78,9 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
     always += _projector(name, parts, image or sound, width) + _projections(text, width)
     if name in _WHOLE_ATTENTION:
         always += 4 * _layers(image) * _width(image) ** 2
+    if name in _ATTENTION_BY_HEADS:
+        heads = _whole(image, "num_attention_heads")
+        return Undivided(always, 4 * _layers(image) * _width(image) ** 2, heads, encoders)
     if name not in _BY_HEADS:
         return Undivided(always, encoders=encoders)
     heads = _first(sound, ("encoder_attention_heads",))

@@ -33,6 +33,15 @@ def test_some_are_whole_only_where_heads_do_not_divide() -> None:
     assert found == config_undivided.Undivided(0, TOWER, 20, TOWER)
 
 
+def test_25_heads_of_an_image_s_attention_do_not_divide() -> None:
+    """InternViT-6B; its projector mixes four patches."""
+    image = {"hidden_size": 3200, "intermediate_size": 12_800, "num_hidden_layers": 45}
+    image |= {"num_attention_heads": 25}
+    found = _read({"model_type": "internvl_chat", "vision_config": image}, 5120)
+    assert (found.by_heads, found.heads) == (4 * 45 * 3200**2, 25)
+    assert found.always == 4 * 3200 * 5120 + 5120**2
+
+
 def test_a_silent_part_is_its_class_s() -> None:
     """Qwen2-Audio's encoder is the same by default."""
     assert _read({"model_type": "qwen2_audio"}).always == TOWER + 1280 * 4096
