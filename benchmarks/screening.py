@@ -4,10 +4,11 @@
 
 First the plans of the most popular models of the bundled catalogue are made, each
 with five sets of choices, and what each page asks the Console: its own plan, and the
-first of the listed cards. Then visitors come to them at random through the busiest
-time of a day, with the rules of `wizard.console.shared_answers` and a clock of their
-own. A model is visited as often as its place in the list says (Zipf's law: the second
-half as often as the first).
+first of the listed cards. Half of the cards are taken to be free nowhere, which takes
+a second question. Then visitors come to them at random through the busiest time of a
+day, with the rules of `wizard.console.shared_answers` and a clock of their own. A model
+is visited as often as its place in the list says (Zipf's law: the second half as often
+as the first).
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import json
 import os
 import random
 import statistics
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import django
 
@@ -102,8 +105,21 @@ def _look(found: Situation) -> Look:
 
 
 def _shapes(documents: Sequence[dict[str, object]]) -> tuple[str, ...]:
-    questions = (one for document in documents for one in shape_of(document, Sizes.UP).questions)
-    return tuple(dict.fromkeys(map(json.dumps, questions)))
+    """The questions of these files; a card that nobody has is asked about once more."""
+    found: dict[str, None] = {}
+    for document in documents:
+        up, down = (shape_of(document, sizes).questions for sizes in (Sizes.UP, Sizes.DOWN))
+        for question, again in zip(up, down, strict=True):
+            found[json.dumps(question)] = None
+            if _has_nobody(question):
+                found[json.dumps(again)] = None
+    return tuple(found)
+
+
+def _has_nobody(question: dict[str, Any]) -> bool:
+    """Every second card is taken to be free nowhere, by its name."""
+    cards = question["resources"][0]["resource"]["gpu"]["attributes"]
+    return bool(cards) and zlib.crc32(cards[0]["key"].encode()) % 2 == 0
 
 
 class Minute:

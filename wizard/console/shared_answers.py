@@ -34,7 +34,7 @@ MOST_A_MINUTE = 120
 # So many of them are not for the cards beside a page's own plan, and so many not for
 # asking again what is known.
 SPARED_BY_CARDS = 30
-SPARED_BY_REFRESHES = 60
+SPARED_BY_REFRESHES = 40
 # Longer than any question takes: what a worker was asking when it died is then asked anew.
 ASKING_SECONDS = int(READ_SECONDS * (len(PAUSES) + 1) + sum(PAUSES)) + 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.4
