@@ -14,6 +14,9 @@ from wizard.sizing.cells import BLOCKS, cells, padded
 from wizard.sizing.values import A100, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
+# Where only some layers attend, a mask or a small result lies where the last matrix of
+# experts was, so that the next one does not fit there.
+_NIBBLED = frozenset({"qwen3next", "qwen35moe", "kimi-linear"})
 _CHECKPOINTS = 32
 _CHECKPOINT_STEP = 8192
 
@@ -45,7 +48,8 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     cards, count = places.cards, len(places.cards)
     kv, state = _caches(architecture, workload, places)
     part = weights.split(architecture, variant)
-    moved = int(part.largest_expert) if workload.experts_on_host and workload.gpus else 0
+    on_host = workload.experts_on_host and workload.gpus > 0
+    moved = _visiting_experts(architecture, part) if on_host else 0
     matrix = max(0, _largest_in_ram(architecture, workload, part) - moved)
     scratch = [
         compute.card_bytes(architecture, workload, card, matrix) + moved for card in range(count)
@@ -67,7 +71,9 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
         runtime=own * count,
         largest=max(on_card),
         host_weights=int(places.host.weights),
-        host_compute=compute.host_bytes(architecture, workload, _last_matrix(part)),
+        host_compute=compute.host_bytes(
+            architecture, workload, 0 if on_host else _last_matrix(part)
+        ),
         host_kv_cache=kv[-1],
         host_state=state[-1],
     )
@@ -79,6 +85,12 @@ def _largest_in_ram(architecture: Architecture, workload: Workload, part: weight
     if not first or not architecture.experts or first > architecture.dense_layers:
         return int(part.largest_matrix)
     return int(min(part.largest_matrix, max(part.blocks[:first], default=0.0) / 2))
+
+
+def _visiting_experts(architecture: Architecture, part: weights.Weights) -> int:
+    """Bytes of experts' matrices from RAM on the card at a time: one, as a rule."""
+    again = _last_matrix(part) if architecture.name in _NIBBLED else 0
+    return int(part.largest_expert) + again
 
 
 def _last_matrix(part: weights.Weights) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.wizard.sizing import shapes
-from wizard.registry.values import Architecture
+from wizard.registry.values import Architecture, TensorSizes
 from wizard.sizing import estimate, hosted
 from wizard.sizing.values import Workload
 
@@ -74,3 +74,18 @@ def test_experts_are_copied_to_ram_for_their_last_product() -> None:
     # A third of one layer's experts.
     each = found.weights / MISTRAL_4.layers / 3
     assert found.host_compute - on_card.host_compute == pytest.approx(each, rel=0.2)
+
+
+def test_experts_in_ram_are_not_copied_there() -> None:
+    found = estimate(MISTRAL_4, VARIANT, replace(ONE, experts_on_host=True))
+    assert found.host_compute < estimate(MISTRAL_4, VARIANT, ONE).host_compute / 2
+
+
+def test_experts_in_ram_come_to_the_card_one_matrix_at_a_time_or_two() -> None:
+    blocks = (3_000,) * shapes.QWEN3_NEXT_80B.layers
+    sizes = TensorSizes(0, 0, 0, blocks, blocks, largest_expert=1_000, largest_matrix=1_000)
+    plain = replace(shapes.QWEN3_NEXT_80B, name="granitehybrid")
+    for architecture, matrices in ((shapes.QWEN3_NEXT_80B, 2), (plain, 1)):
+        variant = replace(VARIANT, tensors=sizes)
+        moved = estimate(architecture, variant, replace(ONE, experts_on_host=True)).compute
+        assert moved - estimate(architecture, variant, ONE).compute == matrices * 1_000
