@@ -248,8 +248,9 @@ def _latent_copies(architecture: Architecture, workload: Workload) -> int:
 
 
 def _overlaps(architecture: Architecture, workload: Workload) -> bool:
-    """Whether steps overlap (``cparams.pipeline_parallel``): all layers on several cards."""
-    return workload.gpus > 1 and placement.is_whole(architecture, workload)
+    """Whether steps overlap (``cparams.pipeline_parallel``): everything on several cards."""
+    is_whole = placement.is_whole(architecture, workload) and not workload.experts_on_host
+    return workload.gpus > 1 and is_whole
 
 
 def _arriving(architecture: Architecture, card: int) -> int:

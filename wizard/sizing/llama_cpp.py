@@ -51,9 +51,9 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     on_host = workload.experts_on_host and workload.gpus > 0
     moved = _visiting_experts(architecture, part) if on_host else 0
     matrix = max(0, _largest_in_ram(architecture, workload, part) - moved)
-    scratch = [
-        compute.card_bytes(architecture, workload, card, matrix) + moved for card in range(count)
-    ]
+    scratch = [compute.card_bytes(architecture, workload, card, matrix) for card in range(count)]
+    # Whatever lies in RAM is computed on the first card.
+    scratch[0] += moved
     adapters = -(-workload.adapter_bytes // count)
     projector = variant.projector.size if variant.projector else 0
     own = runtime.size(architecture, workload)

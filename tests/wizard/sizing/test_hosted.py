@@ -89,3 +89,12 @@ def test_experts_in_ram_come_to_the_card_one_matrix_at_a_time_or_two() -> None:
         variant = replace(VARIANT, tensors=sizes)
         moved = estimate(architecture, variant, replace(ONE, experts_on_host=True)).compute
         assert moved - estimate(architecture, variant, ONE).compute == matrices * 1_000
+
+
+def test_experts_in_ram_come_to_the_first_card_and_steps_do_not_overlap() -> None:
+    one, two = (
+        estimate(shapes.DEEPSEEK_V3, VARIANT, replace(ONE, gpus=gpus, experts_on_host=True))
+        for gpus in (1, 2)
+    )
+    assert two.host_compute == one.host_compute
+    assert one.compute < two.compute < 1.7 * one.compute
