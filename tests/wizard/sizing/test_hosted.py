@@ -97,4 +97,4 @@ def test_experts_in_ram_come_to_the_first_card_and_steps_do_not_overlap() -> Non
         for gpus in (1, 2)
     )
     assert two.host_compute == one.host_compute
-    assert one.compute < two.compute < 1.7 * one.compute
+    assert two.compute - one.compute == estimate(shapes.DEEPSEEK_V3, VARIANT, ONE).compute
