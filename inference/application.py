@@ -55,7 +55,8 @@ def build(runtime: Runtime) -> web.Application:
     add.add_get("/models", openai.models)
     add.add_get("/props", openai.props)
     add.add_get("/slots", openai.slots)
-    add.add_route("*", "/cors-proxy", openai.refused)
+    add.add_get("/cors-proxy", openai.refused)
+    add.add_post("/cors-proxy", openai.refused)
     add.add_get("/v1/models/{model:.+}", openai.model)
     for path in openai.ROUTES:
         add.add_post(path, openai.passed)

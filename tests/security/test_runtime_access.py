@@ -29,6 +29,8 @@ ACCESS = {
             "/metrics",
             "/openapi.json",
             "/props",
+            "/slots",
+            "/cors-proxy",
             "/models",
             "/v1/models",
             "/v1/models/{model}",
