@@ -13,6 +13,8 @@ _STEPS = ((160 << 30, 16_384), (70 << 30, 8192))
 _SMALLEST_STEP = 2048
 _SLOW = ("a100", "gb10")
 _HOPPER = 9
+# Generations whose delta nets run by FlashInfer's kernel: Hopper and both Blackwells.
+_FLASH_DELTA = (9, 10, 12)
 
 
 def on_gpu(workload: Workload, gpu: Gpu, count: int, nodes: int = 1) -> Workload:
@@ -25,6 +27,7 @@ def on_gpu(workload: Workload, gpu: Gpu, count: int, nodes: int = 1) -> Workload
         nodes=nodes,
         batched_tokens=step(gpu),
         pads_experts=pads_experts(gpu),
+        exports_states=gpu.compute_capability[0] in _FLASH_DELTA,
     )
 
 

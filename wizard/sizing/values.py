@@ -51,7 +51,8 @@ class Workload:
     parallel over hosts (vLLM only), ``gpus`` then being the cards per node.
 
     ``ubatch`` is llama.cpp's tokens per step, ``batched_tokens`` vLLM's, whose
-    kernels for mxfp4 want rounder experts where ``pads_experts``.
+    kernels for mxfp4 want rounder experts where ``pads_experts``, and whose kernels for
+    delta nets keep a checkpoint of a prompt's state where it ``exports_states``.
     ``adapter_bytes`` are LoRA adapters, loaded beside the weights they change.
     ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``).
     ``embeds`` is llama-server's ``--embeddings``: the output is computed for every
@@ -74,6 +75,7 @@ class Workload:
     batched_tokens: int = 2048
     unified_kv: bool = False
     pads_experts: bool = False
+    exports_states: bool = True
     adapter_bytes: int = 0
     experts_on_host: bool = False
     embeds: bool = False

@@ -173,7 +173,7 @@ def request(architecture: Architecture, workload: Workload) -> Request:
     if len({kind.window for kind in found}) == 1 and not recurrent:
         longest = max(_blocks(kind, architecture, workload) for kind in found)
         return Request(longest * _fullest(architecture, workload, found, pages=True), 0)
-    aligned = _aligned(architecture, found, state)
+    aligned = _aligned(architecture, workload, found, state)
     members = [kind.indices for kind in aligned] + ([recurrent] if recurrent else [])
     groups = _groups(members)
     widest = max(vllm_stages.most(group, depth, nodes) for kind in groups for group in kind)
@@ -182,7 +182,8 @@ def request(architecture: Architecture, workload: Workload) -> Request:
         len(kind_groups) * _blocks(kind, architecture, workload)
         for kind, kind_groups in zip(aligned, groups, strict=False)
     )
-    held = _CHECKPOINTED_STATE_BLOCKS if _has_checkpoint(architecture) else _STATE_BLOCKS
+    has_checkpoint = _has_checkpoint(architecture, workload)
+    held = _CHECKPOINTED_STATE_BLOCKS if has_checkpoint else _STATE_BLOCKS
     return Request(blocks * block, len(groups[-1]) * held * block if recurrent else 0)
 
 
@@ -196,11 +197,14 @@ def _groups(members: list[tuple[int, ...]]) -> list[list[tuple[int, ...]]]:
     ]
 
 
-def _aligned(architecture: Architecture, found: tuple[_Kind, ...], state: int) -> tuple[_Kind, ...]:
+def _aligned(
+    architecture: Architecture, workload: Workload, found: tuple[_Kind, ...], state: int
+) -> tuple[_Kind, ...]:
     """Blocks so long that all pages are alike, and none is smaller than a state."""
     if state:
         widest = max(kind.token_bytes for kind in found)
-        step = _CHECKPOINT if _is_delta_net(architecture) else BLOCK
+        exports = workload.exports_states and _is_delta_net(architecture)
+        step = _CHECKPOINT if exports else BLOCK
         step = _LATENT_ALIGNMENT if architecture.kv_lora_rank else step
         tokens = -(-state // (step * widest)) * step
         found = tuple(replace(kind, block=max(kind.block, tokens)) for kind in found)
@@ -217,8 +221,14 @@ def _is_delta_net(architecture: Architecture) -> bool:
     return architecture.name.startswith(_DELTA_NETS)
 
 
-def _has_checkpoint(architecture: Architecture) -> bool:
-    """Mamba 2 and gated delta nets have groups of keys, Mamba 1 and convolutions none."""
+def _has_checkpoint(architecture: Architecture, workload: Workload) -> bool:
+    """Mamba 2 and gated delta nets have groups of keys, Mamba 1 and convolutions none.
+
+    Delta nets' states are exported by FlashInfer's kernel alone
+    (``qwen_gdn_linear_attn.py``).
+    """
+    if _is_delta_net(architecture) and not workload.exports_states:
+        return False
     return bool(architecture.ssm_group_count) and architecture.name not in _EXPORT_NO_CHECKPOINT
 
 

@@ -32,6 +32,13 @@ def test_steps_and_kernels_go_by_the_card(model: str, tokens: int, pads: bool) -
     assert (found.batched_tokens, found.pads_experts) == (tokens, pads)
 
 
+@pytest.mark.parametrize(
+    ("model", "exports"), [("rtx3090", False), ("rtx4090", False), ("h100", True), ("b200", True)]
+)
+def test_flashinfer_s_kernel_for_delta_nets_exports_states(model: str, exports: bool) -> None:
+    assert on_gpu(VLLM, _card(model), 1).exports_states is exports
+
+
 def test_llama_cpp_looks_at_what_cuda_goes_by() -> None:
     found = on_gpu(Workload(8192), _card("b200"), 2)
     assert found == Workload(8192, gpus=2, card=CudaCard(148, (10, 0)))

@@ -94,6 +94,14 @@ def test_recurrent_states_are_divided() -> None:
     assert one.recurrent_state == four.recurrent_state > 0
 
 
+def test_cards_without_flashinfer_s_kernel_keep_no_checkpoint_of_a_delta_net() -> None:
+    """Two blocks of state a group instead of three, and blocks as long as a state asks."""
+    variant, delta = shapes.safetensors(163_000_000_000), shapes.QWEN3_NEXT_80B
+    delta = replace(delta, name="qwen3_next")
+    kept = estimate(delta, variant, WORKLOAD).recurrent_state
+    assert estimate(delta, variant, replace(WORKLOAD, exports_states=False)).recurrent_state < kept
+
+
 def test_the_pool_tells_how_many_run_together() -> None:
     room = 22_000_000_000
     fixed = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, WORKLOAD)

@@ -31,8 +31,18 @@ _NO_TOKEN = ("deepseek_v4",)
 
 def _workload(run: dict[str, Any], context: int = 4096) -> Workload:
     gpus, kv, nodes = run["tensor_parallel"], KV[run["kv"]], run.get("nodes", 1)
-    family = EngineFamily.VLLM
-    return Workload(context, 1, kv, family, gpus=gpus, nodes=nodes, batched_tokens=2048)
+    card = run.get("card", "h100")
+    return Workload(
+        context,
+        1,
+        kv,
+        EngineFamily.VLLM,
+        gpus=gpus,
+        nodes=nodes,
+        batched_tokens=2048,
+        pads_experts=card != "h100",
+        exports_states=card != "a100",
+    )
 
 
 def _model(built: dict[str, Any]) -> tuple[Architecture, Variant]:
