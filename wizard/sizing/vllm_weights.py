@@ -20,7 +20,7 @@ _BITS = {"fp8": 8.0, "awq": 4.25, "gptq": 4.25, "modelopt": 8.0, "mxfp4": 16.0}
 _PLAIN_BITS = 16.0
 _MXFP4_BITS = 4.25
 _INTEGERS = ("awq", "gptq", "compressed-tensors", "auto-round")
-_MARLIN_COLUMNS, _KIMI_COLUMNS = 64, 256
+_MARLIN_COLUMNS, _KIMI_COLUMNS, _TRTLLM_COLUMNS = 64, 256, 128
 _FLOAT = 4
 # Share of a file by which norms, biases and its header may make it larger than its matrices.
 _NEAR = 0.01
@@ -169,6 +169,8 @@ def _round_expert(architecture: Architecture, columns: int, workload: Workload) 
     mxfp4: 64 columns on Hopper; 128, and 256 of the width, with the kernels of
     other cards (``mxfp4_round_up_hidden_size_and_intermediate_size``). Marlin's for
     integers of 4 bits: 64, where groups are whole (``marlin_moe_padded_intermediate``).
+    128 for plain experts on Blackwell, which alone wants round ones and exports states
+    (``unquantized_round_up_hidden_size_and_intermediate_size``).
     Kimi's experts are never divided into less than 256 (``KimiMoE``).
     """
     width = architecture.embedding_length
@@ -177,6 +179,10 @@ def _round_expert(architecture: Architecture, columns: int, workload: Workload) 
         return _rounded(columns, step), _rounded(width, wide)
     if architecture.name == "kimi_linear" and workload.gpus > 1:
         return max(columns, _KIMI_COLUMNS), width
+    is_blackwell = workload.pads_experts and workload.exports_states
+    if is_blackwell and not architecture.quant_method and not architecture.name.startswith("gemma"):
+        # Gemma's activation is none of this kernel's.
+        return _rounded(columns, _TRTLLM_COLUMNS), width
     group = _group(architecture)
     is_marlin = group and columns % group == 0
     return (_rounded(columns, _MARLIN_COLUMNS) if is_marlin else columns), width

@@ -324,3 +324,19 @@ def test_8_bit_rows_of_mla_are_unpacked_with_a_copy_in_16_bits() -> None:
         found = estimate(packed, DEEPSEEK, workload).weights
         other = replace(packed, quant_method="modelopt")
         assert found - estimate(other, DEEPSEEK, workload).weights == copy
+
+
+def test_plain_experts_are_rounded_on_blackwell_except_gemma_s() -> None:
+    """96 columns on each of eight cards become 128; Hopper and Ampere leave them."""
+    mixture = replace(shapes.LLAMA_8B, experts=128, expert_feed_forward_length=768)
+    mixture = replace(mixture, embedding_length=2048)
+    variant = shapes.safetensors(3 * 32 * 128 * 2048 * 768 * 2)
+    blackwell = replace(WORKLOAD, gpus=8, pads_experts=True)
+    for workload, name, grown in (
+        (blackwell, "qwen3_moe", 128 / 96),
+        (blackwell, "gemma4_text", 1),
+        (replace(blackwell, exports_states=False), "qwen3_moe", 1),
+        (replace(blackwell, pads_experts=False), "qwen3_moe", 1),
+    ):
+        found = estimate(replace(mixture, name=name), variant, workload).weights
+        assert found / variant.weight_bytes == pytest.approx(grown, abs=0.02)

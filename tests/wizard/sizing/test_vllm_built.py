@@ -41,7 +41,7 @@ def _workload(run: dict[str, Any], context: int = 4096) -> Workload:
         nodes=nodes,
         batched_tokens=2048,
         pads_experts=card != "h100",
-        exports_states=card != "a100",
+        exports_states=card in ("h100", "b200"),
     )
 
 
