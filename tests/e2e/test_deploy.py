@@ -227,7 +227,7 @@ def test_the_key_is_kept_nowhere(world: World) -> None:
     world.open()
     world.press_deploy()
     world.step("container", "done")
-    world.console.fail("/v1/deployments/", text("upstream", 500), times=3)
+    world.console.fail("/v1/deployments/", text("upstream", 500))
     world.trouble("does not answer")
     key = world.console.key
     assert key not in world.site.log.read_text()

@@ -37,7 +37,7 @@ def _repository(weights: Weights) -> None:
 
 def test_it_works(puller: Puller, weights: Weights) -> None:
     assert puller.pull(NAME).path.read_bytes() == DATA
-    assert weights.cdn.count(DIGEST) >= QUICK.connections
+    assert weights.cdn.count(DIGEST) > 1
     assert all("range" in request.headers for request in weights.cdn.requests)
     assert weights.sent == len(DATA)
 
