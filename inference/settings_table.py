@@ -142,7 +142,8 @@ TABLE: tuple[Setting, ...] = (
         types.one_of("auto", "off", "ngram", "mtp"),
         "auto",
         "Speculative decoding: `ngram` drafts from the text so far, `mtp` with the model's own "
-        "next-token layers. `auto` is `ngram`, but `off` for models with a recurrent state.",
+        "next-token layers. `auto` is `ngram`, but `off` for models with a recurrent state, and "
+        "where the drafts of all slots do not go into one step (65 tokens each).",
     ),
     Setting(
         "KEEP_ALIVE",

@@ -32,6 +32,8 @@ GOOD_CONTEXT = 8192
 LARGEST_PROMPT_CACHE = 8192
 PROMPT_CACHE_SHARE = 8
 LONGEST_ON_CPU = 32768
+# Tokens: llama-server's ``--spec-ngram-mod-n-max``.
+LONGEST_DRAFT = 64
 # An embedding model reads a text in one batch, or not at all.
 LONGEST_EMBEDDED = 8192
 SMALLEST_CONTEXT = 512
@@ -74,16 +76,15 @@ def configure(
 
     Raises Unsupported where the model lacks what the settings want of it.
     """
-    if settings.speculative == "mtp" and not header.fact("nextn_predict_layers"):
-        raise Unsupported(
-            f"SPECULATIVE is mtp, and {public_name(model.name)} has no layers for it.",
-            next_step="Set SPECULATIVE to ngram or off.",
-        )
     embeds = pools_itself(header)
     weights = model.size - (experts(header) if settings.cpu_moe and memory.on_gpu else 0)
     context, slots = choose(header, weights, settings, memory)
     embeddings = settings.embeddings != "off"
     ubatch = max(32, min(context, LONGEST_EMBEDDED)) if embeds else settings.ubatch
+    if embeddings:
+        ubatch = divisible(ubatch, slots, up=embeds)
+    # With embeddings llama-server makes its batch as small as what it computes at once.
+    step = ubatch if embeddings else settings.batch
     return EngineConfig(
         name=public_name(model.name),
         model=model.path,
@@ -100,20 +101,48 @@ def configure(
         threads=settings.threads,
         embeddings=embeddings,
         pooling="mean" if embeddings and not embeds else "",
-        speculative=speculation(header) if settings.speculative == "auto" else settings.speculative,
+        speculative=speculation(header, settings.speculative, slots, step),
         memory=estimate(header, weights, context * slots, settings),
         prompt_cache_mib=min(LARGEST_PROMPT_CACHE, memory.host // PROMPT_CACHE_SHARE // MIB),
     )
 
 
-def speculation(header: Header) -> str:
-    """What drafts pay by themselves: those from the text, which cost nothing until 24 tokens
-    have been there before, except where a wrong one means to compute a recurrent state again.
+def divisible(ubatch: int, slots: int, *, up: bool) -> int:
+    """The nearest number of tokens that the slots share without a rest.
 
-    Source: https://github.com/ggml-org/llama.cpp/pull/28391
+    With a rest llama.cpp aborts as it lays out the mean of each slot's tokens
+    (``llama_context::graph_reserve``, ``llm_graph_context::build_pooling``).
     """
+    rounded = ubatch + slots - 1 if up else max(ubatch, slots)
+    return rounded // slots * slots
+
+
+def speculation(header: Header, wanted: str, slots: int, batch: int) -> str:
+    """Where drafts come from: ``ngram``, ``mtp`` or ``off``.
+
+    Those from the text cost nothing until 24 tokens have been there before, so that
+    ``auto`` takes them, except where a wrong one means to compute a recurrent state
+    again (https://github.com/ggml-org/llama.cpp/pull/28391), and where the drafts of
+    all slots do not go into one batch: llama-server would abort
+    (``server_slot::handle_last_sampled_token``). Raises Unsupported for what cannot be.
+    """
+    if wanted == "mtp" and not header.fact("nextn_predict_layers"):
+        raise Unsupported(
+            "SPECULATIVE is mtp, and the model has no layers for it.",
+            next_step="Set SPECULATIVE to ngram, auto or off.",
+        )
+    fits = slots * (1 + LONGEST_DRAFT) <= batch
+    if wanted == "ngram" and not fits:
+        raise Unsupported(
+            f"SPECULATIVE is ngram: {slots} slots may draft {LONGEST_DRAFT} tokens each, and a "
+            f"step takes {batch}.",
+            next_step=f"Set SLOTS to {batch // (1 + LONGEST_DRAFT)} or less, UBATCH and BATCH to "
+            f"{slots * (1 + LONGEST_DRAFT)} or more, or SPECULATIVE to auto.",
+        )
+    if wanted != "auto":
+        return wanted
     is_recurrent = any(map(_RECURRENT.search, header.metadata))
-    return "off" if is_recurrent or pools_itself(header) else "ngram"
+    return "ngram" if fits and not is_recurrent and not pools_itself(header) else "off"
 
 
 def pools_itself(header: Header) -> bool:

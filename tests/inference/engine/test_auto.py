@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from inference.engine import auto
 from inference.engine.auto import Memory
+from inference.errors import Unsupported
 from inference.gguf import Header, Tensor
 from inference.models import LocalFile, LocalModel, Source
 from inference.settings import Settings, load
@@ -105,7 +106,24 @@ def test_a_machine_without_gpu_is_not_filled() -> None:
     ],
 )
 def test_drafts_pay_where_no_state_has_to_be_computed_again(key: str, chosen: str) -> None:
-    assert auto.speculation(_header(**{key: 1})) == chosen
+    assert auto.speculation(_header(**{key: 1}), "auto", 4, 512) == chosen
+
+
+@given(st.integers(1, 8192), st.integers(1, 256), st.booleans())
+def test_slots_share_a_step_without_a_rest(ubatch: int, slots: int, up: bool) -> None:
+    found = auto.divisible(ubatch, slots, up=up)
+    assert found % slots == 0
+    assert found >= ubatch if up or ubatch < slots else ubatch - slots < found <= ubatch
+
+
+def test_drafts_of_all_slots_go_into_one_step() -> None:
+    """More of them end llama-server."""
+    assert auto.speculation(_header(), "auto", 7, 512) == "ngram"
+    assert auto.speculation(_header(), "auto", 8, 512) == "off"
+    assert auto.speculation(_header(), "ngram", 16, 1040) == "ngram"
+    with pytest.raises(Unsupported, match="8 slots may draft 64 tokens each") as refused:
+        auto.speculation(_header(), "ngram", 8, 512)
+    assert "SLOTS to 7 or less" in refused.value.next_step
 
 
 @given(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.inference import endpoint as endpoints
 from tests.inference import tiny_gguf
@@ -50,6 +51,17 @@ def test_it_works(models: Path, provider: str, tmp_path: Path) -> None:
     assert said == [said[0]] * 4
 
 
+@pytest.mark.parametrize("slots", ["3", "7"])
+def test_any_number_of_slots(models: Path, provider: str, tmp_path: Path, slots: str) -> None:
+    """With embeddings llama.cpp wants its step to be a multiple of them."""
+    flags = ("--model", str(models / "tiny.gguf"), "--slots", slots, "--context-length", "512")
+    with _runtime(tmp_path, provider, *flags) as http:
+        assert _said(http, "tiny")
+        texts = ["one", "two and three", "four"]
+        answer = http.post("/api/embed", json={"model": "tiny", "input": texts})
+        assert len(answer.json()["embeddings"]) == 3
+
+
 def test_layers_for_drafts_must_be_there(models: Path, tmp_path: Path) -> None:
     flags = ("--model", str(models / "tiny.gguf"), "--speculative", "mtp")
     with endpoints.running(tmp_path, *flags, wait=False) as endpoint:
@@ -58,7 +70,7 @@ def test_layers_for_drafts_must_be_there(models: Path, tmp_path: Path) -> None:
         with endpoint.client() as http:
             answer = http.post("/api/generate", json={"model": "tiny", "prompt": "Hi"})
     assert answer.status_code == 422
-    assert "SPECULATIVE is mtp, and tiny has no layers for it. Set" in answer.json()["error"]
+    assert "SPECULATIVE is mtp, and the model has no layers for it. Set" in answer.json()["error"]
 
 
 def test_an_adapter_of_the_registry_changes_what_is_said(provider: str, tmp_path: Path) -> None:

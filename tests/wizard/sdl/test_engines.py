@@ -111,6 +111,17 @@ def test_two_files_that_are_not_one_are_refused() -> None:
         services(Engine.RUNTIME, variant=variant)
 
 
+@pytest.mark.parametrize(
+    ("slots", "step"), [(1, ""), (4, ""), (3, "510"), (7, "511"), (600, "600")]
+)
+def test_an_embedding_model_s_slots_share_a_step_without_a_rest(slots: int, step: str) -> None:
+    embeds = factory.architecture(causal=False)
+    args = services(Engine.LLAMA_SERVER, architecture=embeds, slots=slots)["llm"].args
+    assert "--embeddings" in args
+    sizes = ["--batch-size", step, "--ubatch-size", step] if step else []
+    assert list(args[args.index("--embeddings") + 1 :]) == sizes
+
+
 def test_llama_server_pins_the_commit_and_brings_the_projector() -> None:
     variant = replace(factory.gguf_variant(), projector=ModelFile("mmproj F16.gguf", 1))
     service = services(Engine.LLAMA_SERVER, variant=variant)["llm"]

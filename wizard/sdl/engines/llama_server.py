@@ -17,6 +17,8 @@ from wizard.sdl.values import Plan, Secrets
 SPEAKS_OLLAMA = False
 PORT = 8080
 HUB = "https://huggingface.co"
+# Tokens that llama-server computes at once by default.
+STEP = 512
 
 
 def served_name(plan: Plan) -> str:
@@ -40,9 +42,18 @@ def _model_args(plan: Plan) -> list[str]:
     return args
 
 
+def _embedding(plan: Plan) -> tuple[str, ...]:
+    """What an embedding model needs: a step that the slots share without a rest, since
+    llama.cpp aborts otherwise (``llama_context::graph_reserve``)."""
+    if plan.architecture.causal:
+        return ()
+    step = max(STEP, plan.slots) // plan.slots * plan.slots
+    sizes = () if step == STEP else ("--batch-size", str(step), "--ubatch-size", str(step))
+    return ("--embeddings", *sizes)
+
+
 def _args(plan: Plan) -> tuple[str, ...]:
     kv = common.llama_cache_type(plan.kv)
-    pooling = () if plan.architecture.causal else ("--embeddings",)
     return (
         *_model_args(plan),
         *("--alias", ",".join(common.aliases(plan) or (served_name(plan),))),
@@ -55,7 +66,7 @@ def _args(plan: Plan) -> tuple[str, ...]:
         *("--cache-type-k", kv, "--cache-type-v", kv),
         *("--flash-attn", "on" if plan.chosen else "auto"),
         *("--jinja", "--metrics"),
-        *pooling,
+        *_embedding(plan),
     )
 
 
