@@ -49,10 +49,10 @@ def main() -> None:
     """Print a table for each model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--engine-binary", type=Path, help="a llama-server; default: xllamacpp")
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--slots", type=int, default=16)
+    parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--context-length", type=int, default=2048)
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -126,6 +126,10 @@ async def _asked(key: str, question: Json, spared: int) -> Answer | None:
 async def _asked_alone(key: str, question: Json, spared: int) -> Answer | None:
     """Ask as the one who has the lock, and keep the answer."""
     try:
+        # Whoever had the lock before may have answered since this was looked up.
+        known = (await asyncio.to_thread(_look, [key])).answers.get(key)
+        if known and known.is_fresh:
+            return known
         if not await asyncio.to_thread(_is_counted, spared):
             return None
         found = Answer(await Console().screen(question), time())

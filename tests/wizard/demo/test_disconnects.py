@@ -97,7 +97,9 @@ def test_two_hundred_slow_streams_leave_nothing_behind(alone: LiveSite, upstream
     before = _memory(alone)
     for is_full in (True, False):
         _crowd(alone, upstream, is_full=is_full)
-    assert _memory(alone) - before < 10 * MEGABYTE
+    # The allocator alone moves it by up to 14 MB (docs/benchmarks.md); each of the four
+    # hundred streams that was kept would hold its buffers.
+    assert _memory(alone) - before < 20 * MEGABYTE
 
 
 def test_the_site_has_no_place_left_taken(upstream: Upstream) -> None:
