@@ -139,11 +139,11 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting(
         "SPECULATIVE",
-        types.one_of("auto", "off", "ngram", "mtp"),
-        "auto",
-        "Speculative decoding: `ngram` drafts from the text so far, `mtp` with the model's own "
-        "next-token layers. `auto` is `ngram`, but `off` for models with a recurrent state, and "
-        "where the drafts of all slots do not go into one step (65 tokens each).",
+        types.one_of("off", "ngram", "mtp"),
+        "off",
+        "Speculative decoding: `ngram` drafts from text that has been there before, for programs "
+        "that edit or quote it (up to 65 tokens of a step for each slot), `mtp` with the model's "
+        "own next-token layers.",
     ),
     Setting(
         "KEEP_ALIVE",

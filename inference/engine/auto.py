@@ -40,8 +40,6 @@ SMALLEST_CONTEXT = 512
 STEP = 256
 SLOTS_ON_GPU = (16, 8, 4, 2, 1)
 SLOTS_ON_CPU = (4, 2, 1)
-# Keys of what keeps a recurrent state: Mamba, RWKV, delta attention, short convolutions.
-_RECURRENT = re.compile(r"\.(?:ssm|wkv|kda|shortconv)\.")
 _EXPERTS = re.compile(r"\.ffn_(?:up|down|gate|gate_up)_(?:ch)?exps")
 _CGROUP = Path("/sys/fs/cgroup")
 _QUERY = ("nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits")
@@ -85,6 +83,7 @@ def configure(
         ubatch = divisible(ubatch, slots, up=embeds)
     # With embeddings llama-server makes its batch as small as what it computes at once.
     step = ubatch if embeddings else settings.batch
+    check_speculation(header, settings.speculative, slots, step)
     return EngineConfig(
         name=public_name(model.name),
         model=model.path,
@@ -101,7 +100,7 @@ def configure(
         threads=settings.threads,
         embeddings=embeddings,
         pooling="mean" if embeddings and not embeds else "",
-        speculative=speculation(header, settings.speculative, slots, step),
+        speculative=settings.speculative,
         memory=estimate(header, weights, context * slots, settings),
         prompt_cache_mib=min(LARGEST_PROMPT_CACHE, memory.host // PROMPT_CACHE_SHARE // MIB),
     )
@@ -117,32 +116,25 @@ def divisible(ubatch: int, slots: int, *, up: bool) -> int:
     return rounded // slots * slots
 
 
-def speculation(header: Header, wanted: str, slots: int, batch: int) -> str:
-    """Where drafts come from: ``ngram``, ``mtp`` or ``off``.
+def check_speculation(header: Header, wanted: str, slots: int, batch: int) -> None:
+    """Raise Unsupported where drafts cannot be made as ``wanted``, or would end the engine.
 
-    Those from the text cost nothing until 24 tokens have been there before, so that
-    ``auto`` takes them, except where a wrong one means to compute a recurrent state
-    again (https://github.com/ggml-org/llama.cpp/pull/28391), and where the drafts of
-    all slots do not go into one batch: llama-server would abort
-    (``server_slot::handle_last_sampled_token``). Raises Unsupported for what cannot be.
+    llama-server aborts where the drafts of all slots do not go into one batch
+    (``server_slot::handle_last_sampled_token``).
     """
     if wanted == "mtp" and not header.fact("nextn_predict_layers"):
         raise Unsupported(
             "SPECULATIVE is mtp, and the model has no layers for it.",
-            next_step="Set SPECULATIVE to ngram, auto or off.",
+            next_step="Set SPECULATIVE to ngram or off.",
         )
-    fits = slots * (1 + LONGEST_DRAFT) <= batch
-    if wanted == "ngram" and not fits:
+    needed = slots * (1 + LONGEST_DRAFT)
+    if wanted == "ngram" and needed > batch:
         raise Unsupported(
             f"SPECULATIVE is ngram: {slots} slots may draft {LONGEST_DRAFT} tokens each, and a "
             f"step takes {batch}.",
             next_step=f"Set SLOTS to {batch // (1 + LONGEST_DRAFT)} or less, UBATCH and BATCH to "
-            f"{slots * (1 + LONGEST_DRAFT)} or more, or SPECULATIVE to auto.",
+            f"{needed} or more, or SPECULATIVE to off.",
         )
-    if wanted != "auto":
-        return wanted
-    is_recurrent = any(map(_RECURRENT.search, header.metadata))
-    return "ngram" if fits and not is_recurrent and not pools_itself(header) else "off"
 
 
 def pools_itself(header: Header) -> bool:

@@ -27,7 +27,7 @@ def llama_cpp_host(architecture: Architecture, workload: Workload, buffers: int)
     The mapped file's other pages are page cache, which the kernel takes back:
     they need no room of their own. Each output of a step has its logits here: one
     for each slot, or for every token where an embedding is asked for
-    (``llama_context::output_reserve``), and for each that our runtime drafts.
+    (``llama_context::output_reserve``).
     """
     outputs = workload.ubatch if workload.embeds else workload.slots
     logits = 4 * architecture.vocab_size * max(1, outputs)
