@@ -27,23 +27,20 @@ from typing import Any
 
 import django
 
-os.environ |= {"DJANGO_SETTINGS_MODULE": "oneclick_site.settings", "OFFLINE": "1"}
-django.setup()
-
-from benchmarks.scale_model import DAY, PEAK  # noqa: E402  (Django has to be set up before)
-from wizard.console import shared_answers as rules  # noqa: E402
-from wizard.console.groups import group_specs  # noqa: E402
-from wizard.console.shapes import Sizes, shape_of  # noqa: E402
-from wizard.planning import ChoiceError  # noqa: E402
-from wizard.registry import catalogue  # noqa: E402
-from wizard.registry.errors import RegistryError  # noqa: E402
-from wizard.registry.values import ModelRef  # noqa: E402
-from wizard.sdl.errors import SdlError  # noqa: E402
-from wizard.sdl.values import Choices, Secrets  # noqa: E402
-from wizard.views.failures import UnservableError  # noqa: E402
-from wizard.views.files import sdl_for  # noqa: E402
-from wizard.views.offers import choices_of, parts  # noqa: E402
-from wizard.views.situation import (  # noqa: E402
+from benchmarks.scale_model import DAY, PEAK
+from wizard.console import shared_answers as rules
+from wizard.console.groups import group_specs
+from wizard.console.shapes import Sizes, shape_of
+from wizard.planning import ChoiceError
+from wizard.registry import catalogue
+from wizard.registry.errors import RegistryError
+from wizard.registry.values import ModelRef
+from wizard.sdl.errors import SdlError
+from wizard.sdl.values import Choices, Secrets
+from wizard.views.failures import UnservableError
+from wizard.views.files import sdl_for
+from wizard.views.offers import choices_of, parts
+from wizard.views.situation import (
     Situation,
     found_model,
     plan_beside,
@@ -188,6 +185,8 @@ def main() -> None:
     parser.add_argument("--visits", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--minutes", type=int, default=90)
     options = parser.parse_args()
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "oneclick_site.settings", "OFFLINE": "1"}
+    django.setup()
     every = [tuple(looks_at(model.ref)) for model in catalogue.popular(options.models)]
     models = [looks for looks in every if looks]
     looks = [look for model in models for look in model]
