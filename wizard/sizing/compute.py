@@ -6,9 +6,11 @@ One lies on each card and one in RAM; for CPU only there is one. Derived from
 
 from __future__ import annotations
 
+from wizard.registry.layer_patterns import LIGHTNING
 from wizard.registry.values import Architecture
 from wizard.sizing import compressed, crossing, hosted, kernels, layers, matrices, placement, stages
 from wizard.sizing.cells import BLOCKS, PLAIN, asked, cells, padded, row_bytes, step
+from wizard.sizing.recurrence import recurrent, state_copies
 from wizard.sizing.values import KvType, Workload
 
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
@@ -90,9 +92,9 @@ def _recurrent(architecture: Architecture, workload: Workload, again: int) -> in
         return 0
     tokens, slots = _tokens(architecture, workload), workload.slots
     each = layers.convolution_elements(architecture)
-    copies = stages.state_copies(architecture, tokens, slots)
+    copies = state_copies(architecture, tokens, slots)
     each += copies * layers.state_elements(architecture)
-    row = stages.recurrent(architecture, -(-tokens // slots)) + again
+    row = recurrent(architecture, -(-tokens // slots)) + again
     return _FLOAT * (tokens * row + each * slots)
 
 
@@ -172,7 +174,7 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
         # Of the pooled keys' mask a quarter as many numbers, of 32 bits.
         copies = -(-indexed * layers_here // architecture.layers)
         rows += copies * (width * span.full_mask + _FLOAT * span.full_mask // 4)
-    if architecture.name in stages.LIGHTNING:
+    if architecture.name in LIGHTNING:
         # How each token of a sequence fades for each other, in each head.
         rows += _FLOAT * architecture.heads * -(-tokens // workload.slots)
     caches = 2 if any(architecture.sliding_layers) else 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers
-from wizard.sizing.stages import MAMBA_2
+from wizard.sizing.recurrence import MAMBA_2
 
 _FLOAT = 4
 # State sizes of the scans that there are kernels for.
