@@ -11,6 +11,7 @@ from wizard.planning.engines import family
 from wizard.planning.errors import ChoiceError
 from wizard.planning.experts import can_stay
 from wizard.planning.price import GIB, UNKNOWN_CARD
+from wizard.planning.workload import workload_on
 from wizard.registry.values import Architecture, Variant
 from wizard.sdl.values import Choices, Engine, Reason
 from wizard.sizing import estimate
@@ -45,16 +46,14 @@ class Lookout:
     cpu_moe: bool = False
 
     def workload(self, context: int, gpus: int, nodes: int) -> Workload:
-        return Workload(
-            context_length=context,
+        return workload_on(
+            self.engine,
+            context=context,
             slots=self.slots,
-            kv_type=self.kv,
-            family=family(self.engine),
+            kv=self.kv,
             gpus=gpus,
             nodes=nodes,
             experts_on_host=self.cpu_moe,
-            # Our runtime answers embeddings beside chats, unless told otherwise.
-            embeds=self.engine is Engine.RUNTIME,
         )
 
     def offers(self, context: int) -> tuple[Offer, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from wizard.planning.engines import KV_TYPES, family
 from wizard.planning.errors import ChoiceError
 from wizard.registry.values import Architecture
-from wizard.sdl.values import Plan, Reason
+from wizard.sdl.values import Engine, Plan, Reason
 from wizard.sizing.values import EngineFamily, KvType, Workload
 
 SMALLEST_CONTEXT = 256
@@ -34,13 +34,37 @@ def context_marks(longest: int) -> tuple[int, ...]:
     return (*marks, longest)
 
 
+def workload_on(
+    engine: Engine,
+    *,
+    context: int,
+    slots: int,
+    kv: KvType,
+    gpus: int,
+    nodes: int,
+    experts_on_host: bool,
+) -> Workload:
+    """What an engine is asked to run, as the files start it."""
+    return Workload(
+        context_length=context,
+        slots=slots,
+        kv_type=kv,
+        family=family(engine),
+        gpus=gpus,
+        nodes=nodes,
+        experts_on_host=experts_on_host,
+        # Our runtime answers embeddings beside chats, unless told otherwise.
+        embeds=engine is Engine.RUNTIME,
+    )
+
+
 def workload_of(plan: Plan) -> Workload:
     """What a plan asks of its cards."""
-    return Workload(
-        context_length=plan.context,
+    return workload_on(
+        plan.engine,
+        context=plan.context,
         slots=plan.slots,
-        kv_type=plan.kv,
-        family=family(plan.engine),
+        kv=plan.kv,
         gpus=plan.count,
         nodes=plan.nodes,
         experts_on_host=plan.cpu_moe,
