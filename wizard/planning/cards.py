@@ -17,7 +17,6 @@ from wizard.sdl.values import Choices, Engine, Reason
 from wizard.sizing import estimate
 from wizard.sizing.values import EngineFamily, KvType, Workload
 
-# Below this, an embedding model answers quickly on a CPU and needs no card.
 _CPU_IS_ENOUGH = 1 * GIB
 
 
@@ -96,7 +95,12 @@ class Lookout:
             return self.choices.cpu_only
         if self.choices.gpus or self.choices.count or family(self.engine) is EngineFamily.VLLM:
             return False
-        return not self.architecture.causal and self.variant.weight_bytes <= _CPU_IS_ENOUGH
+        return is_cpu_enough(self.architecture, self.variant)
+
+
+def is_cpu_enough(architecture: Architecture, variant: Variant) -> bool:
+    """Whether it answers quickly without a card: a small model that writes nothing."""
+    return not architecture.causal and variant.weight_bytes <= _CPU_IS_ENOUGH
 
 
 def _names(name: str, offer: Offer) -> bool:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from wizard.hardware.choice import named_gpus, offers
 from wizard.hardware.values import Offer, PriceList
+from wizard.planning.cards import is_cpu_enough
+from wizard.planning.price import resources_usd_per_hour
+from wizard.planning.resources import resources_for
 from wizard.planning.workload import USUAL_CONTEXT, USUAL_SLOTS, USUAL_VLLM_SLOTS
 from wizard.registry import catalogue
 from wizard.registry.errors import RegistryError
 from wizard.registry.lookup import variant_for
 from wizard.registry.values import Architecture, Format, Model, ModelFile, Source, Variant
+from wizard.sdl.values import StorageClass
+from wizard.sizing import estimate
 from wizard.sizing.values import EngineFamily, Workload
 
 # Average bytes a parameter of Q4_K_M (4.85 bits) and of bf16 weights.
@@ -19,7 +25,7 @@ _BF16_BYTES = 2.0
 
 
 def quick_fit(model: Model, price_list: PriceList) -> Offer | None:
-    """The cheapest GPUs that hold the model as we would run it; None where none does.
+    """Where the model would run, the cheapest first; None where nothing holds it.
 
     Asks no registry: where the shape is unknown it is derived from the size.
     """
@@ -33,7 +39,7 @@ def quick_fit(model: Model, price_list: PriceList) -> Offer | None:
 def cheapest_fit(
     architecture: Architecture, variant: Variant, price_list: PriceList
 ) -> Offer | None:
-    """The first card that a plan for this variant would name, at a usual context and slots."""
+    """What a plan for this variant would name first, at a usual context and slots."""
     is_vllm = variant.format is Format.SAFETENSORS
     workload = Workload(
         context_length=min(USUAL_CONTEXT, architecture.context_length),
@@ -41,8 +47,27 @@ def cheapest_fit(
         family=EngineFamily.VLLM if is_vllm else EngineFamily.LLAMA_CPP,
         embeds=not is_vllm,
     )
+    if not is_vllm and is_cpu_enough(architecture, variant):
+        return _on_cpu(architecture, variant, workload, price_list)
     named = named_gpus(offers(architecture, variant, workload, price_list), limit=1)
     return named[0] if named else None
+
+
+def _on_cpu(
+    architecture: Architecture, variant: Variant, workload: Workload, price_list: PriceList
+) -> Offer | None:
+    """The offer without a card, at the price of its cores, memory and disk."""
+    found = offers(architecture, variant, workload, price_list)
+    resources = resources_for(
+        estimate(architecture, variant, replace(workload, gpus=0)),
+        workload.family,
+        count=0,
+        nodes=1,
+        storage_class=StorageClass.NVME,
+        storage_gib=None,
+    )
+    cost = resources_usd_per_hour(resources, StorageClass.NVME)
+    return next((replace(offer, usd_per_hour=cost) for offer in found if not offer.gpu), None)
 
 
 def _usual_variant(model: Model) -> Variant | None:

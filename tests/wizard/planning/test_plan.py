@@ -199,6 +199,15 @@ def test_a_lists_fit_is_the_plans(plan_for: MakePlan) -> None:
     assert offer.title == plan.chosen[0].title
 
 
+def test_a_lists_fit_needs_no_card_where_the_plan_takes_none(plan_for: MakePlan) -> None:
+    plan = plan_for(EMBEDDINGS)
+    offer = cheapest_fit(plan.architecture, plan.variant, plan.price_list)
+    assert offer is not None
+    assert plan.chosen == ()
+    assert offer.gpu is None
+    assert offer.usd_per_hour == plan.usd_per_hour
+
+
 def test_experts_can_stay_in_ram(plan_for: MakePlan) -> None:
     here, there = plan_for(MIXTURE), plan_for(MIXTURE, Choices(cpu_moe=True))
     assert there.cpu_moe
