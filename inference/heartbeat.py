@@ -112,8 +112,8 @@ class Answer:
         task, self._beating = self._beating, None
         if task:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            # Not ``await task``: whose cancellation that raised, the task's or ours, is not told.
+            await asyncio.wait((task,))
 
 
 def _give_up_the_lost(request: web.Request) -> None:

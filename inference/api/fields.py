@@ -24,7 +24,7 @@ async def body(request: web.Request) -> bytes:
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        limit = request.app._client_max_size
+        limit = request.client_max_size
         raise ApiError(413, f"the request is larger than {limit} bytes") from None
 
 
