@@ -29,12 +29,13 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from inference import entrypoint
 from tests.inference import tiny_gguf
-from tests.site.live import LiveSite, free_port
+from tests.site.live import LiveSite
 from tests.standins.console_prices import ConsolePrices
 from tests.standins.huggingface import HuggingFaceStandIn
 from tests.standins.huggingface_repo import Repo
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.ollama_models import Library, tag
+from tests.standins.ports import free_port
 from wizard.sdl.values import HF_TOKEN_PLACEHOLDER
 
 pytestmark = pytest.mark.e2e

@@ -24,8 +24,9 @@ from tests.faults.outcomes import (
     is_alive,
     tell,
 )
-from tests.site.live import LiveSite, free_port
+from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
+from tests.standins.ports import free_port
 from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import OPEN, demo_site
 

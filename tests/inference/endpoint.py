@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from tests.standins.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-for-tests"
@@ -131,9 +132,3 @@ def stand_in_engine(folder: Path) -> Path:
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STANDIN}" "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return program
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,8 +17,9 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
 from tests.inference import endpoint as endpoints
-from tests.inference.endpoint import Endpoint, free_port
+from tests.inference.endpoint import Endpoint
 from tests.judge.client import HERE
+from tests.standins.ports import free_port
 
 CUT_AFTER = 2
 # Longer than the proxy's patience, before the first word.

@@ -14,7 +14,7 @@ from typing import Self
 import httpx2
 
 from tests.judge.client import HERE
-from tests.site.live import free_port
+from tests.standins.ports import free_port
 
 _CLI = HERE / "node_modules" / "@stoplight" / "prism-cli" / "dist" / "index.js"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 
 import httpx2
+
+from tests.standins.ports import free_port
 
 # Seconds, on a machine that does other things too.
 STARTING = 120.0
@@ -87,10 +88,3 @@ class LiveSite:
             except httpx2.TransportError:
                 time.sleep(0.1)
         raise RuntimeError(f"The site did not start:\n{self.log.read_text()}")
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

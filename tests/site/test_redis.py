@@ -11,8 +11,9 @@ import httpx2
 import pytest
 import redis
 
-from tests.site.live import LiveSite, free_port
+from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
+from tests.standins.ports import free_port
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Self
 
 from aiohttp import web
 
-from tests.site.live import free_port
+from tests.standins.ports import free_port
 from tests.standins.tls import server_context
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from limits import RateLimitItem, RateLimitItemPerDay, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -75,9 +75,9 @@ class _SharedStreams:
     what a worker that crashed left behind is soon forgotten.
     """
 
-    def __init__(self, url: str, deadline: float) -> None:
+    def __init__(self, pool: ConnectionPool, deadline: float) -> None:
         self._seconds = math.ceil(deadline + LEEWAY_SECONDS)
-        self._redis = Redis.from_url(url, **_REDIS_OPTIONS)
+        self._redis = Redis(connection_pool=pool)
 
     async def enter(self, address: str) -> int:
         """Count one more; all that there are now. Raises RedisError."""
@@ -104,12 +104,20 @@ class Limiter:
         self._global_rates = parse_many(limits.global_rates)
         self._budget = RateLimitItemPerDay(limits.tokens_per_day)
         self._own = _Counters(MemoryStorage())
-        self._shared = _Counters(_redis(redis_url)) if redis_url else None
+        self._pool = ConnectionPool.from_url(redis_url, **_REDIS_OPTIONS) if redis_url else None
+        self._shared = _Counters(_storage(redis_url, self._pool)) if self._pool else None
         self._is_shared_away = False
         self._shared_again = 0.0
         self._streams: Counter[str] = Counter()
-        self._shared_streams = _SharedStreams(redis_url, limits.deadline) if redis_url else None
+        self._shared_streams = _SharedStreams(self._pool, limits.deadline) if self._pool else None
         self._leaving: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Tell Redis of the answers that ended, and close every connection to it."""
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+        if self._pool:
+            await self._pool.aclose()
 
     async def admit(self, address: str) -> Standing:
         """Count one request. Raises TooManyRequests for an address, Busy for all together."""
@@ -222,6 +230,6 @@ def _streams_key(address: str) -> str:
     return f"{KEY_PREFIX}:streams:{address}"
 
 
-def _redis(url: str) -> RedisStorage:
-    options = {"implementation": "redispy", "key_prefix": KEY_PREFIX, **_REDIS_OPTIONS}
-    return RedisStorage(f"async+{url}", **options)
+def _storage(url: str, pool: ConnectionPool) -> RedisStorage:
+    options: dict[str, Any] = {"implementation": "redispy", "connection_pool": pool}
+    return RedisStorage(f"async+{url}", key_prefix=KEY_PREFIX, **options)

@@ -76,6 +76,9 @@ class Service:
         self._watching.cancel()
         await asyncio.wait((self._watching,))
         await self.session.close()
+        if self._spending:
+            await asyncio.wait(self._spending)
+        await self.limiter.close()
 
     def caller(self, exchange: Exchange) -> str:
         """The address that an exchange is counted for."""

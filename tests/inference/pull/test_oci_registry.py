@@ -22,9 +22,9 @@ from inference.errors import DigestMismatch, ModelNotFound
 from inference.models import LocalModel
 from inference.pull import pull
 from inference.settings import load
-from tests.inference.endpoint import free_port
 from tests.inference.pull.child import PIECE
 from tests.inference.pull.conftest import QUICK
+from tests.standins.ports import free_port
 from tests.standins.weights import gguf
 
 NAME = "acme/tiny:latest"

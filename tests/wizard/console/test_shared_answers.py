@@ -12,9 +12,10 @@ import httpx2
 import pytest
 from django.core.cache import cache
 
-from tests.site.live import LiveSite, free_port
+from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
 from tests.standins.console import ConsoleApi
+from tests.standins.ports import free_port
 from tests.standins.server import text
 from tests.wizard.sdl import factory
 from wizard.console import client, connections, screening, shared_answers

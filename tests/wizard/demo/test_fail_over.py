@@ -11,7 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.site.live import LiveSite, free_port
+from tests.site.live import LiveSite
+from tests.standins.ports import free_port
 from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import OPEN, wait_until
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,10 +12,13 @@ import httpx2
 import pytest
 import redis
 
-from tests.site.live import LiveSite, free_port
+from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
+from tests.standins.ports import free_port
 from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import demo_site, wait_until
+from wizard.demo.limiting import Limiter
+from wizard.demo.values import Limits
 
 BODY = {"model": "on-runtime", "prompt": "Hi", "stream": False}
 LIMIT = 5
@@ -158,3 +162,21 @@ def test_a_redis_that_goes_is_told_once(upstream: Upstream, tmp_path: Path) -> N
         told = site.log.read_text().count("Redis is out of reach")
     assert again == [200] * LIMIT + [429] * 2
     assert told == 1
+
+
+def test_no_connection_to_redis_is_left_open(tmp_path: Path) -> None:
+    async def answer(url: str) -> int:
+        limiter = Limiter(Limits(), url)
+        await limiter.admit("192.0.2.7")
+        await limiter.spend(9)
+        async with limiter.stream("192.0.2.7"):
+            during = len(client.client_list())
+        await limiter.close()
+        async with asyncio.timeout(30):
+            while len(client.client_list()) > 1:
+                await asyncio.sleep(0.02)
+        return during
+
+    with redis_server(free_port(), tmp_path) as url, redis.Redis.from_url(url) as client:
+        assert asyncio.run(answer(url)) > 1
+        assert not int(client.get("oneclick:demo:streams:192.0.2.7") or 0)
