@@ -21,7 +21,6 @@ from wizard.demo.values import Kind, Upstream, Work
 CHAT_PATH, COMPLETIONS_PATH = "/v1/chat/completions", "/v1/completions"
 _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop")
 _VLLM = {"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"}
-_OLLAMA_DEFAULTS = {"temperature": 0.8, "top_p": 0.9}
 # Not every server that speaks OpenAI's API has a level above this one.
 _EFFORTS = {"max": "high"}
 NANOSECONDS = 1e9
@@ -60,8 +59,9 @@ def _question(path: str, body: dict[str, Any], shape: _Shape) -> Question:
     return Question(path, body, lambda: _Lines(shape), shape.whole)
 
 
-def _options(options: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
-    given = {**_OLLAMA_DEFAULTS, **options}
+def _options(given: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    """What the caller chose, and no more: a model's defaults are its own, and OpenAI's newest
+    ones refuse any other temperature."""
     found = {key: given[key] for key in _SAME if given.get(key) not in (None, [])}
     found["max_tokens"] = given["num_predict"]
     if given.get("seed", -1) >= 0:

@@ -161,6 +161,15 @@ def test_options_reach_the_upstream(
     assert body.get("top_k") == (7 if kind == "vllm" else None)
 
 
+def test_what_was_not_chosen_is_left_to_the_model(
+    client: ollama.Client, standins: dict[str, Upstream], kind: str
+) -> None:
+    """OpenAI's newest models refuse each temperature but their own."""
+    client.chat(f"on-{kind}", _said("Hi"))
+    body = _last(standins, kind)
+    assert not {"temperature", "top_p", "seed"} & {*body, *body.get("options", {})}
+
+
 def test_openai_streams_a_chat(openai_client: openai.OpenAI, kind: str) -> None:
     chunks = list(
         _asked(
