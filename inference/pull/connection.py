@@ -13,8 +13,9 @@ import ssl
 import threading
 import time
 from collections.abc import Collection, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -119,12 +120,11 @@ class Connection:
     def _open(self, parts: SplitResult) -> HTTPConnection:
         self.close()
         scheme, host, port = self._origin = _origin(parts)
-        proxy = proxy_for(host) if scheme == "https" else None
-        if proxy:
-            client = self._through(proxy, host, port)
-        elif scheme == "https":
-            client = HTTPSConnection(host, port, context=_tls())
-            client.sock = self._secured(self._reach(host, port), host)
+        if scheme == "https":
+            proxy = proxy_for(host)
+            sock = self._through(proxy, host, port) if proxy else self._reach(host, port)
+            client: HTTPConnection = HTTPSConnection(host, port, context=_tls())
+            client.sock = self._secured(sock, host)
         else:
             client = HTTPConnection(host, port)
             client.sock = self._reach(host, port)
@@ -134,9 +134,12 @@ class Connection:
         self._client = client
         return client
 
-    def _reach(self, host: str, port: int) -> socket.socket:
-        """A connection to the first address of a host that takes one."""
-        found = places.addresses(host, port, self._named)
+    def _reach(self, host: str, port: int, named: Collection[str] = ()) -> socket.socket:
+        """A connection to the first address of a host that takes one.
+
+        ``named`` are hosts whose addresses need not be public, beside those of this connection.
+        """
+        found = places.addresses(host, port, (*self._named, *named))
         sock = reaching.reach(found, self._limits.connect_timeout, self._watched)
         sock.settimeout(self._limits.connect_timeout)
         return sock
@@ -149,16 +152,20 @@ class Connection:
         secured.do_handshake()
         return secured
 
-    def _through(self, proxy: Proxy, host: str, port: int) -> HTTPConnection:
+    def _through(self, proxy: Proxy, host: str, port: int) -> socket.socket:
         """A tunnel: what a name means is up to the proxy, an address is looked at here."""
         places.refuse_inside(host, self._named)
-        client = HTTPSConnection(
-            proxy.host, proxy.port, timeout=self._limits.connect_timeout, context=_tls()
-        )
-        client.set_tunnel(host, port, dict(proxy.headers))
-        client.connect()
-        self._watched(client.sock)
-        return client
+        sock = self._reach(proxy.host, proxy.port, (proxy.host,))
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        with closing(HTTPConnection(proxy.host, proxy.port)) as asking:
+            # A handle of its own, since the end of the exchange closes it.
+            asking.sock = sock.dup()
+            asking.auto_open = 0
+            asking.request("CONNECT", target, headers={"Host": target, **proxy.headers})
+            with closing(asking.getresponse()) as answer:
+                if answer.status != HTTPStatus.OK:
+                    raise OSError(f"the proxy answered {answer.status} {answer.reason}".strip())
+        return sock
 
     def _watched(self, sock: socket.socket) -> socket.socket:
         """From here on ``stop`` reaches a socket."""

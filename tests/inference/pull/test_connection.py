@@ -7,7 +7,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from inference.pull.connection import FAILURES, Connection, Stopped
 from tests.inference.pull.conftest import QUICK
 from tests.standins.proxy import Proxy
 from tests.standins.server import Reply, Sparse, StandIn, text
+from tests.standins.silent import Silent
 from tests.standins.tls import certificate, server_context
 
 HERE = frozenset({"127.0.0.1"})
@@ -190,6 +193,42 @@ def test_a_proxy_of_the_environment_is_used(
     assert "proxy-authorization" not in secure.requests[0].headers
 
 
+def test_a_proxys_address_that_says_nothing_does_not_hold_up_the_next(
+    secure: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name leads to two addresses, of which the first one has a full queue."""
+    with Proxy() as proxy, Silent() as silent, closing(_patient()) as connection:
+        both = [silent.address, (*silent.address[:4], proxy.server_address)]
+        known = socket.getaddrinfo
+
+        def look_up(host: str, *others: Any, **named: Any) -> list[Any]:
+            return both if host == "proxy.example" else known(host, *others, **named)
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        assert connection.get(f"{secure.secure_url}/hello", {}).status == 200
+        assert len(proxy.asked) == 1
+
+
+def test_a_stop_ends_the_wait_for_a_proxy(
+    patient: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Silent() as silent:
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{silent.address[4][1]}")
+        threading.Timer(0.2, patient.stop).start()
+        with pytest.raises((Stopped, *FAILURES)):
+            patient.get("https://127.0.0.1/", {})
+
+
+def test_what_a_proxy_says_instead_of_a_tunnel_is_told(
+    connection: Connection, server: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A web server is no proxy: it knows no CONNECT."""
+    monkeypatch.setenv("HTTPS_PROXY", server.url)
+    with pytest.raises(OSError, match=r"the proxy answered [45]0"):
+        connection.get("https://127.0.0.1/", {})
+
+
 def test_no_proxy_is_used_where_the_environment_says_so(
     connection: Connection, secure: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,12 +260,15 @@ def test_a_proxy_of_no_use_is_told(
     assert "HTTPS_PROXY" in refused.value.sentence
 
 
+def _patient() -> Connection:
+    """Would wait for longer than any test may take."""
+    return Connection(HERE, replace(QUICK, stall_timeout=600, connect_timeout=600))
+
+
 @pytest.fixture
 def patient() -> Iterator[Connection]:
-    """Would wait for longer than any test may take."""
-    each = Connection(HERE, replace(QUICK, stall_timeout=600, connect_timeout=600))
-    yield each
-    each.close()
+    with closing(_patient()) as each:
+        yield each
 
 
 def test_a_stop_ends_the_wait_for_an_answer(patient: Connection, server: Counting) -> None:
@@ -252,17 +294,10 @@ def test_a_stop_ends_the_wait_for_the_rest_of_an_answer(
 
 
 def test_a_stop_ends_a_connecting(patient: Connection) -> None:
-    """To a server whose queue is full: the kernel answers nothing."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        full_up = [socket.socket() for _ in range(4)]
-        for each in full_up:
-            each.setblocking(False)
-            each.connect_ex(full.getsockname())
+    with Silent() as silent:
         threading.Timer(0.2, patient.stop).start()
         with pytest.raises((Stopped, *FAILURES)):
-            patient.get(f"http://127.0.0.1:{full.getsockname()[1]}/", {})
-        for each in full_up:
-            each.close()
+            patient.get(f"http://127.0.0.1:{silent.address[4][1]}/", {})
 
 
 def test_a_stop_ends_a_handshake(patient: Connection) -> None:

@@ -6,11 +6,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Self
 
 import pytest
 
 from inference.pull.reaching import ATTEMPT_DELAY, Address, alternating, reach
+from tests.standins.silent import Silent, address_of
 
 # Longer than any test may take: who waits for it has not gone on to the next address.
 FOR_EVER = 600.0
@@ -40,45 +40,19 @@ def watcher() -> Watcher:
 @pytest.fixture
 def answering() -> Iterator[Address]:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield _address(server)
+        yield address_of(server)
 
 
 @pytest.fixture
 def refusing() -> Address:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return _address(server)
+        return address_of(server)
 
 
 @pytest.fixture
 def silent() -> Iterator[Address]:
     with Silent() as server:
         yield server.address
-
-
-class Silent:
-    """A server whose queue is full until ``wake``: the kernel answers nothing."""
-
-    def __enter__(self) -> Self:
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=0)
-        self.address = _address(self._listening)
-        self._callers = [socket.socket() for _ in range(4)]
-        for caller in self._callers:
-            caller.setblocking(False)
-            caller.connect_ex(self.address[4])
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for each in (self._listening, *self._callers):
-            each.close()
-
-    def wake(self) -> None:
-        for caller in self._callers:
-            caller.close()
-        self._listening.accept()[0].close()
-
-
-def _address(server: socket.socket) -> Address:
-    return (server.family, server.type, server.proto, "", server.getsockname())
 
 
 def test_it_works(answering: Address, watcher: Watcher) -> None:
