@@ -27,6 +27,7 @@ import threading
 import time
 import venv
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,45 +128,49 @@ class Lease:
 
     def __init__(self, pods: Sequence[Container], ports: Sequence[int]) -> None:
         self.pods, self.ports = pods, ports
-        self.forwarders: list[subprocess.Popen[bytes]] = []
+        self._made = ExitStack()
 
     def __enter__(self) -> Lease:
-        run("ip", "link", "add", BRIDGE, "type", "bridge")
-        run("ip", "link", "set", BRIDGE, "up")
-        self._host("oc-service", self.service_address, 1)
-        for index, pod in enumerate(self.pods):
-            self._host(pod.namespace, pod.address, index + 2)
-            self._names(pod)
-        for port in self.ports:
-            self._forward(port, self.pods[0].address)
+        # What was made before something fails goes with what was not.
+        with ExitStack() as made:
+            self._make(made)
+            self._made = made.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self.forwarders:
-            process.kill()
-        for name in ("oc-service", *(pod.namespace for pod in self.pods)):
-            subprocess.run(["ip", "netns", "del", name], check=False)
-            shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
-        subprocess.run(["ip", "link", "del", BRIDGE], check=False)
+        self._made.close()
 
-    def _host(self, namespace: str, address: str, index: int) -> None:
+    def _make(self, made: ExitStack) -> None:
+        run("ip", "link", "add", BRIDGE, "type", "bridge")
+        made.callback(run, "ip", "link", "del", BRIDGE)
+        run("ip", "link", "set", BRIDGE, "up")
+        self._host(made, "oc-service", self.service_address, 1)
+        for index, pod in enumerate(self.pods):
+            self._names(made, pod)
+            self._host(made, pod.namespace, pod.address, index + 2)
+        for port in self.ports:
+            made.callback(self._forwarder(port, self.pods[0].address).kill)
+
+    def _host(self, made: ExitStack, namespace: str, address: str, index: int) -> None:
         run("ip", "netns", "add", namespace)
+        made.callback(run, "ip", "netns", "del", namespace)
         run("ip", "link", "add", f"oc{index}", "type", "veth", "peer", "eth0", "netns", namespace)
         run("ip", "link", "set", f"oc{index}", "master", BRIDGE, "up")
         run("ip", "-n", namespace, "link", "set", "lo", "up")
         run("ip", "-n", namespace, "link", "set", "eth0", "up")
         run("ip", "-n", namespace, "addr", "add", f"{address}/24", "dev", "eth0")
 
-    def _names(self, pod: Container) -> None:
+    def _names(self, made: ExitStack, pod: Container) -> None:
         folder = Path("/etc/netns") / pod.namespace
         folder.mkdir(parents=True, exist_ok=True)
+        made.callback(shutil.rmtree, folder, ignore_errors=True)
         (folder / "hosts").write_text(
             f"127.0.0.1 localhost\n{pod.address} {pod.host}\n{self.service_address} llm\n"
         )
 
-    def _forward(self, port: int, address: str) -> None:
+    def _forwarder(self, port: int, address: str) -> subprocess.Popen[bytes]:
         words = ["ip", "netns", "exec", "oc-service", sys.executable, "-c", FORWARD]
-        self.forwarders.append(subprocess.Popen([*words, str(port), address]))
+        return subprocess.Popen([*words, str(port), address])
 
 
 FORWARD = """
