@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 
@@ -14,7 +13,7 @@ from inference.api import facts
 from inference.engine.client import new_session
 from inference.engine.early import HeadStart
 from inference.engine.pool import Pool
-from inference.errors import InferenceError, RegistryAnswer, RegistryUnreachable
+from inference.errors import EngineError, InferenceError, RegistryAnswer, RegistryUnreachable
 from inference.library import Library, Puller
 from inference.runtime import Phase, Runtime
 from inference.settings import Settings
@@ -80,13 +79,29 @@ async def _live(runtime: Runtime, runner: web.AppRunner, stop: asyncio.Event) ->
         return failure.exit_code
     if runtime.settings.listen_when_ready and not stop.is_set():
         await _listen(runtime, runner)
+    if not failure and await _gave_up(runtime, stopped):
+        return EngineError.exit_code
     await stopped
     _log.info("stopping: running answers have %g s", runtime.settings.grace_time)
     if not start.done():
         start.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await start
+        await asyncio.wait((start,))
     return failure.exit_code if failure else 0
+
+
+async def _gave_up(runtime: Runtime, stopped: asyncio.Task[bool]) -> bool:
+    """Serve; whether it ends for want of an engine that once served, as where a card was lost.
+
+    A new container may have the card again, and it tells what is amiss where it has not.
+    """
+    gave_up = asyncio.create_task(runtime.pool.gave_up.wait())
+    await asyncio.wait({stopped, gave_up}, return_when=asyncio.FIRST_COMPLETED)
+    if stopped.done():
+        gave_up.cancel()
+        return False
+    stopped.cancel()
+    _log.error("the engine could not be started again: the server ends, to be started anew")
+    return True
 
 
 async def _listen(runtime: Runtime, runner: web.AppRunner) -> None:

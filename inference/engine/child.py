@@ -42,7 +42,10 @@ class Child:
         self.began = time.monotonic()
         self.key = secrets.token_urlsafe(24)
         self.lines = deque(maxlen=LOG_LINES) if lines is None else lines
-        self._port = _free_port()
+        # Bound for as long as the child lives, so that nobody else is given its port before it
+        # listens there: to who sets SO_REUSEADDR, as llama-server does, that is no obstacle.
+        self._held = _free_port()
+        self._port = int(self._held.getsockname()[1])
         self._process = subprocess.Popen(  # noqa: S603  (our own arguments, no shell)
             command(config, self._port, binary),
             stdin=subprocess.DEVNULL,
@@ -86,7 +89,7 @@ class Child:
             self._process.send_signal(number)
 
     def _read(self) -> None:
-        with self._process as process:
+        with self._held, self._process as process:
             while process.stderr and (line := process.stderr.readline(LONGEST_LINE)):
                 text = line.decode("utf-8", "replace").strip()
                 if text:
@@ -95,10 +98,11 @@ class Child:
         self._exit.set_result(process.returncode)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+def _free_port() -> socket.socket:
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind((LOOPBACK, 0))
+    return probe
 
 
 def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

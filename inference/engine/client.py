@@ -60,15 +60,32 @@ async def opened(
     engine: Engine, method: str, path: str, body: bytes | None = None
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The raw answer to a request. Raises EngineLost where the child is gone or goes."""
-    await engine.ready()
-    headers = {**engine.headers, "Content-Type": "application/json"}
     try:
-        async with engine.session.request(
-            method, engine.url + path, data=body, headers=headers
-        ) as answer:
+        async with await _begun(engine, method, path, body) as answer:
             yield answer
     except (aiohttp.ClientError, ConnectionError) as error:
+        # Who asks again at once is to wait for the next child.
+        await engine.noticed()
         raise EngineLost(f"The engine of {engine.config.name} stopped.") from error
+
+
+async def _begun(
+    engine: Engine, method: str, path: str, body: bytes | None
+) -> aiohttp.ClientResponse:
+    """An answer's head. A child that had ended unnoticed saw nothing: the next one is asked."""
+    try:
+        return await _asked(engine, method, path, body)
+    except aiohttp.ClientConnectorError:
+        await engine.noticed()
+        return await _asked(engine, method, path, body)
+
+
+async def _asked(
+    engine: Engine, method: str, path: str, body: bytes | None
+) -> aiohttp.ClientResponse:
+    await engine.ready()
+    headers = {**engine.headers, "Content-Type": "application/json"}
+    return await engine.session.request(method, engine.url + path, data=body, headers=headers)
 
 
 @asynccontextmanager

@@ -54,7 +54,10 @@ class Lease:
 
 
 class Pool:
-    """Engines by model, within a memory budget (bytes)."""
+    """Engines by model, within a memory budget (bytes).
+
+    ``gave_up`` is set when engines that had served cannot be started again, and no other is left.
+    """
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Pool:
         self._loaded: dict[str, Loaded] = {}
         self._one_load = asyncio.Lock()
         self._loads: dict[str, asyncio.Task[None]] = {}
+        self.gave_up = asyncio.Event()
         self._changed = asyncio.Event()
         self._reaper: asyncio.Task[None] | None = None
         self._head_start = head_start
@@ -161,7 +165,14 @@ class Pool:
         await self._make_room(config.memory)
         self._head_start = None if begun else self._head_start
         binary = self._settings.engine_binary
-        engine = Engine(config, binary=binary, session=self._session, begun=begun)
+        engine = Engine(
+            config,
+            binary=binary,
+            session=self._session,
+            begun=begun,
+            patience=self._settings.request_timeout,
+            gave_up=self._note_failed,
+        )
         _log.info(
             "loading %s: %d slots of %d tokens", model.name, config.slots, config.context_length
         )
@@ -171,6 +182,10 @@ class Pool:
         self._loaded[model.name] = Loaded(model, engine, self._settings.keep_alive, last_used=used)
         self._reaper = self._reaper or asyncio.create_task(self._reap())
         self._wake()
+
+    def _note_failed(self) -> None:
+        if all(each.engine.state is State.FAILED for each in self.loaded()):
+            self.gave_up.set()
 
     def _begun(self, model: LocalModel) -> Child | None:
         """The child that was started before everything else, if it is this model's."""

@@ -8,12 +8,11 @@ the next ones find a fresh child.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -30,8 +29,18 @@ STABLE_AFTER = 60.0
 MOST_FAILED_RESTARTS = 5
 # Seconds between two looks whether the model is loaded: what a start waits for nothing at most.
 LONGEST_PAUSE = 0.05
+# Seconds between two looks whether a child that lives still computes.
+LOOK_EVERY = 30.0
+# Seconds in which a child's end is noticed after a connection to it broke.
+NOTICED_WITHIN = 1.0
 _FAILURE = re.compile(r"error|failed|unable|out of memory", re.IGNORECASE)
 _log = logging.getLogger(__name__)
+
+
+class EngineDown(EngineError):
+    """The child ended, and each new one did so too."""
+
+    status = 503
 
 
 class State(StrEnum):
@@ -47,7 +56,9 @@ class State(StrEnum):
 class Engine:
     """A llama-server, or what speaks like one, for one model.
 
-    ``begun`` is a child of that configuration which was started already.
+    ``begun`` is a child of that configuration which was started already. ``patience``
+    is how many seconds a child may compute without a word before it counts as hung; None for ever.
+    ``gave_up`` is called when a child that had served cannot be had again.
     """
 
     def __init__(
@@ -57,6 +68,8 @@ class Engine:
         binary: Path | None,
         session: aiohttp.ClientSession,
         begun: Child | None = None,
+        patience: float | None = None,
+        gave_up: Callable[[], None] | None = None,
     ) -> None:
         self.config = config
         self.session = session
@@ -67,6 +80,8 @@ class Engine:
         self.load_seconds = 0.0
         self.props: Mapping[str, object] = {}
         self._binary = binary
+        self._patience = patience
+        self._gave_up = gave_up
         self._begun = begun
         self._child = begun
         self._lines: deque[str] = begun.lines if begun else deque(maxlen=LOG_LINES)
@@ -115,8 +130,7 @@ class Engine:
         self._set(State.STOPPED)
         if self._watcher:
             self._watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
+            await asyncio.wait((self._watcher,))
             self._watcher = None
         await self._end()
 
@@ -125,7 +139,15 @@ class Engine:
         while self.state in (State.STARTING, State.RESTARTING):
             await self._changed.wait()
         if self.state is not State.READY:
-            raise EngineError(f"The engine of {self.config.name} is {self.state}.")
+            raise EngineDown(f"The engine of {self.config.name} is {self.state}.")
+
+    async def noticed(self) -> None:
+        """Wait, not for long, until the end of a child is known here: its connections broke."""
+        child = self._child
+        if child is None or not await child.ended(NOTICED_WITHIN):
+            return
+        while self.state is State.READY and self._child is child:
+            await self._changed.wait()
 
     def _set(self, state: State) -> None:
         self.state = state
@@ -171,22 +193,49 @@ class Engine:
         while failures < MOST_FAILED_RESTARTS:
             began = time.monotonic()
             if self._child:
-                await self._child.ended()
+                await self._over(self._child)
             if time.monotonic() - began > STABLE_AFTER:
-                back_off, failures = FIRST_BACK_OFF, 0
+                back_off = FIRST_BACK_OFF
             self._set(State.RESTARTING)
             self.restarts += 1
             _log.error("%s", self._words("ended and is started again", reversed(self.last_lines)))
             await asyncio.sleep(back_off)
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
-            failures += 1
-            try:
-                await self._launch()
-            except (EngineError, aiohttp.ClientError, OSError) as error:
-                _log.error("%s", error)
-                continue
-            self._set(State.READY)
+            failures = 0 if await self._is_back() else failures + 1
         self._set(State.FAILED)
+        if self._gave_up:
+            self._gave_up()
+
+    async def _is_back(self) -> bool:
+        try:
+            await self._launch()
+        except (EngineError, aiohttp.ClientError, OSError) as error:
+            _log.error("%s", error)
+            await self._end()
+            return False
+        self._set(State.READY)
+        return True
+
+    async def _over(self, child: Child) -> None:
+        """Wait until a child has ended. One that hangs is ended: no request waits for it any more,
+        but every later one would."""
+        while not await child.ended(LOOK_EVERY):
+            if await self._hangs(child):
+                _log.error("llama.cpp has said nothing for %g s and is ended", self._patience)
+                await child.end()
+
+    async def _hangs(self, child: Child) -> bool:
+        """Whether a child computes without end: it tells of its slots between any two steps."""
+        patience = aiohttp.ClientTimeout(total=self._patience)
+        try:
+            async with self.session.get(
+                f"{child.url}/slots", headers=self.headers, timeout=patience
+            ):
+                return False
+        except TimeoutError:
+            return True
+        except (aiohttp.ClientError, OSError):
+            return False
 
     async def _end(self) -> None:
         if self._child:

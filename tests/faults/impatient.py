@@ -12,6 +12,7 @@ import os
 import sys
 
 from inference import heartbeat, logs, server
+from inference.engine import supervisor
 from inference.models import LocalModel
 from inference.pull import pull
 from inference.pull.limits import Limits
@@ -38,6 +39,7 @@ async def _pull(name: str, settings: Settings, progress: Callback) -> LocalModel
 def main() -> int:
     """Serve until told to stop. Returns the exit code."""
     heartbeat.UNTAKEN_SECONDS = 1.0
+    supervisor.FIRST_BACK_OFF = supervisor.LONGEST_BACK_OFF = supervisor.LOOK_EVERY = 0.1
     settings = load(sys.argv[2:], os.environ)
     logs.configure(settings.log_level)
     return asyncio.run(server.run(settings, _pull))
