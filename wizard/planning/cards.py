@@ -46,6 +46,7 @@ class Lookout:
 
     def workload(self, context: int, gpus: int, nodes: int) -> Workload:
         return workload_on(
+            self.architecture,
             self.engine,
             context=context,
             slots=self.slots,

@@ -10,14 +10,19 @@ from wizard.hardware.values import Offer, PriceList
 from wizard.planning.cards import is_cpu_enough
 from wizard.planning.price import resources_usd_per_hour
 from wizard.planning.resources import resources_for
-from wizard.planning.workload import USUAL_CONTEXT, USUAL_SLOTS, USUAL_VLLM_SLOTS
+from wizard.planning.workload import (
+    USUAL_CONTEXT,
+    USUAL_SLOTS,
+    USUAL_VLLM_SLOTS,
+    workload_on,
+)
 from wizard.registry import catalogue
 from wizard.registry.errors import RegistryError
 from wizard.registry.lookup import variant_for
 from wizard.registry.values import Architecture, Format, Model, ModelFile, Source, Variant
-from wizard.sdl.values import StorageClass
+from wizard.sdl.values import Engine, StorageClass
 from wizard.sizing import estimate
-from wizard.sizing.values import EngineFamily, Workload
+from wizard.sizing.values import Workload
 
 # Average bytes a parameter of Q4_K_M (4.85 bits) and of bf16 weights.
 _GGUF_BYTES = 0.61
@@ -41,11 +46,11 @@ def cheapest_fit(
 ) -> Offer | None:
     """What a plan for this variant would name first, at a usual context and slots."""
     is_vllm = variant.format is Format.SAFETENSORS
-    workload = Workload(
-        context_length=min(USUAL_CONTEXT, architecture.context_length),
+    workload = workload_on(
+        architecture,
+        Engine.VLLM if is_vllm else Engine.RUNTIME,
+        context=min(USUAL_CONTEXT, architecture.context_length),
         slots=USUAL_VLLM_SLOTS if is_vllm else USUAL_SLOTS,
-        family=EngineFamily.VLLM if is_vllm else EngineFamily.LLAMA_CPP,
-        embeds=not is_vllm,
     )
     if not is_vllm and is_cpu_enough(architecture, variant):
         return _on_cpu(architecture, variant, workload, price_list)
@@ -84,7 +89,7 @@ def _usual_variant(model: Model) -> Variant | None:
     return Variant(
         name="",
         format=Format.GGUF if is_gguf else Format.SAFETENSORS,
-        quantisation="",
+        quantisation="Q4_K_M" if is_gguf else "",
         files=(ModelFile("", size or 0),),
         parameters=model.parameters,
         size_is_exact=False,

@@ -20,6 +20,12 @@ USUAL_SLOTS = 4
 # vLLM shares one pool between requests, so more of them cost no more memory;
 # its own default of up to 1,024 captures more graphs than a private endpoint needs.
 USUAL_VLLM_SLOTS = 64
+# Tokens of a step (``--ubatch-size``).
+USUAL_STEP = 512
+# Tokens of a text to embed that are read in one step, at most: by our runtime
+# (``inference.engine.auto``, which a test compares) and by Ollama
+# (``DefaultEmbeddingNumBatch`` in its ``llm/llama_server.go``).
+LONGEST_EMBEDDED = {Engine.RUNTIME: 8192, Engine.OLLAMA: 2048}
 
 CheapestPrice = Callable[[int], float | None]
 
@@ -35,16 +41,23 @@ def context_marks(longest: int) -> tuple[int, ...]:
 
 
 def workload_on(
+    architecture: Architecture,
     engine: Engine,
     *,
     context: int,
     slots: int,
-    kv: KvType,
-    gpus: int,
-    nodes: int,
-    experts_on_host: bool,
+    kv: KvType = KvType.F16,
+    gpus: int = 1,
+    nodes: int = 1,
+    experts_on_host: bool = False,
 ) -> Workload:
-    """What an engine is asked to run, as the files start it."""
+    """What an engine asks of its cards, with the steps that it takes by itself.
+
+    ``context`` is tokens for each of ``slots``. Our runtime answers embeddings beside
+    chats, unless told otherwise.
+    """
+    is_embedder = architecture.pools or not architecture.causal
+    longest = LONGEST_EMBEDDED.get(engine) if is_embedder else None
     return Workload(
         context_length=context,
         slots=slots,
@@ -53,14 +66,16 @@ def workload_on(
         gpus=gpus,
         nodes=nodes,
         experts_on_host=experts_on_host,
-        # Our runtime answers embeddings beside chats, unless told otherwise.
-        embeds=engine is Engine.RUNTIME,
+        embeds=engine is Engine.RUNTIME or (is_embedder and engine is not Engine.VLLM),
+        whole_texts=longest is not None,
+        ubatch=longest or USUAL_STEP,
     )
 
 
 def workload_of(plan: Plan) -> Workload:
     """What a plan asks of its cards."""
     return workload_on(
+        plan.architecture,
         plan.engine,
         context=plan.context,
         slots=plan.slots,

@@ -24,6 +24,8 @@ BLOCKS = {
     KvType.FP8: (34, 32),
 }
 
+# The least that our runtime asks for.
+SHORTEST_STEP = 32
 # Types that are not quantised.
 PLAIN = frozenset({KvType.F16, KvType.F32, KvType.BF16})
 
@@ -48,9 +50,21 @@ def asked(workload: Workload) -> int:
     return workload.context_length * (1 if workload.unified_kv else workload.slots)
 
 
+def told_step(workload: Workload) -> int:
+    """Tokens of one step as an engine is told them (``--ubatch-size``).
+
+    Texts that are read whole take steps as long as a slot's context, rounded up so that
+    the slots share them without a rest (``inference.engine.auto``).
+    """
+    if not workload.whole_texts:
+        return workload.ubatch
+    tokens = max(SHORTEST_STEP, min(workload.context_length, workload.ubatch))
+    return -(-tokens // workload.slots) * workload.slots
+
+
 def step(workload: Workload) -> int:
     """Tokens of one step: never more than the context (``cparams.n_ubatch``)."""
-    return min(workload.ubatch, asked(workload))
+    return min(told_step(workload), asked(workload))
 
 
 def cells(architecture: Architecture, workload: Workload) -> Cells:

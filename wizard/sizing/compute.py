@@ -9,7 +9,7 @@ from __future__ import annotations
 from wizard.registry.layer_patterns import LIGHTNING
 from wizard.registry.values import Architecture
 from wizard.sizing import compressed, crossing, hosted, kernels, layers, matrices, placement, stages
-from wizard.sizing.cells import BLOCKS, PLAIN, asked, cells, padded, row_bytes, step
+from wizard.sizing.cells import BLOCKS, PLAIN, asked, cells, padded, row_bytes, step, told_step
 from wizard.sizing.recurrence import recurrent, state_copies
 from wizard.sizing.values import KvType, Workload
 
@@ -39,7 +39,7 @@ def _tokens(architecture: Architecture, workload: Workload) -> int:
     """
     slots, tokens = workload.slots, step(workload)
     if not architecture.causal:
-        tokens = min(padded(asked(workload)), workload.ubatch)
+        tokens = min(padded(asked(workload)), told_step(workload))
     return tokens + slots - 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wizard.registry.values import Architecture, Variant
+from wizard.sizing.cells import told_step
 from wizard.sizing.values import Workload
 
 MIB = 1 << 20
@@ -29,7 +30,7 @@ def llama_cpp_host(architecture: Architecture, workload: Workload, buffers: int)
     for each slot, or for every token where an embedding is asked for
     (``llama_context::output_reserve``).
     """
-    outputs = workload.ubatch if workload.embeds else workload.slots
+    outputs = told_step(workload) if workload.embeds else workload.slots
     logits = 4 * architecture.vocab_size * max(1, outputs)
     prompts = PROMPT_CACHE if architecture.causal else 0
     return _PROCESS + logits + prompts + buffers

@@ -50,7 +50,9 @@ class Workload:
     split over under llama.cpp; 0 is CPU only. ``nodes`` > 1 is pipeline
     parallel over hosts (vLLM only), ``gpus`` then being the cards per node.
 
-    ``ubatch`` is llama.cpp's tokens per step, ``batched_tokens`` vLLM's, whose
+    ``ubatch`` is llama.cpp's tokens per step; where ``whole_texts``, texts to embed are
+    read at once, so that it is the longest and a slot's context may be less.
+    ``batched_tokens`` are vLLM's, whose
     kernels for mxfp4 want rounder experts where ``pads_experts``, and whose kernels for
     delta nets keep a checkpoint of a prompt's state where it ``exports_states``.
     ``adapter_bytes`` are LoRA adapters, loaded beside the weights they change.
@@ -79,6 +81,7 @@ class Workload:
     adapter_bytes: int = 0
     experts_on_host: bool = False
     embeds: bool = False
+    whole_texts: bool = False
     gpu_layers: int | None = None
     card: CudaCard = A100
 
