@@ -88,6 +88,7 @@ class _Keys(KeyReader):
             sliding_layers=sliding,
             shared_kv_layers=self.shared_kv_layers(layers),
             kv_lora_rank=self.number("attention.kv_lora_rank") if is_mla else 0,
+            unpacked_rank=0 if is_mla else self.number("attention.kv_lora_rank"),
             rope_dimension=self.rope_dimension(key_length, kv_heads, is_mla=is_mla),
             recurrent_layers=recurrent if any(recurrent) else (),
             ssm_conv_kernel=conv,
@@ -107,6 +108,7 @@ class _Keys(KeyReader):
             ),
             shared_feed_forward_length=self.shared_feed_forward(),
             dense_layers=min(layers, self.number("leading_dense_block_count")),
+            mixture_step=self.mixture_step(),
             latent_key_length=self.number("attention.key_length_mla"),
             latent_value_length=self.number("attention.value_length_mla"),
             query_rank=self.number("attention.q_lora_rank"),
@@ -214,7 +216,13 @@ class _Keys(KeyReader):
         """Width of the shared experts together (``n_ff_shexp``, else by their count)."""
         told = self.number("expert_shared_feed_forward_length")
         each = self.number("expert_feed_forward_length")
-        return told or each * self.number("expert_shared_count")
+        count = self.number("expert_shared_count", int(self.name in patterns.ONE_SHARED_EXPERT))
+        return told or each * count
+
+    def mixture_step(self) -> int:
+        """Every so many layers there are experts."""
+        steps = (self.number("interleave_moe_layer_step"), self.number("moe_every_n_layers"))
+        return max(1, *steps)
 
     def sliding(self, layers: int, kv_heads: tuple[int, ...]) -> tuple[int, tuple[bool, ...]]:
         """The window, and the layers that slide."""

@@ -85,6 +85,8 @@ POOLED_ROWS = {"glm5-next": 3, "qwen4exp": 2}
 LOOPED = frozenset({"nanbeige"})
 # Two stacks of layers that take turns, each pass with a cache of its own.
 CYCLES = frozenset({"hrm_text"})
+# An expert that every token uses, of which the header tells nothing.
+ONE_SHARED_EXPERT = frozenset({"llama4"})
 # A layer of one head behind the last holds what routes to adapters.
 ROUTER_LAYER = frozenset({"graniteswitch"})
 # Their caches or graphs have parts that an Architecture does not hold: the estimate is rough.

@@ -88,8 +88,10 @@ class Architecture:
     Names follow GGUF's keys (``{arch}.attention.head_count_kv`` and so on),
     which is also what a ``config.json`` is translated to.
 
-    ``dense_layers`` come before those with experts. Under MLA ``rope_dimension``
-    is what is cached beside ``kv_lora_rank``, ``latent_*_length`` the sizes of a
+    ``dense_layers`` come before those with experts, which every ``mixture_step``-th of
+    the others is. Under MLA ``rope_dimension``
+    is what is cached beside ``kv_lora_rank``, ``unpacked_rank`` is that of keys and values
+    that are cached unpacked, ``latent_*_length`` the sizes of a
     head once unpacked. ``indexer_length`` is one key of a sparse attention's
     indexer, ``compress_ratios`` DeepSeek-V4's tokens a cell in each layer.
     ``weight_layers`` are, where a model loops, the layers whose weights each one uses;
@@ -128,6 +130,7 @@ class Architecture:
     sliding_layers: tuple[bool, ...] = ()
     shared_kv_layers: int = 0
     kv_lora_rank: int = 0
+    unpacked_rank: int = 0
     rope_dimension: int = 0
     recurrent_layers: tuple[bool, ...] = ()
     ssm_conv_kernel: int = 0
@@ -145,6 +148,7 @@ class Architecture:
     expert_feed_forward_length: int = 0
     shared_feed_forward_length: int = 0
     dense_layers: int = 0
+    mixture_step: int = 1
     latent_key_length: int = 0
     latent_value_length: int = 0
     query_rank: int = 0

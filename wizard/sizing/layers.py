@@ -39,11 +39,12 @@ def kv_layers(architecture: Architecture) -> tuple[KvLayer, ...]:
     if not architecture.causal and not architecture.bidirectional_cache:
         return ()
     own = max(0, architecture.layers - architecture.shared_kv_layers)
-    found = (_kv_layer(architecture, index) for index in range(own))
+    found = (kv_layer(architecture, index) for index in range(own))
     return tuple(layer for layer in found if layer.keys or layer.values)
 
 
-def _kv_layer(architecture: Architecture, index: int) -> KvLayer:
+def kv_layer(architecture: Architecture, index: int) -> KvLayer:
+    """One layer, whether it has a cache of its own or not."""
     heads = _at(architecture.kv_heads, index, architecture.heads)
     slides = bool(architecture.sliding_window) and _at(architecture.sliding_layers, index, False)
     window = architecture.sliding_window if slides else 0

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import compressed, compute, host, hosted, layers, placement, runtime, weights
-from wizard.sizing.cells import BLOCKS, cells, padded
+from wizard.sizing.cells import BLOCKS, cells, padded, step
 from wizard.sizing.values import A100, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
 # Where only some layers attend, a mask or a small result lies where the last matrix of
 # experts was, so that the next one does not fit there.
 _NIBBLED = frozenset({"qwen3next", "qwen35moe", "kimi-linear"})
+# Share of a file by which it may differ from what its quantisation makes of its shapes.
+_ODD_SIZE = 0.06
 _CHECKPOINTS = 32
 _CHECKPOINT_STEP = 8192
 
@@ -182,12 +184,17 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         host_state=found.host_state,
         repacked=0 if workload.gpus else weights.split(architecture, variant).repacked,
         parts=_parts(architecture, variant, workload, found),
-        exact=variant.size_is_exact and _is_exact(architecture, workload),
+        exact=_is_exact(architecture, variant, workload),
     )
 
 
-def _is_exact(architecture: Architecture, workload: Workload) -> bool:
-    """Whether the buffers are known well: not of odd models that lie in RAM in part."""
+def _is_exact(architecture: Architecture, variant: Variant, workload: Workload) -> bool:
+    """Whether the buffers are known well: not of odd models that lie in RAM in part.
+
+    Nor of files that are not as large as their quantisation makes them.
+    """
+    if not variant.size_is_exact or abs(weights.split(architecture, variant).off) > _ODD_SIZE:
+        return False
     if placement.is_whole(architecture, workload):
         return architecture.exact
     is_odd = bool(architecture.weight_layers) or compressed.applies(architecture)
@@ -222,7 +229,17 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
         words += f", with {size(workload.adapter_bytes)} of adapters"
     if part.skipped:
         words += f", less {size(part.skipped)} of prediction blocks that are not loaded"
-    return words
+    return words + _odd_size_words(part.off, variant)
+
+
+def _odd_size_words(off: float, variant: Variant) -> str:
+    if abs(off) <= _ODD_SIZE:
+        return ""
+    name, compared = variant.quantisation or "any usual mix", "larger" if off > 0 else "smaller"
+    return (
+        f"; the file is {abs(off):.0%} {compared} than {name} makes of these shapes, so that how "
+        "its embeddings are packed is a guess: a list of its tensors would tell"
+    )
 
 
 def _kv_words(architecture: Architecture, workload: Workload) -> str:
@@ -245,7 +262,7 @@ def _kv_words(architecture: Architecture, workload: Workload) -> str:
         words = _layer_words(sliding, workload)
         sentences.append(
             f"{words} × {span.sliding:,} cells, a window of {architecture.sliding_window:,} "
-            f"tokens and a step of {workload.ubatch} for {slots}"
+            f"tokens and a step of {step(workload):,} for {slots}"
         )
     if not placement.is_whole(architecture, workload):
         sentences.append(f"less those of layers before the last {workload.gpu_layers}")
@@ -290,7 +307,7 @@ def _compute_words(architecture: Architecture, workload: Workload, cards: int) -
     if not placement.is_whole(architecture, workload):
         extra += ", and room for a matrix, or a cache, of a layer in RAM"
     return (
-        f"{size(compute.scratch(architecture, workload))} for a step of {workload.ubatch} tokens, "
+        f"{size(compute.scratch(architecture, workload))} for a step of {step(workload):,} tokens, "
         f"{size(compute.inputs(architecture, workload))} of attention masks{extra}{where}"
     )
 

@@ -1,16 +1,17 @@
 """Bytes that the matrices of a model's blocks take, worked out from its shapes.
 
 Shapes follow ``load_arch_tensors`` of ``src/models/*.cpp``. Good for shares of a file
-whose size is known; norms, biases and small odd matrices are left out.
+whose size is known; biases and small odd matrices are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wizard.registry.values import Architecture
-from wizard.sizing import quantiser
+from wizard.sizing import layers, quantiser
 from wizard.sizing.quantiser import Mix
 
 # Feed-forward parts of one matrix up and one down, activated in place.
@@ -23,21 +24,74 @@ NOT_GATED = frozenset(
 GATED_QUERIES = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp", "afmoe", "step35"})
 # A layer has one of a state, attention and a feed-forward part, not two of them.
 ONE_PART = frozenset({"nemotron_h", "nemotron_h_moe"})
+# Queries, keys and values are one matrix (``attn_qkv``) in the files of these.
+FUSED_QUERIES = frozenset(
+    {"bloom", "chatglm", "codeshell", "cogvlm", "dbrx", "falcon", "gpt2", "gptneox", "jais"}
+    | {"jina-bert-v3", "modern-bert", "mpt", "neo-bert", "nomic-bert", "nomic-bert-moe"}
+    | {"openelm", "phi2", "phi3", "plamo2", "qwen", "starcoder"}
+)
+# And of layers with a state in these.
+FUSED_STATES = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
+_MAMBA = frozenset({"mamba", "jamba"})
+# Three projections into a short convolution, and one out of it.
+_SHORT_CONVOLUTIONS = frozenset({"lfm2", "lfm2moe"})
 # A table has each layer's own embedding of a token; else it is made from the first.
 _LAYERED_TABLE = frozenset({"gemma3n", "gemma4"})
 _ROUTER = "F32"
-
-
-# Bits an element of matrices of some types, with rows of so many elements.
-Bits = Callable[[tuple[str, ...], int], float]
+_NORMS, _FLOAT_BITS = 2, 32
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Bytes of all blocks together, and of the experts among them."""
+class Block:
+    """Bytes of one layer, of the experts in it, and of its largest matrices, of experts or not."""
 
     total: float
     experts: float
+    largest: float
+    largest_expert: float
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One layer to be counted: its types are those of its place among others of its kind."""
+
+    architecture: Architecture
+    mix: Mix
+    index: int
+    attending: int
+    all_attending: int
+    repacked: bool
+
+    def bits(self, kind: str, row: int) -> float:
+        """Bits an element of a matrix, 0 where it is not copied and only copies count."""
+        found = quantiser.fitting(kind, row)
+        is_counted = not self.repacked or found in quantiser.REPACKED
+        return quantiser.BITS[found] if is_counted else 0.0
+
+    @property
+    def count(self) -> int:
+        return self.architecture.layers + self.architecture.nextn_layers
+
+    @property
+    def attends(self) -> bool:
+        kv = self.architecture.kv_heads
+        return kv[self.index] > 0 if self.index < len(kv) else bool(kv and kv[-1])
+
+    @property
+    def recurs(self) -> bool:
+        recurrent = self.architecture.recurrent_layers
+        return self.index < len(recurrent) and recurrent[self.index]
+
+    @property
+    def is_mixture(self) -> bool:
+        is_late = self.index >= self.architecture.dense_layers
+        is_turn = (self.index + 1) % self.architecture.mixture_step == 0
+        return self.architecture.experts > 0 and is_late and is_turn
+
+    @property
+    def value(self) -> str:
+        """The type of values, or of queries, keys and values in one matrix."""
+        return quantiser.value(self.mix, self.architecture, self.attending, self.all_attending)
 
 
 def looked_up_by_layers(architecture: Architecture) -> int:
@@ -47,100 +101,165 @@ def looked_up_by_layers(architecture: Architecture) -> int:
     return architecture.layers * architecture.per_layer_embedding
 
 
-def blocks(architecture: Architecture, mix: Mix, bits: Bits = quantiser.bits) -> Blocks:
-    """Bytes of all blocks under a quantisation; ``bits`` tells which types count."""
-    experts = _mixed_layers(architecture) * _experts(architecture, mix, bits) / 8
-    parts = (_attention, _states, _dense)
-    rest = sum(part(architecture, mix, bits) for part in parts)
-    return Blocks(experts + rest / 8, experts)
+@lru_cache(maxsize=512)
+def blocks(architecture: Architecture, name: str, *, repacked: bool = False) -> tuple[Block, ...]:
+    """Each layer under a quantisation, those for prediction too.
+
+    Only what the CPU copies in another order where ``repacked``.
+    """
+    return tuple(_block(layer) for layer in _layers(architecture, name, repacked=repacked))
 
 
-def largest(architecture: Architecture, mix: Mix, bits: Bits = quantiser.bits) -> float:
-    """Bytes of a block's largest matrix that is not of experts."""
-    down = bits(mix.down or (mix.base,), architecture.feed_forward_length or 1)
-    wide = architecture.feed_forward_length * down
+def _layers(architecture: Architecture, name: str, *, repacked: bool) -> Iterator[_Layer]:
+    mix = quantiser.mix(name, architecture.name)
+    count = architecture.layers + architecture.nextn_layers
+    alone = [_Layer(architecture, mix, index, 0, 0, repacked) for index in range(count)]
+    fused = architecture.name in FUSED_STATES
+    counted = [layer.attends or (fused and layer.recurs) for layer in alone]
+    before = 0
+    for index in range(count):
+        yield _Layer(architecture, mix, index, before, sum(counted), repacked)
+        before += counted[index]
+
+
+def _block(layer: _Layer) -> Block:
+    parts = [_attention(layer), _states(layer)]
+    experts = 0.0
+    if layer.architecture.name not in ONE_PART or not (layer.attends or layer.recurs):
+        parts.append(_dense(layer))
+        experts = _experts(layer)
+    norms = 0 if layer.repacked else _NORMS * _FLOAT_BITS * layer.architecture.embedding_length
+    largest = _largest_expert(layer) if experts else 0.0
+    total = sum(parts) + experts + norms
+    return Block(total / 8, experts / 8, _largest(layer) / 8, largest / 8)
+
+
+def _largest(layer: _Layer) -> float:
+    """Bits of the largest matrix that is not of experts."""
+    architecture, base = layer.architecture, layer.mix.base
+    inner = architecture.feed_forward_length
+    wide = inner * layer.bits(_down(layer, base), inner or 1)
     rest = max(architecture.heads * architecture.key_length, 2 * architecture.ssm_inner_size)
-    return architecture.embedding_length * max(wide, rest * bits((mix.base,), 1)) / 8
+    return architecture.embedding_length * max(
+        wide, rest * layer.bits(base, architecture.embedding_length)
+    )
 
 
-def _attention(architecture: Architecture, mix: Mix, bits: Bits) -> float:
-    """Bits of queries, keys, values and the matrix after them, in all layers that have them."""
-    attending = sum(1 for heads in architecture.kv_heads if heads)
-    if architecture.kv_lora_rank:
-        return attending * _latent(architecture, mix, bits)
-    kv, heads = sum(architecture.kv_heads), architecture.heads * attending
-    width, base = architecture.embedding_length, (mix.base,)
-    asked = heads * (2 if architecture.name in GATED_QUERIES else 1) + kv
-    into = asked * architecture.key_length * bits(base, width)
-    values = mix.values(heads / max(1, kv))
-    into += kv * architecture.value_length * bits(values, width)
-    row = architecture.heads * architecture.value_length
-    return width * (into + attending * row * bits(mix.out or base, row or 1))
+def _attention(layer: _Layer) -> float:
+    """Bits of queries, keys, values and the matrix after them."""
+    architecture, mix = layer.architecture, layer.mix
+    if not layer.attends:
+        return 0.0
+    if architecture.kv_lora_rank or architecture.unpacked_rank:
+        return _latent(layer)
+    found = layers.kv_layer(architecture, min(layer.index, architecture.layers - 1))
+    width, heads = architecture.embedding_length, architecture.heads
+    asked = heads * (found.keys // max(1, found.heads))
+    queries = asked * (2 if architecture.name in GATED_QUERIES else 1)
+    if architecture.name in FUSED_QUERIES:
+        into = (queries + found.keys + found.values) * layer.bits(layer.value, width)
+    else:
+        into = queries * layer.bits(quantiser.query(mix, layer.index, layer.count), width)
+        into += found.keys * layer.bits(quantiser.key(mix, architecture), width)
+        into += found.values * layer.bits(layer.value, width)
+    row = heads * (found.values // max(1, found.heads))
+    out = quantiser.out(mix, architecture, layer.index, layer.count)
+    return width * (into + row * layer.bits(out, row or 1))
 
 
-def _latent(architecture: Architecture, mix: Mix, bits: Bits) -> float:
-    """Bits of one layer of MLA: queries and keys are made through narrow matrices."""
+def _latent(layer: _Layer) -> float:
+    """Bits of MLA: queries and keys are made through narrow matrices."""
+    architecture, mix = layer.architecture, layer.mix
     width, rank = architecture.embedding_length, architecture.query_rank
-    keys, values = architecture.latent_key_length, architecture.latent_value_length
-    row = architecture.kv_lora_rank + architecture.rope_dimension
-    queries = architecture.heads * keys
-    unpacked = architecture.heads * (keys - architecture.rope_dimension + values)
-    elements = width * rank + rank * queries if rank else width * queries
-    elements += width * row + architecture.kv_lora_rank * max(0, unpacked)
-    elements += architecture.heads * values * width
-    return elements * bits((mix.base,), width)
+    keys = architecture.latent_key_length or architecture.key_length
+    values = architecture.latent_value_length or architecture.value_length
+    kept = architecture.kv_lora_rank or architecture.unpacked_rank
+    row = kept + architecture.rope_dimension
+    asked = architecture.heads * keys
+    base = layer.bits(mix.base, width)
+    query = layer.bits(quantiser.query(mix, layer.index, layer.count), width)
+    bits = (width * rank + rank * asked) * base if rank else width * asked * query
+    unpacked = architecture.heads * max(0, keys - architecture.rope_dimension + values)
+    each = layer.bits(mix.experts or mix.base, kept)
+    bits += width * row * base + kept * unpacked * each
+    out = quantiser.out(mix, architecture, layer.index, layer.count)
+    return bits + architecture.heads * values * width * layer.bits(out, architecture.heads * values)
 
 
-def _states(architecture: Architecture, mix: Mix, bits: Bits) -> float:
-    """Bits of the projections of Mamba-2 and of gated delta nets, in all layers that recur."""
+def _states(layer: _Layer) -> float:
+    """Bits of the projections of Mamba-2 and of gated delta nets."""
+    architecture = layer.architecture
+    if not layer.recurs:
+        return 0.0
     width, inner = architecture.embedding_length, architecture.ssm_inner_size
-    wide = 2 * inner + 2 * architecture.ssm_group_count * architecture.ssm_state_size
-    wide += architecture.ssm_time_step_rank
-    elements = width * (wide + inner) * sum(architecture.recurrent_layers)
-    return elements * bits((mix.base,), width)
+    if architecture.name in _SHORT_CONVOLUTIONS:
+        return 4 * width * inner * layer.bits(layer.mix.base, width)
+    if architecture.name in _MAMBA:
+        return _mamba(layer)
+    wide = inner + 2 * architecture.ssm_group_count * architecture.ssm_state_size
+    kind = layer.value if architecture.name in FUSED_STATES else layer.mix.base
+    bits = width * wide * layer.bits(kind, width)
+    rest = inner + architecture.ssm_time_step_rank
+    return bits + width * (rest + inner) * layer.bits(layer.mix.base, width)
 
 
-def _forward_layers(architecture: Architecture) -> int:
-    """Layers with a feed-forward part or experts."""
-    if architecture.name not in ONE_PART:
-        return architecture.layers
-    attending = sum(1 for heads in architecture.kv_heads if heads)
-    return architecture.layers - attending - sum(architecture.recurrent_layers)
-
-
-def _mixed_layers(architecture: Architecture) -> int:
-    """Layers with experts."""
-    if not architecture.experts:
-        return 0
-    return max(0, _forward_layers(architecture) - architecture.dense_layers)
-
-
-def _dense(architecture: Architecture, mix: Mix, bits: Bits) -> float:
-    """Bits of plain feed-forward parts, and of experts that every token uses."""
-    mixed = _mixed_layers(architecture)
-    plain = _forward_layers(architecture) - mixed
-    shared = mixed * _forward(
-        architecture, architecture.shared_feed_forward_length, mix, mix.base, bits
+def _mamba(layer: _Layer) -> float:
+    """Bits of Mamba's projections, and of its decays, which stay 32-bit floats."""
+    architecture, base = layer.architecture, layer.mix.base
+    width, inner = architecture.embedding_length, architecture.ssm_inner_size
+    state, rank = architecture.ssm_state_size, architecture.ssm_time_step_rank
+    bits = 3 * width * inner * layer.bits(base, width)
+    bits += inner * (rank + 2 * state) * layer.bits(base, inner) + inner * rank * layer.bits(
+        base, rank
     )
-    return shared + plain * _forward(
-        architecture, architecture.feed_forward_length, mix, mix.base, bits
-    )
+    return bits + inner * state * layer.bits("F32", 1)
 
 
-def _experts(architecture: Architecture, mix: Mix, bits: Bits) -> float:
-    """Bits of one layer's experts and of what routes to them."""
-    each = architecture.expert_feed_forward_length or architecture.feed_forward_length
-    router = bits((_ROUTER,), 1) * architecture.embedding_length
-    return architecture.experts * (
-        _forward(architecture, each, mix, mix.experts or mix.base, bits) + router
-    )
+def _dense(layer: _Layer) -> float:
+    """Bits of a plain feed-forward part, or of experts that every token uses."""
+    architecture = layer.architecture
+    inner = architecture.feed_forward_length
+    if layer.is_mixture:
+        inner = architecture.shared_feed_forward_length
+    return _forward(layer, inner, layer.mix.base)
 
 
-def _forward(architecture: Architecture, inner: int, mix: Mix, base: str, bits: Bits) -> float:
+def _experts(layer: _Layer) -> float:
+    """Bits of a layer's experts and of what routes to them."""
+    if not layer.is_mixture:
+        return 0.0
+    architecture, mix = layer.architecture, layer.mix
+    each = _expert_width(architecture)
+    router = layer.bits(_ROUTER, 1) * architecture.embedding_length
+    forward = _forward(layer, each, mix.experts or mix.base)
+    return architecture.experts * (forward + router)
+
+
+def _expert_width(architecture: Architecture) -> int:
+    return architecture.expert_feed_forward_length or architecture.feed_forward_length
+
+
+def _largest_expert(layer: _Layer) -> float:
+    """Bits of one matrix of all experts: up or down, by their types."""
+    architecture, base = layer.architecture, layer.mix.experts or layer.mix.base
+    inner, width = _expert_width(architecture), architecture.embedding_length
+    each = max(layer.bits(_up(layer, base), width), layer.bits(_down(layer, base), inner))
+    return architecture.experts * inner * width * each
+
+
+def _forward(layer: _Layer, inner: int, base: str) -> float:
     """Bits of one feed-forward part: gate and up, or up alone, and down."""
     if not inner:
         return 0.0
-    width = architecture.embedding_length
-    up = 1 if architecture.name in NOT_GATED else 2
-    down = bits(mix.down or (base,), inner)
-    return inner * width * (up * bits((base,), width) + down)
+    width = layer.architecture.embedding_length
+    copies = 1 if layer.architecture.name in NOT_GATED else 2
+    down = layer.bits(_down(layer, base), inner)
+    return inner * width * (copies * layer.bits(_up(layer, base), width) + down)
+
+
+def _up(layer: _Layer, base: str) -> str:
+    return layer.mix.up.at(layer.index, layer.count) if layer.mix.up else base
+
+
+def _down(layer: _Layer, base: str) -> str:
+    return layer.mix.down.at(layer.index, layer.count) if layer.mix.down else base

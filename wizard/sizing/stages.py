@@ -132,7 +132,8 @@ def feed_forward(architecture: Architecture) -> int:
     """The dense part: gate, up and their product; up alone where nothing gates it."""
     copies = 1 if architecture.name in NOT_GATED else 3
     wide = copies * architecture.feed_forward_length
-    if architecture.experts and not architecture.dense_layers:
+    has_dense = architecture.dense_layers or architecture.mixture_step > 1
+    if architecture.experts and not has_dense:
         wide = copies * architecture.shared_feed_forward_length
     return wide + _around(architecture)
 

@@ -22,7 +22,7 @@ from wizard.hardware.gpus import bundled
 from wizard.hardware.workloads import cuda_card
 from wizard.registry import config_json, header_document
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
-from wizard.sizing import estimate, kv_bytes_per_token, vllm, vllm_cache, weights
+from wizard.sizing import by_shape, estimate, kv_bytes_per_token, vllm, vllm_cache
 from wizard.sizing.buffers import buffers
 from wizard.sizing.values import CudaCard, EngineFamily, KvType, MemoryEstimate, Workload
 
@@ -70,7 +70,7 @@ def _model(case: dict[str, Any]) -> tuple[Architecture, Variant]:
     architecture = header_document.document(document).header.architecture()
     name = case.get("quantisation", "")
     empty = Variant(name, Format.GGUF, name, (), tokenizer="gpt2")
-    size = _file_bytes(case, weights._tokenizer_bytes(architecture, empty))
+    size = _file_bytes(case, by_shape.tokenizer_bytes(architecture, empty))
     return architecture, Variant(name, Format.GGUF, name, (ModelFile("", size),), tokenizer="gpt2")
 
 

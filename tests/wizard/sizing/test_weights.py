@@ -13,8 +13,9 @@ import pytest
 from tests.standins import gguf
 from tests.wizard.sizing import shapes
 from wizard.registry import gguf_architecture
-from wizard.registry.values import Architecture
-from wizard.sizing import matrices, quantiser, weights
+from wizard.registry.values import Architecture, Variant
+from wizard.sizing import estimate, matrices, quantiser, weights
+from wizard.sizing.values import Workload
 
 TOLERANCE = 0.01
 
@@ -121,9 +122,11 @@ def test_encoders_have_no_output_on_a_card() -> None:
 def test_experts_are_most_of_a_mixture() -> None:
     architecture, variant = CASES["Qwen 3 30B A3B"].read(), shapes.gguf(18_556_666_000)
     found = weights.split(architecture, variant)
-    experts = 48 * 128 * 3 * 768 * 2048 * 4.85 / 8
-    assert sum(found.experts) == pytest.approx(experts, rel=0.02)
-    assert found.largest_expert == pytest.approx(experts / 48 / 3, rel=0.02)
+    matrix = 128 * 768 * 2048 / 8
+    # Gate and up, and down, which half of the layers have with more bits.
+    experts = 48 * matrix * (2 * 4.5 + (4.5 + 6.5625) / 2)
+    assert sum(found.experts) == pytest.approx(experts, rel=0.005)
+    assert found.largest_expert == pytest.approx(6.5625 * matrix, rel=0.005)
 
 
 def test_experts_of_an_untold_width_are_what_the_file_leaves() -> None:
@@ -135,8 +138,7 @@ def test_experts_of_an_untold_width_are_what_the_file_leaves() -> None:
 
 
 def test_experts_alone_are_packed_in_mxfp4() -> None:
-    packed = matrices.blocks(shapes.GPT_OSS_20B, quantiser.mix("MXFP4"))
-    plain = matrices.blocks(shapes.GPT_OSS_20B, quantiser.mix("Q8_0"))
+    packed, plain = (matrices.blocks(shapes.GPT_OSS_20B, name)[0] for name in ("MXFP4", "Q8_0"))
     rest = plain.total - plain.experts
     assert packed.experts == pytest.approx(plain.experts / 2, rel=0.001)
     assert packed.total - packed.experts == pytest.approx(rest)
@@ -162,7 +164,52 @@ def test_bits_of_embeddings(name: str, width: int, embeddings: float, output: fl
 
 
 def test_values_have_fewer_bits_where_few_heads_share_them() -> None:
-    mix = quantiser.mix("Q2_K")
-    assert quantiser.bits(mix.values(8), 4096) == 4.5
-    assert quantiser.bits(mix.values(1), 4096) == 3.4375
-    assert quantiser.bits(quantiser.mix("Q4_K_M").values(1), 4096) == (4.5 + 6.5625) / 2
+    mix, alone = quantiser.mix("Q2_K"), replace(shapes.LLAMA_8B, kv_heads=(32,) * 32)
+    assert quantiser.value(mix, shapes.LLAMA_8B, 0, 32) == "Q4_K"
+    assert quantiser.value(mix, alone, 0, 32) == "Q3_K"
+
+
+def test_the_first_and_last_layers_have_more_bits_and_every_third_between() -> None:
+    mix = quantiser.mix("Q4_K_M")
+    kinds = [quantiser.value(mix, shapes.LLAMA_8B, index, 32) for index in range(32)]
+    assert [index for index, kind in enumerate(kinds) if kind == "Q6_K"] == [
+        *range(4), *range(6, 28, 3), *range(28, 32)
+    ]  # fmt: skip
+
+
+def test_attention_has_more_bits_beside_eight_experts() -> None:
+    mixtral = replace(shapes.LLAMA_8B, experts=8)
+    assert quantiser.value(quantiser.mix("Q4_K_M"), mixtral, 0, 32) == "Q8_0"
+    assert quantiser.out(quantiser.mix("Q4_K_M"), mixtral, 0, 32) == "Q5_K"
+    assert quantiser.key(quantiser.mix("IQ2_M"), mixtral) == "Q4_K"
+
+
+def _sized(architecture: Architecture, name: str, scale: float = 1.0) -> Variant:
+    """A file as large as the quantiser makes it, or so much larger."""
+    blocks = sum(block.total for block in matrices.blocks(architecture, name))
+    mix, width = quantiser.mix(name), architecture.embedding_length
+    bits = quantiser.embedding_bits(mix, width) + quantiser.output_bits(mix, width)
+    tables = architecture.vocab_size * width * bits / 8
+    tokenizer = 35 * architecture.vocab_size
+    return shapes.gguf(int(scale * (blocks + tables)) + tokenizer, name)
+
+
+def test_a_file_without_a_name_is_taken_for_what_its_size_is_nearest_to() -> None:
+    named = _sized(shapes.LLAMA_8B, "Q4_K_M")
+    found, told = (
+        weights.split(shapes.LLAMA_8B, replace(named, quantisation=name)) for name in ("", "Q4_K_M")
+    )
+    assert found == told
+    assert abs(found.off) < 0.001
+
+
+@pytest.mark.parametrize("scale", [0.85, 1.15])
+def test_a_file_of_another_size_than_its_name_says_is_marked_rough(scale: float) -> None:
+    workload = Workload(4096)
+    plain = estimate(shapes.LLAMA_8B, _sized(shapes.LLAMA_8B, "Q4_K_M"), workload)
+    packed = estimate(shapes.LLAMA_8B, _sized(shapes.LLAMA_8B, "Q4_K_M", scale), workload)
+    assert plain.exact
+    assert not packed.exact
+    words = next(part.formula for part in packed.parts if part.name == "weights")
+    assert f"{abs(scale - 1) / scale:.0%}" in words
+    assert ("smaller" if scale < 1 else "larger") in words

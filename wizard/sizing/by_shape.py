@@ -1,0 +1,198 @@
+"""A file's bytes divided without a list of its tensors: by shapes and the quantisation's name.
+
+What each matrix takes is worked out as llama.cpp's quantiser does, and the file's size
+tells the rest: whether embeddings are tied, the name where none is told, and whether a
+maker packed the file in a way of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wizard.registry.values import Architecture, Format, Variant
+from wizard.sizing import matrices, quantiser
+from wizard.sizing.matrices import Block
+
+# Percent of a file that embeddings are at most, whatever a header claims.
+_MOST = 95
+# Shares of a file's bytes: how far they may be from what its matrices are worked out to
+# take, and what a second matrix as large as the embeddings has to make of them to be told.
+_NEAR, _FAR = 0.1, 0.03
+_SAME = 0.01
+# Where it makes less, what is worked out has to be so much nearer.
+_SURE = 0.25
+# GGUF spells each token as a 64-bit length, its text and an i32 type, SPM's with
+# a score (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md); BPE has a
+# merge for about every token, a length and two texts. Texts have 6 to 8 bytes
+# in the vocabularies of Llama 3, Qwen and Gemma.
+_TEXT_BYTES = 7
+_TOKEN_BYTES = 8 + _TEXT_BYTES + 4
+_SCORE_BYTES = 4
+_MERGE_BYTES = 8 + _TEXT_BYTES + 1
+# A learned position's elements are 32-bit floats in every file.
+_POSITION = 4
+# Quantisations that a file without a name is compared with.
+_USUAL = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "IQ2_XXS", "MXFP4")
+# Their blocks have matrices that no key tells: what they miss says nothing of embeddings.
+_NOT_WORKED_OUT = frozenset(
+    {"arwkv7", "cogvlm", "deci", "grok", "minimax-01", "plamo3", "rwkv6", "rwkv6qwen2", "rwkv7"}
+    | {"step35", "t5", "t5encoder"}
+)
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Bytes of the parts of a file, and the share of it by which they had to be scaled.
+
+    ``tied`` of the embeddings serve as the output, too.
+    """
+
+    embeddings: int
+    tied: int
+    output: int
+    blocks: tuple[Block, ...]
+    off: float
+
+
+@dataclass(frozen=True)
+class _Worked:
+    """Bytes worked out for one quantisation: a table of embeddings, others, output, blocks."""
+
+    name: str
+    is_tied: bool
+    token: float
+    others: float
+    output: float
+    blocks: float
+
+    @property
+    def total(self) -> float:
+        return self.token + self.others + self.output + self.blocks
+
+
+def divided(architecture: Architecture, variant: Variant) -> Divided:
+    """The parts of a file; those that are not worked out exactly take what is left."""
+    tensors = max(0, variant.weight_bytes - tokenizer_bytes(architecture, variant))
+    found = _nearest(architecture, variant, tensors)
+    most = tensors * _MOST // 100
+    token = min(int(found.token), most)
+    embeddings = min(token + int(found.others), most)
+    output = min(int(found.output), (tensors - embeddings) * _MOST // 100)
+    return Divided(
+        embeddings=embeddings,
+        tied=token if found.is_tied else 0,
+        output=output,
+        blocks=_scaled(architecture, found.name, tensors - embeddings - output),
+        off=_off(architecture, found, tensors),
+    )
+
+
+def _off(architecture: Architecture, found: _Worked, tensors: int) -> float:
+    if not tensors or architecture.name in _NOT_WORKED_OUT:
+        return 0.0
+    return (tensors - found.total) / tensors
+
+
+def repacked(architecture: Architecture, variant: Variant, blocks: float) -> int:
+    """Bytes of blocks that the CPU copies in another order, of all that run together."""
+    if variant.format is not Format.GGUF:
+        return 0
+    tensors = max(0, variant.weight_bytes - tokenizer_bytes(architecture, variant))
+    name = _nearest(architecture, variant, tensors).name
+    running = slice(architecture.layers)
+    whole = sum(block.total for block in matrices.blocks(architecture, name)[running])
+    moved = matrices.blocks(architecture, name, repacked=True)[running]
+    copied = sum(block.total for block in moved)
+    # What is worked out is truer than a size that is hardly another.
+    is_near = abs(blocks - whole) <= _SAME * whole
+    return int(copied if is_near else copied * blocks / whole) if whole else 0
+
+
+def _nearest(architecture: Architecture, variant: Variant, tensors: int) -> _Worked:
+    """What the name's mix makes of the shapes; of the usual ones the nearest for no name."""
+    is_named = bool(variant.quantisation) or variant.format is not Format.GGUF
+    names = (variant.quantisation,) if is_named else _USUAL
+    found = (_told(architecture, variant, name, tensors) for name in names)
+    return min(found, key=lambda each: abs(tensors - each.total))
+
+
+def _told(architecture: Architecture, variant: Variant, name: str, tensors: int) -> _Worked:
+    """With embeddings tied or not: what the file's size says of it.
+
+    A header tells it by its list of tensors only. Where that is not known, the
+    bytes of all matrices are worked out both ways, and the nearer one counts; a
+    family's habit where neither is near, or both are: makers' own mixes (Unsloth's
+    “XL”) take more bits than llama.cpp's, and half of a table is soon made up.
+    """
+    habit = architecture.tied_embeddings
+    if not architecture.tie_is_guessed or variant.format is not Format.GGUF or not tensors:
+        return _worked(architecture, variant, name, is_tied=habit)
+    ways = [_worked(architecture, variant, name, is_tied=is_tied) for is_tied in (True, False)]
+    apart = abs(ways[1].total - ways[0].total)
+    near, far = sorted(ways, key=lambda way: abs(tensors - way.total))
+    off, other = abs(tensors - near.total), abs(tensors - far.total)
+    is_near = off <= min(_NEAR * tensors, other / 2)
+    is_clear = is_near if apart >= _FAR * tensors else off <= apart * _SURE
+    return near if is_clear or near.is_tied is habit else far
+
+
+def _worked(architecture: Architecture, variant: Variant, name: str, *, is_tied: bool) -> _Worked:
+    plain, output_bits = _bits(architecture, variant, name)
+    each = output_bits if is_tied else plain
+    elements = architecture.vocab_size * architecture.embedding_length
+    others = architecture.vocab_size * matrices.looked_up_by_layers(architecture) * each / 8
+    if architecture.learned_positions:
+        others += _POSITION * architecture.context_length * architecture.embedding_length
+    has_output = architecture.has_output and not is_tied
+    return _Worked(
+        name=name,
+        is_tied=is_tied,
+        token=elements * each / 8,
+        others=others,
+        output=elements * output_bits / 8 if has_output else 0.0,
+        blocks=sum(block.total for block in matrices.blocks(architecture, name)),
+    )
+
+
+def _scaled(architecture: Architecture, name: str, size: int) -> tuple[Block, ...]:
+    """The layers as large as the file leaves them together.
+
+    Experts whose width is not told take what is left beside the others.
+    """
+    found = matrices.blocks(architecture, name)
+    total, experts = sum(each.total for each in found), sum(each.experts for each in found)
+    if not total:
+        even = size / max(1, len(found))
+        return tuple(Block(even, 0.0, even, 0.0) for _ in found)
+    plain = mixed = size / total
+    if experts and not architecture.expert_feed_forward_length and total > (1 + _NEAR) * size > 0:
+        plain = min(1.0, size / (total - experts)) if total > experts else 0.0
+        mixed = max(0.0, size - plain * (total - experts)) / experts
+    return tuple(
+        Block(
+            plain * (each.total - each.experts) + mixed * each.experts,
+            mixed * each.experts,
+            plain * each.largest,
+            mixed * each.largest_expert,
+        )
+        for each in found
+    )
+
+
+def tokenizer_bytes(architecture: Architecture, variant: Variant) -> int:
+    """Bytes of a GGUF before its tensors: nearly all of it the vocabulary."""
+    if variant.format is not Format.GGUF:
+        return 0
+    second = _SCORE_BYTES if variant.tokenizer in ("llama", "t5", "bert") else _MERGE_BYTES
+    return architecture.vocab_size * (_TOKEN_BYTES + second)
+
+
+def _bits(architecture: Architecture, variant: Variant, name: str) -> tuple[float, float]:
+    """Bits an element of the embeddings, and of the output."""
+    if variant.format is Format.SAFETENSORS:
+        bits = 32.0 if architecture.dtype in ("float32", "float") else 16.0
+        return bits, bits
+    found = quantiser.mix(name, architecture.name)
+    width = architecture.embedding_length
+    output = quantiser.output_bits(found, width)
+    return (quantiser.embedding_bits(found, width) if architecture.has_output else output), output
