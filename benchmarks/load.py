@@ -30,7 +30,7 @@ class Chat:
     """One chat: what its user says, turn by turn, after an optional system prompt.
 
     ``tokens`` is the length of its answers, 0 for the plan's. ``apart`` makes
-    each turn a conversation of its own.
+    each turn a conversation of its own. The same seed counts for every turn.
     """
 
     turns: tuple[str, ...]
@@ -38,6 +38,7 @@ class Chat:
     seed: int = 1
     tokens: int = 0
     apart: bool = False
+    temperature: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ class _Talk:
 
 def _request(plan: Plan, messages: Sequence[dict[str, str]], chat: Chat) -> bytes:
     tokens = chat.tokens or plan.tokens
-    sampling = {"temperature": 0.8, "top_p": 0.9, "top_k": 40, "min_p": 0.0, "seed": chat.seed}
+    sampling = {"top_p": 0.9, "top_k": 40, "min_p": 0.0, "seed": chat.seed}
+    sampling |= {"temperature": chat.temperature}
     document: dict[str, Any] = {"model": plan.model, "messages": messages, "stream": True}
     if plan.dialect == "ollama":
         document["options"] = {**sampling, "num_predict": tokens}

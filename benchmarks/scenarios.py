@@ -15,6 +15,8 @@ from string import ascii_lowercase
 from benchmarks.load import Chat
 
 SHORT, LONG, PREFIX, TURN = 12, 350, 250, 60
+# So hot that even a model of circles says one of its forty likeliest tokens by chance.
+AT_RANDOM = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,35 @@ def _going(draw: random.Random, streams: int) -> tuple[Chat, ...]:
     )
 
 
+def _edits(draw: random.Random, streams: int) -> tuple[Chat, ...]:
+    """On a model of circles an answer begins where its seed says: each says the former again."""
+    return tuple(_told(draw, 0.8) for _ in range(streams))
+
+
+def _talks(draw: random.Random, streams: int) -> tuple[Chat, ...]:
+    return tuple(_told(draw, AT_RANDOM) for _ in range(streams))
+
+
+def _mixed(draw: random.Random, streams: int) -> tuple[Chat, ...]:
+    return tuple(_told(draw, AT_RANDOM if number % 2 else 0.8) for number in range(streams))
+
+
+def _told(draw: random.Random, temperature: float) -> Chat:
+    turns = tuple(_words(draw, SHORT) for _ in range(3))
+    return Chat(turns, seed=draw.randint(1, 1 << 30), temperature=temperature)
+
+
 SCENARIOS = {
+    "edits": Scenario(
+        "chats of three turns, each answer of 192 tokens the former one again",
+        (1, 4, 16),
+        192,
+        _edits,
+    ),
+    "talks": Scenario(
+        "chats of three turns, answers of 192 tokens that never repeat", (1, 4, 16), 192, _talks
+    ),
+    "mixed": Scenario("half of each kind of those", (4, 16), 192, _mixed),
     "circles": Scenario("short questions, answers of 384 tokens", (1, 4, 16), 384, _short),
     "short": Scenario("short questions, 64 tokens each answer", (1, 4, 8, 16, 32), 64, _short),
     "long": Scenario("questions of about 900 tokens, answers of 32", (1, 4), 32, _long),

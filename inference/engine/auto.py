@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inference.engine import drafts
 from inference.engine.command import EngineConfig
 from inference.errors import Unsupported
 from inference.gguf import Header
@@ -32,8 +33,6 @@ GOOD_CONTEXT = 8192
 LARGEST_PROMPT_CACHE = 8192
 PROMPT_CACHE_SHARE = 8
 LONGEST_ON_CPU = 32768
-# Tokens: llama-server's ``--spec-ngram-mod-n-max``.
-LONGEST_DRAFT = 64
 # An embedding model reads a text in one batch, or not at all.
 LONGEST_EMBEDDED = 8192
 SMALLEST_CONTEXT = 512
@@ -83,7 +82,9 @@ def configure(
         ubatch = divisible(ubatch, slots, up=embeds)
     # With embeddings llama-server makes its batch as small as what it computes at once.
     step = ubatch if embeddings else settings.batch
-    check_speculation(header, settings.speculative, slots, step)
+    # What only embeds generates nothing that could be drafted.
+    speculative = "off" if embeds else settings.speculative
+    check_speculation(header, speculative, slots, step)
     return EngineConfig(
         name=public_name(model.name),
         model=model.path,
@@ -100,7 +101,8 @@ def configure(
         threads=settings.threads,
         embeddings=embeddings,
         pooling="mean" if embeddings and not embeds else "",
-        speculative=settings.speculative,
+        speculative=speculative,
+        draft=drafts.length(slots, step) if speculative == "ngram" else 0,
         memory=estimate(header, weights, context * slots, settings),
         prompt_cache_mib=min(LARGEST_PROMPT_CACHE, memory.host // PROMPT_CACHE_SHARE // MIB),
     )
@@ -116,24 +118,20 @@ def divisible(ubatch: int, slots: int, *, up: bool) -> int:
     return rounded // slots * slots
 
 
-def check_speculation(header: Header, wanted: str, slots: int, batch: int) -> None:
-    """Raise Unsupported where drafts cannot be made as ``wanted``, or would end the engine.
-
-    llama-server aborts where the drafts of all slots do not go into one batch
-    (``server_slot::handle_last_sampled_token``).
-    """
+def check_speculation(header: Header, wanted: str, slots: int, step: int) -> None:
+    """Raise Unsupported where drafts cannot be made as ``wanted``, or would end the engine."""
     if wanted == "mtp" and not header.fact("nextn_predict_layers"):
         raise Unsupported(
             "SPECULATIVE is mtp, and the model has no layers for it.",
             next_step="Set SPECULATIVE to ngram or off.",
         )
-    needed = slots * (1 + LONGEST_DRAFT)
-    if wanted == "ngram" and needed > batch:
+    if wanted == "ngram" and drafts.length(slots, step) < drafts.SHORTEST:
+        each = 1 + drafts.SHORTEST
         raise Unsupported(
-            f"SPECULATIVE is ngram: {slots} slots may draft {LONGEST_DRAFT} tokens each, and a "
-            f"step takes {batch}.",
-            next_step=f"Set SLOTS to {batch // (1 + LONGEST_DRAFT)} or less, UBATCH and BATCH to "
-            f"{needed} or more, or SPECULATIVE to off.",
+            f"SPECULATIVE is ngram: {slots} slots draft {drafts.SHORTEST} tokens each at least, "
+            f"and a step takes {step}.",
+            next_step=f"Set SLOTS to {step // each} or less, UBATCH and BATCH to "
+            f"{slots * each} or more, or SPECULATIVE to off.",
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from inference.engine import slots
+from inference.engine import drafts, slots
 from inference.engine.supervisor import Engine
 from inference.errors import EngineError
 
@@ -94,8 +94,9 @@ async def posted(
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The raw answer to a POST, which has a slot of its own where it generates.
 
-    Raises EngineLost where the child is gone or goes.
+    Raises EngineLost where the child is gone or goes, and ProbabilitiesUnknown.
     """
+    drafts.check(engine.config, payload)
     wanted = slots.request(path, payload)
     if wanted is None:
         async with opened(engine, "POST", path, orjson.dumps(payload)) as answer:

@@ -28,6 +28,7 @@ class EngineConfig:
     ``cpu_moe`` leaves a mixture's experts in host memory.
     ``on_gpu`` tells whether a card computes: no flag, but what slots are handed out by.
     ``pooling`` is empty where the file says how to pool, or nothing is embedded.
+    ``draft`` is the most tokens that a slot drafts from the text, 0 for llama.cpp's own.
     """
 
     name: str
@@ -46,6 +47,7 @@ class EngineConfig:
     embeddings: bool = False
     pooling: str = ""
     speculative: str = "off"
+    draft: int = 0
     memory: int = 0
     prompt_cache_mib: int = 8192
 
@@ -80,6 +82,10 @@ def arguments(config: EngineConfig, port: int) -> list[str]:
         found += ["--pooling", config.pooling]
     if config.speculative in SPECULATION:
         found += ["--spec-type", SPECULATION[config.speculative]]
+    if config.draft:
+        shortest = config.draft * 3 // 4  # llama.cpp's own: 48 of 64
+        found += ["--spec-ngram-mod-n-max", str(config.draft)]
+        found += ["--spec-ngram-mod-n-min", str(shortest)]
     return found
 
 

@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{flag}", default="")
     for flag in ("port", "ctx-size", "parallel", "batch-size", "ubatch-size", "cache-ram"):
         parser.add_argument(f"--{flag}", type=int, required=True)
-    for flag in ("n-gpu-layers", "threads"):
+    for flag in ("n-gpu-layers", "threads", "spec-ngram-mod-n-max", "spec-ngram-mod-n-min"):
         parser.add_argument(f"--{flag}", type=int)
     for flag in ("no-kv-unified", "jinja", "no-webui", "metrics", "slots", "embeddings", "cpu-moe"):
         parser.add_argument(f"--{flag}", action="store_true")
@@ -85,6 +85,9 @@ def _optional(params: Any, flags: argparse.Namespace) -> None:
     if flags.spec_type:
         kind = getattr(xllamacpp.common_speculative_type, _SPECULATION[flags.spec_type])
         params.speculative.types = [kind]
+    if flags.spec_ngram_mod_n_max is not None:
+        params.speculative.ngram_mod.n_max = flags.spec_ngram_mod_n_max
+        params.speculative.ngram_mod.n_min = flags.spec_ngram_mod_n_min
     if flags.lora:
         params.lora_adapters = [_adapter(path) for path in flags.lora]
 

@@ -101,14 +101,24 @@ def test_slots_share_a_step_without_a_rest(ubatch: int, slots: int, up: bool) ->
     assert found >= ubatch if up or ubatch < slots else ubatch - slots < found <= ubatch
 
 
-def test_drafts_of_all_slots_go_into_one_step() -> None:
-    """More of them end llama-server."""
-    auto.check_speculation(_header(), "ngram", 7, 512)
-    auto.check_speculation(_header(), "off", 16, 512)
-    auto.check_speculation(_header(), "ngram", 16, 1040)
-    with pytest.raises(Unsupported, match="8 slots may draft 64 tokens each") as refused:
-        auto.check_speculation(_header(), "ngram", 8, 512)
-    assert "SLOTS to 7 or less" in refused.value.next_step
+def test_more_drafts_than_go_into_one_step_are_refused() -> None:
+    """They end llama-server."""
+    auto.check_speculation(_header(), "ngram", 56, 512)
+    auto.check_speculation(_header(), "off", 64, 512)
+    auto.check_speculation(_header(), "ngram", 57, 513)
+    with pytest.raises(Unsupported, match="57 slots draft 8 tokens each") as refused:
+        auto.check_speculation(_header(), "ngram", 57, 512)
+    assert "SLOTS to 56 or less, UBATCH and BATCH to 513 or more" in refused.value.next_step
+
+
+@pytest.mark.parametrize("kind", ["ngram", "mtp"])
+def test_what_only_embeds_drafts_nothing(kind: str) -> None:
+    """SPECULATIVE is for all models of a server."""
+    model = LocalModel("embedder", Source.LOCAL, (LocalFile(Path("embedder.gguf"), GIB),))
+    header = _header(**{"llama.pooling_type": 1})
+    settings = _settings("--speculative", kind)
+    config = auto.configure(model, header, settings, Memory(24 * GIB, on_gpu=True))
+    assert (config.speculative, config.draft) == ("off", 0)
 
 
 @given(
