@@ -142,8 +142,8 @@ TABLE: tuple[Setting, ...] = (
         types.one_of("off", "ngram", "mtp"),
         "off",
         "Speculative decoding: `ngram` drafts from text that has been there before, for programs "
-        "that edit or quote it (up to 65 tokens of a step for each slot), `mtp` with the model's "
-        "own next-token layers.",
+        "that edit or quote it, `mtp` with the model's own next-token layers. Log-probabilities "
+        "are then told of answers of one or two tokens only.",
     ),
     Setting(
         "KEEP_ALIVE",
