@@ -255,6 +255,47 @@ def named_gpus(offers: Iterable[Offer], limit: int = 5) -> tuple[Offer, ...]:
     return tuple(sorted(named, key=_order))
 
 
+def cheapest(
+    architecture: Architecture, variant: Variant, workload: Workload, price_list: PriceList
+) -> Offer | None:
+    """The first that `named_gpus` names of all `offers`; None where nothing fits.
+
+    For lists, which show no other: cards are looked at by their price, until they
+    cost too much to be named beside one that fits.
+    """
+    look = _Look(architecture, variant, workload)
+    found: list[Offer] = []
+    dearest = math.inf
+    for price, count, gpu in _by_price(price_list):
+        if price > dearest:
+            return _first_named(look, found, price_list)
+        offer = _offer(look, gpu, count, 1)
+        found.append(offer)
+        if offer.fit is not Fit.NO and _is_free(offer):
+            dearest = min(dearest, price * _DEAREST)
+    named = named_gpus(offers(architecture, variant, workload, price_list), limit=1)
+    return named[0] if named else None
+
+
+@lru_cache(maxsize=4)
+def _by_price(price_list: PriceList) -> tuple[tuple[float, int, Gpu], ...]:
+    """Each GPU × count with its price in USD an hour, those without one last."""
+    priced = [
+        (math.inf if gpu.usd_per_hour is None else gpu.usd_per_hour * count, count, gpu)
+        for gpu in price_list.gpus
+        for count in COUNTS
+    ]
+    return tuple(sorted(priced, key=lambda item: item[:2]))
+
+
+def _first_named(look: _Look, found: list[Offer], price_list: PriceList) -> Offer:
+    """With the sisters of the card, dear ones too: they decide whether its memory is told."""
+    first = named_gpus(found, limit=1)[0]
+    model = first.gpu.model if first.gpu else ""
+    sisters = (gpu for gpu in price_list.gpus if gpu.model == model)
+    return named_gpus([*found, *(_offer(look, gpu, first.count, 1) for gpu in sisters)], limit=1)[0]
+
+
 def _is_free(offer: Offer) -> bool:
     """Whether enough cards are free, as far as is known."""
     free = offer.gpu.available if offer.gpu else None

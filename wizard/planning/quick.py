@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from wizard.hardware.choice import named_gpus, offers
+from wizard.hardware.choice import cheapest, offers
 from wizard.hardware.values import Offer, PriceList
 from wizard.planning.cards import is_cpu_enough
 from wizard.planning.price import resources_usd_per_hour
@@ -54,8 +54,7 @@ def cheapest_fit(
     )
     if not is_vllm and is_cpu_enough(architecture, variant):
         return _on_cpu(architecture, variant, workload, price_list)
-    named = named_gpus(offers(architecture, variant, workload, price_list), limit=1)
-    return named[0] if named else None
+    return cheapest(architecture, variant, workload, price_list)
 
 
 def _on_cpu(

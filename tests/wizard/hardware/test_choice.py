@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wizard.sizing import shapes
-from wizard.hardware.choice import COUNTS, largest_contexts, named_gpus, offers
+from wizard.hardware.choice import COUNTS, cheapest, largest_contexts, named_gpus, offers
 from wizard.hardware.gpus import bundled
 from wizard.hardware.prices import bundled_price_list
 from wizard.hardware.values import Fit, Offer
@@ -237,3 +237,28 @@ def test_named_cards_fit(
             assert longest is not None and longest >= min(8192, architecture.context_length) - 256
     for offer in named:
         assert offer.fit is not Fit.NO
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(shapes.ALL),
+    st.integers(10**8, 10**12),
+    st.sampled_from((LLAMA_CPP, VLLM)),
+    st.data(),
+)
+def test_the_cheapest_of_a_list_is_the_first_that_a_file_would_name(
+    architecture: Architecture, size: int, workload: Workload, data: st.DataObject
+) -> None:
+    """Also where some cards have no price, and others are all taken."""
+    market = st.tuples(st.sampled_from((None, 0.1, 0.2, 0.45, 3.0)), st.sampled_from((None, 0, 3)))
+    gpus = tuple(
+        replace(gpu, usd_per_hour=price, available=free)
+        for gpu in PRICES.gpus
+        for price, free in [data.draw(market)]
+    )
+    prices = replace(PRICES, gpus=gpus)
+    is_vllm = workload.family is EngineFamily.VLLM
+    variant = shapes.safetensors(size) if is_vllm else shapes.gguf(size)
+    named = named_gpus(offers(architecture, variant, workload, prices), limit=1)
+    found = cheapest(architecture, variant, workload, prices)
+    assert (found,) == named if found else named == ()
