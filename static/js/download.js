@@ -20,6 +20,17 @@ async function download(link) {
     return;
   }
   save(link.dataset.download, secrets.fill(await answer.text()));
+  if (link.dataset.download === "deploy.yaml") tellWhatComes();
+}
+
+// Until the choices change: then the file is another one, and the server's page hides it.
+function tellWhatComes() {
+  const place = document.getElementById("after-download");
+  if (!place) return;
+  place.hidden = false;
+  const title = place.querySelector("h2");
+  title.focus({ preventScroll: true });
+  place.scrollIntoView({ block: "nearest" });
 }
 
 function save(name, text) {

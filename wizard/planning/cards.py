@@ -16,6 +16,7 @@ from wizard.registry.values import Architecture, Variant
 from wizard.sdl.values import Choices, Engine, Reason
 from wizard.sizing import estimate
 from wizard.sizing.values import EngineFamily, KvType, Workload
+from wizard.sizing.words import size
 
 _CPU_IS_ENOUGH = 1 * GIB
 
@@ -138,13 +139,30 @@ def choose_hardware(look: Lookout, context: int) -> Hardware:
     if not fitting:
         return _nothing_fits(everything, wanted, look, context)
     chosen = named_gpus(wanted)
-    names = ", ".join(offer.title for offer in chosen)
-    sentence = (
-        f"{names}: cheapest first, and several of them so that more providers can bid."
-        if len(chosen) > 1
-        else f"{names} is what fits at this price."
-    )
-    return Hardware(everything, chosen, Reason("gpu", sentence))
+    return Hardware(everything, chosen, Reason("gpu", _why_these(chosen, fitting)))
+
+
+def _why_these(chosen: tuple[Offer, ...], fitting: tuple[Offer, ...]) -> str:
+    """Why the first card was taken, and what the others are named for."""
+    first, *others = chosen
+    cards = first.count * first.nodes
+    where = "a card's memory" if cards == 1 else f"the memory of each of {cards} cards"
+    sentence = f"This needs {size(first.needed_bytes)} of {where}. {first.title} has it"
+    if first.usd_per_hour is not None:
+        is_dearer = any(_is_cheaper(offer, first) for offer in fitting)
+        sentence += " for the least money" + (" of those free now" if is_dearer else "")
+    if not others:
+        return f"{sentence}."
+    names = " and ".join(filter(None, [", ".join(o.title for o in others[:-1]), others[-1].title]))
+    return f"{sentence}. {names} would do too: each kind named lets more providers bid."
+
+
+def _is_cheaper(offer: Offer, than: Offer) -> bool:
+    """Whether it costs less in the same number of cards."""
+    if offer.usd_per_hour is None or than.usd_per_hour is None:
+        return False
+    is_alike = (offer.count, offer.nodes) == (than.count, than.nodes)
+    return is_alike and offer.usd_per_hour < than.usd_per_hour
 
 
 def _check_wanted(look: Lookout, wanted: tuple[Offer, ...]) -> None:
@@ -186,7 +204,10 @@ def _chosen_hardware(
     reason = Reason("gpu", "You chose the cards.")
     if fitting:
         return Hardware(everything, _one_a_card(chosen), reason)
-    warning = f"{chosen[0].title} is likely too small: {chosen[0].reason}"
+    warning = (
+        f"{chosen[0].title} is likely too small. {chosen[0].reason} "
+        "Choose another card, a shorter context, or a smaller variant."
+    )
     return Hardware(everything, _one_a_card(chosen), reason, warnings=(warning,))
 
 

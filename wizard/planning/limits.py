@@ -30,7 +30,7 @@ def in_words(plan: Plan, found: CardAnswer) -> str:
     title = plan.chosen[0].title
     many = plan.count * plan.nodes > 1
     cards = "cards with {} free each" if many else "a card with {} free"
-    least = f"It runs at all on {cards.format(size(found.smallest_bytes))}."
+    least = f"With a very short context it runs on {cards.format(size(found.smallest_bytes))}."
     if not found.largest_context:
         return f"{title} cannot hold even 256 tokens. {least}"
     longest = _tokens(found.largest_context, plan.architecture)

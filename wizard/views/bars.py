@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from wizard.console.screening import Screening
 from wizard.hardware.values import Fit, Gpu, Offer
 from wizard.sdl.values import Plan
+from wizard.templatetags.figures import gigabytes, usd
 
 WIDTH = 1000
 _SHOWN_PARTS = (
@@ -72,24 +73,53 @@ def _usable(gpu: Gpu, offer: Offer) -> int:
 
 @dataclass(frozen=True)
 class OfferRow:
-    """One offer with a small bar of its fullest card.
+    """One offer in words, with a small bar of its fullest card.
 
-    ``hosts`` tells who can host it, or is None before that was asked.
+    There are dozens on a page, so that what is worked out here is not worked
+    out by the template. ``choice`` is a query string; ``hosts`` tells who can
+    host it, or is None before that was asked.
     """
 
     offer: Offer
-    used: float
+    title: str
     ram: str
+    fit: str
+    used: str
+    spare: str
+    speed: str
+    token_price: str
+    price: str
     is_chosen: bool
     choice: str
     hosts: Screening | None = None
 
 
 def offer_row(offer: Offer, *, is_chosen: bool, choice: str) -> OfferRow:
-    """``used`` is the width of the small bar's part in use; ``choice`` a query string."""
+    """``used`` is the width of the small bar's part in use."""
     capacity = max(offer.needed_bytes + offer.headroom_bytes, 1)
-    used = min(offer.needed_bytes / capacity, 1.0) * WIDTH
-    return OfferRow(offer, round(used, 2), _memory_label(offer), is_chosen, choice)
+    speed, token_price = offer.tokens_per_second, offer.usd_per_million_tokens
+    return OfferRow(
+        offer,
+        title=offer.title,
+        ram=_memory_label(offer),
+        fit=offer.fit.value,
+        used=f"{min(offer.needed_bytes / capacity, 1.0) * WIDTH:.2f}",
+        spare=_spare(offer),
+        speed=f"≈ {speed:.0f} tokens/s" if speed else "",
+        token_price=f"≈ {usd(token_price)} a million tokens" if token_price else "",
+        price="no price" if offer.usd_per_hour is None else f"{usd(offer.usd_per_hour)} / h",
+        is_chosen=is_chosen,
+        choice=choice,
+    )
+
+
+def _spare(offer: Offer) -> str:
+    if offer.fit is Fit.NO:
+        return "Too small"
+    if not offer.headroom_bytes:
+        return "Fits"
+    each = " a card" if offer.count > 1 else ""
+    return f"{gigabytes(offer.headroom_bytes)} to spare{each}"
 
 
 def _memory_label(offer: Offer) -> str:

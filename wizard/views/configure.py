@@ -21,17 +21,18 @@ from wizard.planning import context_marks
 from wizard.planning.engines import KV_TYPES, TITLES, family
 from wizard.planning.limits import in_words, limits
 from wizard.registry.quantisation import describe
-from wizard.registry.values import Gating, ModelRef, Source
+from wizard.registry.values import Gating, ModelRef, Source, Variant
 from wizard.sdl import akash_cli, explain
 from wizard.sdl.errors import SdlError
 from wizard.sdl.snippets import snippets
 from wizard.sdl.values import Choices, Engine, Plan, Secrets, StorageClass
 from wizard.sdl.writer import to_yaml
+from wizard.templatetags.figures import gigabytes
 from wizard.views import offers
 from wizard.views.addresses import hub_ref, model_address, ollama_ref
 from wizard.views.bars import is_fitting, memory_bar
 from wizard.views.failures import UnservableError, answered
-from wizard.views.files import comments_for, sdl_for
+from wizard.views.files import IMPORT_PAGE, comments_for, sdl_for
 from wizard.views.home import SOURCE_NAMES
 from wizard.views.model import registry_link
 from wizard.views.situation import Situation, forgiving_plan_for
@@ -86,6 +87,7 @@ def _facts(situation: Situation) -> dict[str, Any]:
         "mistake": situation.mistake,
         "reasons": {reason.field: reason.sentence for reason in plan.reasons},
         "bar": memory_bar(plan),
+        **_prices(plan),
         "limits": in_words(plan, found) if found else "",
         "is_gated": plan.model.gating is not Gating.OPEN,
         "wants_token": plan.ref.source is Source.HUGGING_FACE
@@ -95,11 +97,22 @@ def _facts(situation: Situation) -> dict[str, Any]:
     }
 
 
+def _prices(plan: Plan) -> dict[str, Any]:
+    """USD an hour of the cards, and of all the rest, in all copies."""
+    cards = plan.chosen[0].usd_per_hour if plan.chosen else None
+    if cards is None or plan.usd_per_hour is None:
+        return {}
+    cards *= plan.replicas
+    return {"card_price": cards, "rest_price": plan.usd_per_hour - cards}
+
+
 def _choices(situation: Situation) -> dict[str, Any]:
     plan, chosen = situation.plan, situation.choices
     slots = sorted({*SLOTS, chosen.slots} - {None}, key=lambda count: count or 0)
     return {
         "choices": chosen,
+        "variant_choices": _variant_choices(plan, chosen),
+        "usual_variant": "" if chosen.variant else _in_words(plan.variant),
         "variant_sentence": describe(plan.variant.quantisation)
         if plan.variant.quantisation
         else "",
@@ -143,6 +156,18 @@ def _is_advanced(chosen: Choices) -> bool:
     return replace(chosen, **defaults) != Choices()
 
 
+def _variant_choices(plan: Plan, chosen: Choices) -> list[tuple[str, str, bool]]:
+    """Name, words and whether chosen, of each variant."""
+    return [
+        (one.name, _in_words(one), bool(chosen.variant) and one.name == plan.variant.name)
+        for one in plan.model.variants
+    ]
+
+
+def _in_words(variant: Variant) -> str:
+    return f"{variant.name}, {gigabytes(variant.download_bytes)}"
+
+
 def _gpu_choices(plan: Plan, chosen: Choices) -> list[tuple[str, str, bool]]:
     """Name, title and whether chosen, of each card that fits in some count, cheapest first."""
     found: dict[str, str] = {}
@@ -161,6 +186,7 @@ def _offers(ref: ModelRef, situation: Situation) -> dict[str, Any]:
         "folded": listed[1:],
         "folded_count": sum(len(part.rows) for part in listed[1:]),
         "too_small": offers.too_small(situation.plan),
+        "is_screened": not settings.OFFLINE,
     }
 
 
@@ -211,5 +237,6 @@ def _links(request: HttpRequest, ref: ModelRef, query: str, variant: str) -> dic
         "json_link": model_address(ref, "plan.json") + tail,
         "curl_link": request.build_absolute_uri(model_address(ref, "deploy.yaml") + tail),
         "badge_link": page,
+        "console_link": IMPORT_PAGE,
         "badge_markdown": f"[![Deploy with OneClickLLM]({badge})]({page})",
     }

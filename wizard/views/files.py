@@ -21,6 +21,8 @@ from wizard.views.failures import UnservableError, answered
 from wizard.views.situation import plan_for
 
 KEY_PREFIX = "ocl_"
+# Where Akash Console takes a file.
+IMPORT_PAGE = "https://console.akash.network/new-deployment?step=edit-deployment"
 
 
 def new_key() -> str:
@@ -44,7 +46,7 @@ def comments_for(plan: Plan, key: str = "") -> list[str]:
     lines = [
         f"{plan.model.title} ({plan.variant.name}) on Akash, by OneClickLLM",
         f"{plan.context:,} tokens of context, {plan.slots} requests at the same time",
-        "Import it at https://console.akash.network/new-deployment?step=edit-deployment",
+        f"Import it at {IMPORT_PAGE}",
     ]
     if key:
         lines += [

@@ -117,6 +117,7 @@ async def _hosts(request: HttpRequest, ref: ModelRef, number: int) -> HttpRespon
     context = {
         "part": replace(part, rows=rows, address=""),
         "configure": model_address(ref, "configure/"),
+        "is_screened": True,
     }
     return render(request, "wizard/_offers.html", context)
 
