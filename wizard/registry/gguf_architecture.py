@@ -140,7 +140,10 @@ class _Keys(KeyReader):
         if self.name in patterns.ROUTER_LAYER and len(value) == layers - 1:
             value += (1,)
         if len(value) < layers:
-            raise self.nonsense(key)
+            raise UnreadableHeader(
+                f"This file's header has {len(value)} values for {self.name}.{key}, "
+                f"and {layers} layers."
+            )
         return tuple(self.whole(key, item) for item in value[:layers])
 
     def layers(self, nextn: int) -> int:

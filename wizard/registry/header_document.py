@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wizard.registry import gguf_header, gguf_tensors
+from wizard.registry import document_tensors, document_values, gguf_header
+from wizard.registry.document_tensors import Tensor
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.gguf_header import Header
 from wizard.registry.gguf_keys import Value
@@ -29,18 +30,15 @@ _MAGIC = b"GGUF"
 _TOKENS, _EMBEDDINGS = "tokenizer.ggml.tokens", "token_embd.weight"
 _KEYS = ("keys", "metadata", "kv", "model_info")
 _TENSORS = ("tensors", "tensorInfos", "tensor_infos")
-_VALUES = ("value", "values", "array", "data")
-_LENGTHS = ("length", "len", "count", "size", "n")
-_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?(e[+-]?\d{1,3})?\Z", re.IGNORECASE)
+_SIZES = ("file_bytes", "file_size", "total_size", "size")
+_ARCHITECTURE = "general.architecture"
+_LENGTHS = ("length", "len", "count", "size", "n", "n_elements", "array_length", "total")
 # How llama.cpp's log tells a list: ``arr[str,128256] = ["!", …``.
 _LISTED = re.compile(r"arr\[\w+,\s*(\d{1,12})\]")
 # Lists of the tokenizer that are told by a number alone.
 _COUNTED = ("tokens", "scores", "token_type", "merges")
 # A vocabulary this short is an excerpt of one.
 _EXCERPT = 256
-_BYTES = ("bytes", "size", "nbytes", "size_bytes", "n_bytes")
-_SHAPE = ("shape", "dims", "dimensions", "ne")
-_TYPE = ("type", "dtype", "ggml_type", "kind", "quantization")
 
 
 @dataclass(frozen=True)
@@ -55,15 +53,16 @@ class HeaderFile:
     is_cut: bool = False
 
 
-def read(path: Path) -> HeaderFile:
+def read(path: Path, file_bytes: int | None = None) -> HeaderFile:
     """Read a GGUF file's header or a JSON document.
 
-    Raises UnreadableHeader with a sentence that says what is wrong.
+    ``file_bytes`` go before what a document tells. Raises UnreadableHeader with a
+    sentence that says what is wrong.
     """
     try:
         with path.open("rb") as file:
             is_gguf = file.read(len(_MAGIC)) == _MAGIC
-        return _gguf(path) if is_gguf else document(load_json(path))
+        return _gguf(path) if is_gguf else document(load_json(path), file_bytes)
     except OSError as error:
         raise UnreadableHeader(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -124,57 +123,67 @@ def _as_far_as_it_goes(fetch: Callable[[int, int], bytes], size: int) -> Header:
         return gguf_header.read(fetch, size)
 
 
-def document(found: Mapping[str, Any]) -> HeaderFile:
-    """Read a parsed document. Raises UnreadableHeader."""
-    keys = _first(found, _KEYS)
-    if not isinstance(keys, dict):
-        raise UnreadableHeader("The document has no “keys”: an object of GGUF keys and values.")
-    size = _integral(found.get("file_bytes"))
-    if size is None or not 0 < size <= MAX_FILE:
-        raise UnreadableHeader("The document's “file_bytes” is to be a positive whole number.")
-    values = {name: _unwrapped(value) for name, value in keys.items()}
+def document(found: Mapping[str, Any], file_bytes: int | None = None) -> HeaderFile:
+    """Read a parsed document; ``file_bytes`` go before its own. Raises UnreadableHeader."""
+    values = {
+        name: document_values.listed(document_values.unwrapped(value))
+        for name, value in _keys(found).items()
+    }
+    tensors = document_tensors.read(document_values.first(found, _TENSORS))
+    size = file_bytes or _file_bytes(found, tensors or ())
     told = {name: _length(name, value) for name, value in values.items()}
     lengths = {name: length for name, length in told.items() if length is not None}
     plain = {name: _value(name, value) for name, value in values.items()}
-    tensors = _tensors(_first(found, _TENSORS))
+    whole = document_tensors.checked(tensors, size)
     header = Header(
         version=3,
         tensor_count=0,
         keys={name: value for name, value in plain.items() if value is not None},
         array_lengths=lengths,
-        tensors=None if tensors is None else {tensor.name: tensor.size for tensor in tensors},
-        complete=tensors is not None,
-        repacked=_repacked(tensors),
+        tensors=None if whole is None else {tensor.name: tensor.size for tensor in whole},
+        complete=whole is not None,
+        repacked=document_tensors.repacked(whole),
     )
     return HeaderFile(_with_vocabulary(header, tensors or ()), size)
 
 
-def _first(found: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((found[name] for name in names if found.get(name) is not None), None)
+def _keys(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The keys: an object, a list of pairs, or the document itself."""
+    keys = document_values.first(found, _KEYS)
+    if keys is None and _ARCHITECTURE in found:
+        return found
+    if isinstance(keys, list):
+        pairs = [_pair(item) for item in keys]
+        keys = {pair[0]: pair[1] for pair in pairs if pair}
+    if not isinstance(keys, dict) or not keys:
+        raise UnreadableHeader(
+            "The document has no “keys”: an object of GGUF keys and values.",
+            next_step='Write {"keys": {"general.architecture": "llama", …}, "file_bytes": N}.',
+        )
+    return keys
 
 
-def _unwrapped(value: Any) -> Any:
-    """The value itself, where an object tells its type beside."""
-    if not isinstance(value, dict):
-        return value
-    return next((value[name] for name in _VALUES if value.get(name) is not None), value)
+def _pair(item: Any) -> tuple[str, Any] | None:
+    if isinstance(item, dict):
+        name = document_values.first(item, ("key", "name"))
+        return (name, document_values.unwrapped(item)) if isinstance(name, str) else None
+    is_pair = isinstance(item, list) and len(item) == 2 and isinstance(item[0], str)
+    return (item[0], item[1]) if is_pair else None
 
 
-def _integral(value: Any) -> int | None:
-    """A whole number, also one that is written as a text or with a point; None for all else."""
-    number = _number(value) if isinstance(value, str) else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        return None
-    return int(number) if number == number // 1 else None
-
-
-def _number(text: str) -> int | float | bool | str:
-    """The number or truth that a text spells, else the text."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if not _NUMBER.match(text):
-        return text
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
+def _file_bytes(found: Mapping[str, Any], tensors: Iterable[Tensor]) -> int:
+    """Bytes of the files, those of its tensors where none are told and all of these are."""
+    told = document_values.first(found, _SIZES)
+    sizes = [tensor.size for tensor in tensors]
+    if told is None and sizes and all(sizes):
+        return sum(sizes)
+    size = document_values.integral(told)
+    if size is None or not 0 < size <= MAX_FILE:
+        raise UnreadableHeader(
+            "The document's “file_bytes” is to be a positive whole number.",
+            next_step="Give it there, or with --file-bytes: the bytes of all files together.",
+        )
+    return size
 
 
 def _length(name: str, value: Any) -> int | None:
@@ -187,10 +196,13 @@ def _length(name: str, value: Any) -> int | None:
         return None if is_excerpt else len(value)
     if isinstance(value, str) and (listed := _LISTED.match(value)):
         return int(listed[1])
+    if isinstance(value, str) and name == _TOKENS:
+        numbers = [int(count) for count in re.findall(r"\d{1,12}", value)]
+        return numbers[0] if len(numbers) == 1 and numbers[0] >= _EXCERPT else None
     if isinstance(value, int) and name.rpartition(".")[2] in _COUNTED:
-        return _integral(value)
-    told = _first(value, _LENGTHS) if isinstance(value, dict) else None
-    length = _integral(told)
+        return document_values.integral(value)
+    told = document_values.first(value, _LENGTHS) if isinstance(value, dict) else None
+    length = document_values.integral(told)
     return length if length is not None and length >= 0 else None
 
 
@@ -203,17 +215,20 @@ def _value(name: str, value: Any) -> Value | None:
         return tuple(items) if short and scalars else None
     if isinstance(value, str | int | float | bool):
         listed = isinstance(value, str) and _LISTED.match(value)
-        return None if listed else _scalar(value, is_text=is_text)
+        return None if listed or name == _TOKENS else _scalar(value, is_text=is_text)
     if value is None or _length(name, value) is not None:
         return None
-    raise UnreadableHeader(f"The key {name[:80]!r} is neither a number, a text nor a list.")
+    raise UnreadableHeader(
+        f"The key {name[:80]!r} is neither a number, a text nor a list.",
+        next_step="Give its value, or a list's length as {“length”: N}.",
+    )
 
 
 def _scalar(value: Any, *, is_text: bool) -> Any:
-    return _number(value) if isinstance(value, str) and not is_text else value
+    return document_values.number(value) if isinstance(value, str) and not is_text else value
 
 
-def _with_vocabulary(header: Header, tensors: Iterable[_Tensor]) -> Header:
+def _with_vocabulary(header: Header, tensors: Iterable[Tensor]) -> Header:
     """The header with a vocabulary's size, by the shape of the embeddings where it tells none."""
     name = header.architecture_name
     is_told = f"{name}.vocab_size" in header.keys or _TOKENS in header.array_lengths
@@ -223,80 +238,3 @@ def _with_vocabulary(header: Header, tensors: Iterable[_Tensor]) -> Header:
         return header
     count = shape[0] if shape[1] == width else shape[1]
     return replace(header, array_lengths={**header.array_lengths, _TOKENS: count})
-
-
-@dataclass(frozen=True)
-class _Tensor:
-    """A tensor that a document tells: its bytes, 0 where unknown, and those copied on the CPU."""
-
-    name: str
-    size: int
-    shape: tuple[int, ...] = ()
-    repacked: int | None = None
-
-
-def _repacked(tensors: list[_Tensor] | None) -> int | None:
-    """Bytes copied on the CPU, where every tensor's type is known."""
-    sizes = [tensor.repacked for tensor in tensors or ()]
-    known = [size for size in sizes if size is not None]
-    return sum(known) if known and len(known) == len(sizes) else None
-
-
-def _tensors(found: Any) -> list[_Tensor] | None:
-    """Understood are ``{name: …}`` and ``[{"name": name, …}, …]``.
-
-    The rest is a number of bytes, or has ``bytes``, or ``type`` and ``shape``.
-    """
-    if found is None:
-        return None
-    pairs = found.items() if isinstance(found, dict) else [_named(item) for item in _items(found)]
-    return [_tensor(name, item) for name, item in pairs]
-
-
-def _items(found: Any) -> list[Any]:
-    if not isinstance(found, list) or len(found) > gguf_header.MAX_TENSORS:
-        raise UnreadableHeader("The document's “tensors” is to be an object or a list.")
-    return found
-
-
-def _named(item: Any) -> tuple[str, Any]:
-    name = item.get("name") if isinstance(item, dict) else item
-    if not isinstance(name, str):
-        raise UnreadableHeader("A tensor of the document has no name.")
-    return name, item
-
-
-def _tensor(name: str, item: Any) -> _Tensor:
-    if not isinstance(item, dict):
-        is_untold = item is None or isinstance(item, list) or _integral(item) is None
-        is_untold = is_untold and not isinstance(item, float)
-        return _Tensor(name, 0 if is_untold else _whole(name, item))
-    told, shape, kind = _first(item, _BYTES), _shape(name, item), _kind(item)
-    known = gguf_tensors.tensor_bytes(kind, shape) if shape and kind is not None else None
-    if known is None:
-        return _Tensor(name, 0 if told is None else _whole(name, told), shape)
-    size = known if told is None else _whole(name, told)
-    return _Tensor(name, size, shape, gguf_tensors.repacked_bytes(name, kind or 0, shape))
-
-
-def _shape(name: str, item: dict[str, Any]) -> tuple[int, ...]:
-    shape = _first(item, _SHAPE)
-    if not isinstance(shape, list):
-        return ()
-    if len(shape) > gguf_header.MAX_DIMENSIONS:
-        raise UnreadableHeader(f"The tensor {name[:80]!r} has {len(shape)} dimensions.")
-    return tuple(_whole(name, length) for length in shape)
-
-
-def _kind(item: dict[str, Any]) -> int | None:
-    """The number of a tensor's type, told by its name or number; None where it is not known."""
-    kind = _first(item, _TYPE)
-    number = gguf_tensors.TYPES.get(str(kind).upper().rpartition(".")[2], kind)
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
-
-
-def _whole(name: str, value: Any) -> int:
-    number = _integral(value)
-    if number is None or not 0 <= number <= MAX_FILE:
-        raise UnreadableHeader(f"The tensor {name[:80]!r} has no sane size.")
-    return number

@@ -88,9 +88,9 @@ def divided(architecture: Architecture, variant: Variant) -> Divided:
 
 
 def _off(architecture: Architecture, found: _Worked, tensors: int) -> float:
-    if not tensors or architecture.name in _NOT_WORKED_OUT:
+    if architecture.name in _NOT_WORKED_OUT:
         return 0.0
-    return (tensors - found.total) / tensors
+    return (tensors - found.total) / tensors if tensors else -1.0
 
 
 def repacked(architecture: Architecture, variant: Variant, blocks: float) -> int:

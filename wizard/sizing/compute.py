@@ -335,7 +335,8 @@ def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int
     tokens, branches = _tokens(architecture, workload), stages.branches(architecture)
     kept = inputs(architecture, workload) + _FLOAT * tokens * branches * stages.given(architecture)
     rows = (branches + architecture.learned_positions) * architecture.embedding_length
-    rows += 2 * matrices.looked_up_by_layers(architecture)
+    rows += matrices.looked_up_by_layers(architecture)
+    rows += architecture.embedding_length if architecture.name in stages.SCALED_STREAMS else 0
     least = _FLOAT * rows * tokens
     if not placement.is_whole(architecture, workload):
         least += _states_in_ram(architecture, tokens, workload.slots)

@@ -27,6 +27,8 @@ _SITU = frozenset({"kimi-k3"})
 _PARALLEL_MIXTURES = frozenset({"cohere2moe"})
 # Four streams of the model's width, predicted and corrected at each layer.
 _STREAMS = {"gemma3n": 6}
+# The first of them is looked up, and lies in RAM as it is scaled.
+SCALED_STREAMS = frozenset(_STREAMS)
 # What a scan leaves is in pieces that gate and up in one do not fit into.
 _BROKEN = {"plamo2": 3}
 # Four streams, before and after a layer's part, and how they are mixed.
@@ -63,7 +65,16 @@ def kept(architecture: Architecture) -> int:
     if architecture.residual_block:
         # One row each so many layers, and room for the next while they are put together.
         rows += residuals(architecture, architecture.layers) + 3
-    return carried(architecture) + architecture.embedding_length * rows
+    return carried(architecture) + architecture.embedding_length * rows + _turned(architecture)
+
+
+def _turned(architecture: Architecture) -> int:
+    """The hole that the layers' own embeddings leave as they are turned around.
+
+    A feed-forward part that fits goes there (``project_per_layer_inputs``).
+    """
+    each = architecture.layers * architecture.per_layer_embedding
+    return each if each < architecture.feed_forward_length else 0
 
 
 def residuals(architecture: Architecture, before: int) -> int:

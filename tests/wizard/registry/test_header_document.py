@@ -90,10 +90,81 @@ def test_what_the_cpu_keeps_twice_is_counted_where_types_are_told() -> None:
         {"name": "blk.0.attn_q.weight", "type": "Q4_0", **shape},
         {"name": "blk.0.attn_k.weight", "type": "Q8_0", **shape},
     ]
-    document = {"keys": KEYS, "file_bytes": BYTES, "tensors": tensors}
+    document = {"keys": KEYS, "tensors": tensors}
     assert header_document.document(document).header.repacked == 4096 * 4096 // 32 * 18
     unknown = {**document, "tensors": {"blk.0.attn_q.weight": 9437184}}
     assert header_document.document(unknown).header.repacked is None
+
+
+def test_bytes_may_be_those_of_the_tensors() -> None:
+    tensors = {"token_embd.weight": 100, "output.weight": 200}
+    assert header_document.document({"keys": KEYS, "tensors": tensors}).file_bytes == 300
+    assert header_document.document({"keys": KEYS}, BYTES).file_bytes == BYTES
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"name": "output.weight", "type": "GGML_TYPE_Q8_0", "shape": "4096 x 1000"},
+        {"tensor": "output.weight", "type": "GGMLQuantizationType.Q8_0", "dims": "[4096, 1000]"},
+        ["output.weight", "q8_0", [4096, 1000]],
+        ["output.weight", [4096, 1000], 8],
+        ["output.weight", "4,352,000"],
+    ],
+)
+def test_tensors_may_be_told_as_tools_do(tensor: object) -> None:
+    found = header_document.document({"keys": KEYS, "tensors": [tensor]})
+    assert found.header.tensors == {"output.weight": 4096 * 1000 // 32 * 34}
+
+
+def test_an_excerpt_of_the_tensors_is_no_list_of_them() -> None:
+    tensors = {"token_embd.weight": 10**8, "output.weight": 10**8}
+    assert header_document.document({"keys": KEYS, "file_bytes": BYTES, "tensors": tensors}) == (
+        header_document.document({"keys": KEYS, "file_bytes": BYTES})
+    )
+
+
+@pytest.mark.parametrize("value", ["[8, 8, …]", [8, 8, "..."], str([8] * 32), "(8, ...)"])
+def test_a_list_may_be_a_text_or_an_excerpt_of_equal_values(value: object) -> None:
+    assert read(KEYS | {"llama.attention.head_count_kv": value}).kv_heads == (8,) * 32
+
+
+@pytest.mark.parametrize(
+    "keys", [list(KEYS.items()), [{"key": k, "value": v} for k, v in KEYS.items()]]
+)
+def test_keys_may_be_a_list_of_pairs(keys: list[Any]) -> None:
+    pairs = [list(pair) if isinstance(pair, tuple) else pair for pair in keys]
+    assert read(pairs) == read(KEYS)  # type: ignore[arg-type]
+
+
+def test_the_document_may_be_its_keys() -> None:
+    assert header_document.document({**KEYS, "file_bytes": BYTES}).header.architecture() == read(
+        KEYS
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "problem", "step"),
+    [
+        ({}, "no “keys”", "general.architecture"),
+        ({"keys": KEYS}, "file_bytes", "--file-bytes"),
+        ({"keys": KEYS, "file_bytes": "much"}, "file_bytes", "--file-bytes"),
+        ({"keys": {"a": {"b": 1}}, "file_bytes": 1}, "'a'", "length"),
+        ({"keys": KEYS, "file_bytes": 1, "tensors": 7}, "tensors", "leave it out"),
+        ({"keys": KEYS, "file_bytes": 1, "tensors": [{}]}, "no name", "name"),
+        ({"keys": KEYS, "file_bytes": 1, "tensors": {"a": -1}}, "'a'", "type and shape"),
+        ({"keys": KEYS, "file_bytes": 9, "tensors": {"a": 100}}, "100 bytes", "Correct"),
+    ],
+)
+def test_a_refusal_says_what_to_do(document: dict[str, Any], problem: str, step: str) -> None:
+    with pytest.raises(UnreadableHeader, match=problem) as refused:
+        header_document.document(document)
+    assert step in refused.value.next_step
+
+
+def test_too_few_values_are_counted() -> None:
+    with pytest.raises(UnreadableHeader, match=r"has 2 values for .+, and 32 layers"):
+        read(KEYS | {"llama.attention.head_count_kv": [8, 4]})
 
 
 def test_a_file_cut_off_within_its_header_tells_what_it_has(tmp_path: Path) -> None:

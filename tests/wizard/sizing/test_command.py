@@ -115,6 +115,37 @@ def test_layers_are_a_number_or_all(tmp_path: Path, count: str) -> None:
         run("--header", header(tmp_path), f"--gpu-layers={count}")
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--gpu-layers", "20", "--backend", "cpu"), "--gpu-layers needs --backend cuda"),
+        (("--tensor-parallel", "2"), "llama.cpp splits layers over --gpus"),
+        (("--slots", "257"), "at most 256 requests"),
+        (("--gpus", "17"), "at most 16 cards"),
+    ],
+)
+def test_options_that_llama_cpp_does_not_have_are_refused(
+    tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("--header", header(tmp_path), *options)
+
+
+def test_a_file_at_hand_is_to_be_corrected(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="Correct the file"):
+        run("--header", header(tmp_path, context_length=None))
+
+
+def test_bytes_may_be_told_beside_the_document(tmp_path: Path) -> None:
+    path = document(tmp_path, {"keys": LLAMA})
+    found = run("--header", path, "--file-bytes", "4920734272")
+    assert found == run("--header", header(tmp_path))
+
+
+def test_a_file_too_small_for_its_shapes_is_rough(tmp_path: Path) -> None:
+    assert not run("--header", header(tmp_path), "--file-bytes", "1000")["is_exact"]
+
+
 def test_a_named_card_tells_what_cuda_takes(tmp_path: Path) -> None:
     cards = ("rtx4060ti", "rtx3090", "a100", "h200")
     found = [run("--header", header(tmp_path), "--card", card)["runtime"] for card in cards]
@@ -249,7 +280,8 @@ def test_left_experts_are_slow(tmp_path: Path) -> None:
         ({"file_bytes": 1}, "no “keys”"),
         ({"keys": LLAMA}, "“file_bytes”"),
         ({"keys": LLAMA, "file_bytes": -1}, "“file_bytes”"),
-        ({"keys": {}, "file_bytes": 1}, "lacks general.architecture"),
+        ({"keys": {}, "file_bytes": 1}, "no “keys”"),
+        ({"keys": {"a": 1}, "file_bytes": 1}, "lacks general.architecture"),
         ({"keys": LLAMA, "file_bytes": 1, "tensors": 3}, "“tensors”"),
         ({"keys": LLAMA, "file_bytes": 1, "tensors": [{}]}, "has no name"),
         ({"keys": LLAMA, "file_bytes": 1, "tensors": {"a": -1}}, "no sane size"),

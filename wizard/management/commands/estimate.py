@@ -28,6 +28,8 @@ _LARGEST_CARDS = 1024
 _USUAL_CONTEXT = 4096
 # llama-server's own default, which shares one cache (``--parallel -1``).
 _USUAL_SLOTS = 4
+# ``LLAMA_MAX_SEQ`` and ``GGML_CUDA_MAX_DEVICES``.
+_MOST_SEQUENCES, _MOST_CARDS = 256, 16
 
 
 def _up_to(most: int) -> Callable[[str], int]:
@@ -93,7 +95,7 @@ class Command(BaseCommand):
         try:
             architecture, variant = _model(options)
         except RegistryError as error:
-            raise CommandError(f"{error} {error.next_step}") from error
+            raise CommandError(f"{error} {_next_step(error, options)}") from error
         card = _gpu(options["card"])
         workload = _workload(architecture, variant, options)
         if card and workload.gpus:
@@ -107,6 +109,14 @@ class Command(BaseCommand):
         write = _as_json if options["json"] else _as_text
         rows = {**split.document(), "kv_bytes_per_token": per_token}
         self.stdout.write(write(rows, found, answer))
+
+
+def _next_step(error: RegistryError, options: dict[str, Any]) -> str:
+    """What to do about a failure: a file at hand is corrected rather than exchanged."""
+    is_usual = error.next_step == type(error).default_next_step
+    if is_usual and (options["header"] or options["config"]):
+        return "Correct the file: docs/estimate.md tells what it is to hold."
+    return error.next_step
 
 
 def _model(options: dict[str, Any]) -> tuple[Architecture, Variant]:
@@ -126,7 +136,7 @@ def _model(options: dict[str, Any]) -> tuple[Architecture, Variant]:
 
 
 def _from_header(path: Path, file_bytes: int | None) -> tuple[Architecture, Variant]:
-    found = header_document.read(path)
+    found = header_document.read(path, file_bytes)
     if found.is_cut and not file_bytes:
         raise CommandError(f"{path} ends within its header. Give --file-bytes, the whole model's.")
     header, name = found.header, found.header.quantisation
@@ -164,7 +174,7 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
     if is_vllm:
         _check_vllm(kv_type, options)
     else:
-        _check_llama_cpp(kv_type, fused=fused)
+        _check_llama_cpp(kv_type, options, fused=fused)
     gpus = options["tensor_parallel"] if is_vllm else options["gpus"]
     return Workload(
         context_length=options["context"] or min(_USUAL_CONTEXT, architecture.context_length),
@@ -189,6 +199,8 @@ def _check_vllm(kv_type: KvType, options: dict[str, Any]) -> None:
         raise CommandError("--cpu-moe is llama.cpp's: vLLM keeps all experts on the cards.")
     if options["gpu_layers"] is not None:
         raise CommandError("--gpu-layers is llama.cpp's: vLLM keeps all layers on the cards.")
+    if options["gpus"] != 1:
+        raise CommandError("--gpus is llama.cpp's: vLLM divides a model by --tensor-parallel.")
     if options["lora_bytes"]:
         raise CommandError(
             "--lora-bytes is llama.cpp's: vLLM sets room aside for adapters by their rank, "
@@ -198,7 +210,15 @@ def _check_vllm(kv_type: KvType, options: dict[str, Any]) -> None:
         raise CommandError(f"vLLM has no {kv_type.value} KV cache. Choose f16, bf16 or fp8.")
 
 
-def _check_llama_cpp(kv_type: KvType, *, fused: bool) -> None:
+def _check_llama_cpp(kv_type: KvType, options: dict[str, Any], *, fused: bool) -> None:
+    if options["tensor_parallel"] != 1:
+        raise CommandError("--tensor-parallel is vLLM's: llama.cpp splits layers over --gpus.")
+    if options["gpu_layers"] is not None and options["backend"] == "cpu":
+        raise CommandError("--gpu-layers needs --backend cuda: leave one of them out.")
+    if options["slots"] > _MOST_SEQUENCES:
+        raise CommandError(f"llama.cpp runs at most {_MOST_SEQUENCES} requests at a time.")
+    if options["gpus"] > _MOST_CARDS:
+        raise CommandError(f"llama.cpp takes at most {_MOST_CARDS} cards: give fewer --gpus.")
     if kv_type is KvType.FP8:
         raise CommandError("fp8 is vLLM's KV cache type. Choose f16, q8_0 or q4_0.")
     if not fused and kv_type not in (KvType.F16, KvType.BF16, KvType.F32):
