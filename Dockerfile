@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The site: the wizard, the playground and its own tiny model.
 #   docker build -t oneclickllm-site .
 #   docker run --rm -p 8000:8000 oneclickllm-site
