@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.engine import drafts
+from inference.engine import control_group, drafts
 from inference.engine.command import EngineConfig
 from inference.errors import Unsupported
 from inference.gguf import Header
@@ -40,7 +40,6 @@ STEP = 256
 SLOTS_ON_GPU = (16, 8, 4, 2, 1)
 SLOTS_ON_CPU = (4, 2, 1)
 _EXPERTS = re.compile(r"\.ffn_(?:up|down|gate|gate_up)_(?:ch)?exps")
-_CGROUP = Path("/sys/fs/cgroup")
 _QUERY = ("nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits")
 
 
@@ -62,7 +61,7 @@ class Memory:
 
 def at_hand() -> Memory:
     """The free memory of all GPUs, or of the machine (its control group's limit counts)."""
-    gpus, host = _free_on_gpus(), min(_host_free(), _group_free())
+    gpus, host = _free_on_gpus(), min(_host_free(), control_group.free_memory())
     return Memory(sum(gpus) if gpus else host, on_gpu=bool(gpus), host=host)
 
 
@@ -98,7 +97,7 @@ def configure(
         gpu_layers=settings.gpu_layers,
         on_gpu=memory.on_gpu and settings.gpu_layers != 0,
         cpu_moe=settings.cpu_moe,
-        threads=settings.threads,
+        threads=settings.threads or control_group.threads(),
         embeddings=embeddings,
         pooling="mean" if embeddings and not embeds else "",
         speculative=speculative,
@@ -227,13 +226,6 @@ def _host_free() -> int:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) << 10
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _group_free() -> int:
-    limit, used = _text(_CGROUP / "memory.max"), _text(_CGROUP / "memory.current")
-    if not limit.strip().isdigit():
-        return 1 << 62
-    return max(0, int(limit) - int(used or 0))
 
 
 def _text(path: Path) -> str:
