@@ -128,7 +128,9 @@ def _note(request: web.Request, runtime: Runtime, code: int, seconds: float) -> 
         "status": code,
         "milliseconds": round(seconds * 1000, 1),
     }
-    _log.info("request", extra={"fields": fields})
+    # Asked every second by some: what people ask would drown in it.
+    level = logging.DEBUG if route in auth.PROBES else logging.INFO
+    _log.log(level, "request", extra={"fields": fields})
 
 
 async def _headers(request: web.Request, answer: web.StreamResponse) -> None:

@@ -6,7 +6,8 @@ import hashlib
 import hmac
 from collections.abc import Collection, Mapping
 
-OPEN_PATHS = frozenset({"/", "/health", "/v1/health", "/healthz", "/readyz", "/status"})
+PROBES = frozenset({"/health", "/v1/health", "/healthz", "/readyz", "/status"})
+OPEN_PATHS = PROBES | {"/"}
 OPEN_FOLDER = "/static/"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,20 +13,27 @@ from inference import gguf
 from inference.engine import auto
 from inference.errors import InferenceError
 from inference.pull import find
+from inference.pull.disk import storage_error
 from inference.pull.store import bytes_text
 from inference.settings import Settings
 
 
 def check(settings: Settings) -> dict[str, Any]:
-    """What serving with these settings would do, found out without the network."""
+    """What serving with these settings would do, found out without the network.
+
+    Raises StorageError where a model would have to be downloaded and cannot be kept.
+    """
     memory = auto.at_hand()
+    models = [_checked(name, settings, memory) for name in settings.models]
+    if any(not model["is_here"] for model in models):
+        _refuse_unwritable(settings.models_dir)
     return {
         "models_dir": str(settings.models_dir),
         "disk_free": _disk_free(settings.models_dir),
         "memory": {"size": memory.size, "on_gpu": memory.on_gpu},
         "listens_on": f"{settings.host}:{settings.port}",
         "keys": len(settings.api_key_hashes),
-        "models": [_checked(name, settings, memory) for name in settings.models],
+        "models": models,
     }
 
 
@@ -83,7 +92,18 @@ def _keys(count: int) -> str:
     return {0: "no key", 1: "one key"}.get(count, f"{count} keys")
 
 
+def _refuse_unwritable(folder: Path) -> None:
+    there = _nearest(folder)
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        number = errno.EACCES if there.is_dir() else errno.ENOTDIR
+        raise storage_error(OSError(number, os.strerror(number)), folder)
+
+
 def _disk_free(folder: Path) -> int:
     """Free bytes where the folder is, or will be."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(_nearest(folder)).free
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or what there is of the way to it."""
+    return next(place for place in (folder, *folder.parents) if place.exists())

@@ -93,4 +93,6 @@ def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> No
         "ms": round(seconds * 1000, 1),
         "caller": hashed(client_address(request)),
     }
-    logger.info("request", extra={"fields": fields})
+    # Asked by health checks for as long as the site runs.
+    level = logging.DEBUG if request.path == "/healthz" else logging.INFO
+    logger.log(level, "request", extra={"fields": fields})

@@ -56,3 +56,13 @@ def test_a_mistake_of_ours_is_logged_with_its_traceback(caplog: pytest.LogCaptur
     assert "internal error" in runtime.failures[-1]
     logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert [record.exc_info is not None for record in logged] == [True]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/status"])
+def test_health_checks_are_in_the_log_only_where_it_tells_more(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "inference.requests"):
+        _ask(path)
+    lines = [record for record in caplog.records if record.name == "inference.requests"]
+    assert [line.levelno for line in lines] == [logging.DEBUG]

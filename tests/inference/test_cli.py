@@ -114,6 +114,15 @@ def test_check_says_what_would_happen_without_the_network(
     assert model["slots"] >= 1
 
 
+def test_check_names_a_folder_that_cannot_be_used(
+    tmp_path: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "models"
+    assert main(["check", NAME, "--models-dir", str(folder)], environ) == 7
+    assert f"{folder} cannot be used" in capsys.readouterr().err
+
+
 def test_check_names_a_broken_file(
     tmp_path: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

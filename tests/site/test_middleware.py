@@ -27,11 +27,19 @@ def test_the_access_log_has_no_query_and_no_address(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "oneclick.access"):
-        client.get("/healthz?secret=hunter2", REMOTE_ADDR="203.0.113.9")
+        client.get("/badge.svg?secret=hunter2", REMOTE_ADDR="203.0.113.9")
     line = JsonFormatter().format(caplog.records[-1])
-    assert json.loads(line)["path"] == "/healthz"
+    assert json.loads(line)["path"] == "/badge.svg"
     assert "hunter2" not in line
     assert "203.0.113.9" not in line
+
+
+def test_health_checks_are_in_the_log_only_where_it_tells_more(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "oneclick.access"):
+        client.get("/healthz")
+    assert [record.levelno for record in caplog.records] == [logging.DEBUG]
 
 
 @pytest.mark.parametrize(
