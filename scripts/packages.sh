@@ -4,7 +4,10 @@
 may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
 
 # What to type where it may not; a bare Debian has no sudo.
-by_hand() { if command -v sudo >/dev/null; then echo "sudo apt-get install $*"; else echo "as root, apt-get install $*"; fi; }
+by_hand() {
+    local command="apt-get install --no-install-recommends $*"
+    if command -v sudo >/dev/null; then echo "sudo $command"; else echo "as root, $command"; fi
+}
 
 install() {
     local as_root=()
