@@ -16,6 +16,8 @@ WEIGHTS_VOLUME = "models"
 # On this machine only: who wants it on the network puts TLS in front.
 ADDRESS = "127.0.0.1"
 PUBLIC_PORT = 8080
+# Our runtime lets answers end for 25 s (GRACE_TIME); Compose alone kills after 10.
+STOPPING = "30s"
 
 
 def _literal(text: str) -> str:
@@ -31,6 +33,7 @@ def _devices(service: Service) -> dict[str, object]:
 
 def _service(service: Service) -> dict[str, object]:
     body: dict[str, object] = {"image": _literal(service.image), "restart": "unless-stopped"}
+    body["stop_grace_period"] = STOPPING
     if service.command:
         # SDL and Kubernetes keep args apart; Compose's entrypoint takes the first part.
         body["entrypoint"] = [_literal(part) for part in service.command]

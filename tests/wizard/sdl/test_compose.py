@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from inference import settings
 from tests.wizard.sdl import factory
 from wizard.sdl import compose, writer
 from wizard.sdl.errors import SdlError
@@ -30,6 +31,12 @@ def test_one_port_is_open_and_on_this_machine_only(engine: Engine) -> None:
     services = built(factory.plan(engine))["services"]
     (ports,) = [service["ports"] for service in services.values() if "ports" in service]
     assert ports[0].startswith("127.0.0.1:8080:")
+
+
+def test_answers_have_the_time_to_end_that_the_runtime_gives_them() -> None:
+    service = built(factory.plan())["services"]["llm"]
+    grace = settings.load(["--model", "llama3.1:8b"], {}).grace_time
+    assert float(service["stop_grace_period"].removesuffix("s")) > grace
 
 
 def test_scripts_keep_their_dollars() -> None:
