@@ -16,10 +16,12 @@ import ollama
 import openai
 import pytest
 
+from tests.faults.outcomes import bare
 from tests.inference import endpoint as endpoints
 from tests.inference.endpoint import Endpoint
 
-SOON = 10.0
+# How long to wait for what must happen: on a busy machine a process takes seconds to start.
+SOON = 60.0
 
 
 def _chat(prompt: str, **fields: object) -> dict[str, object]:
@@ -50,11 +52,15 @@ def test_a_silent_whole_answer_shows_signs_of_life(on_stand_in: Endpoint) -> Non
     with on_stand_in.client() as http:
         whole = http.post("/api/chat", json=_chat("wait 1", stream=False))
         passed = http.post("/v1/chat/completions", json=_chat("wait 1"))
-        quick = http.post("/api/chat", json=_chat("drip 1", stream=False))
-    assert whole.content.startswith(b"   {")
+    assert whole.content.startswith(b"   ")
     assert whole.json()["message"]["content"] == "word word "
-    assert passed.content.startswith(b"   {")
+    assert passed.content.startswith(b"   ")
     assert passed.json()["choices"][0]["message"]["content"] == "word word "
+
+
+def test_a_quick_answer_shows_none(http: httpx.Client) -> None:
+    """The time between two signs is a quarter of a minute here."""
+    quick = http.post("/api/chat", json=_chat("Hi", stream=False, options={"num_predict": 1}))
     assert quick.content.startswith(b"{")
     assert "Content-Length" in quick.headers
 
@@ -63,7 +69,7 @@ def test_a_silent_stream_shows_signs_of_life(on_stand_in: Endpoint) -> None:
     with on_stand_in.client() as http:
         lines = http.post("/api/chat", json=_chat("wait 1")).text.splitlines()
         events = http.post("/v1/chat/completions", json=_chat("wait 1", stream=True)).text
-    assert lines[0].startswith("   {")
+    assert lines[0].startswith("   ")
     assert json.loads(lines[0])["message"]["content"] == "word "
     assert events.startswith(": \n\n: \n\n")
     assert events.endswith("data: [DONE]\n\n")
@@ -91,10 +97,11 @@ def test_a_client_that_goes_cancels_its_answer(
     on_stand_in: Endpoint, path: str, stream: bool
 ) -> None:
     before = _cancelled(on_stand_in)
-    with on_stand_in.client() as http, pytest.raises(httpx.ReadTimeout):
-        http.post(path, json=_chat("wait 60", stream=stream), timeout=0.2)
+    body = json.dumps(_chat("wait 600", stream=stream)).encode()
+    with bare(on_stand_in.url, path, body, key=on_stand_in.key):
+        _eventually(lambda: _in_flight(on_stand_in) == 1)
     _eventually(lambda: _in_flight(on_stand_in) == 0)
-    assert _cancelled(on_stand_in) == before + 1
+    _eventually(lambda: _cancelled(on_stand_in) == before + 1)
     assert "Traceback" not in on_stand_in.logged()
 
 
