@@ -1,7 +1,9 @@
 """How gunicorn serves the site: its own ASGI worker, which streams and cancels properly."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -42,7 +44,10 @@ _UNTAKEN_MILLISECONDS = 60_000
 
 
 def on_starting(server: object) -> None:
-    """Start the demo's own model where no other is named: once, for all workers."""
+    """Start the demo's own model where no other is named, once, and let all open many files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # as the runtime: see inference/server.py
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     global _keeper  # noqa: PLW0603  (gunicorn's hooks share nothing else)
     if settings.DEMO_EMBEDDED:
         _keeper = embedded.start(os.environ)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import resource
 import signal
 
 from aiohttp import web
@@ -34,7 +36,17 @@ def serve(settings: Settings, head_start: HeadStart | None = None) -> int:
     the status page.
     """
     logs.configure(settings.log_level)
+    _open_all_files()
     return asyncio.run(run(settings, head_start=head_start))
+
+
+def _open_all_files() -> None:
+    """Have as many connections as the machine allows: the usual 1,024 files are for programs that
+    use select(2). See https://0pointer.net/blog/file-descriptor-limits.html.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def run(

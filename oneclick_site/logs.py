@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import secrets
+import time
 from datetime import UTC, datetime
 
 _SECRETS = re.compile(
@@ -14,7 +15,8 @@ _SECRETS = re.compile(
     r"|((?i:bearer)\s+\S{4})\S+|((?i:x-api-key)\W+\S{4})\S+"
 )
 
-
+# Seconds after which a state that lasts is told once more.
+REPEATED_AFTER = 10.0
 # Callers are logged as a hash whose salt lives as long as the process, so that a
 # log tells them apart for a while and never who they are.
 _salt = secrets.token_bytes(16)
@@ -44,3 +46,21 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return redact(json.dumps(line, ensure_ascii=False, default=str))
+
+
+class NoFilesLeft(logging.Filter):
+    """As the runtime has it: asyncio tells that no file is left a thousand times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._again = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "accept() out of system resource" not in record.getMessage():
+            return True
+        if time.monotonic() < self._again:
+            return False
+        self._again = time.monotonic() + REPEATED_AFTER
+        record.msg = "as many connections are open as may be (ulimit -n): new ones wait"
+        record.args, record.exc_info = (), None
+        return True

@@ -249,9 +249,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "oneclick_site.logs.JsonFormatter"}},
+    "filters": {"files": {"()": "oneclick_site.logs.NoFilesLeft"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
+        "asyncio": {"filters": ["files"]},
         # These log whole URLs or headers of outgoing calls.
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},

@@ -7,6 +7,7 @@ dead just when it is used.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,6 +30,13 @@ class EngineLost(EngineError):
 
     status = 503
     default_next_step = "It is being started again: try once more in a few seconds."
+
+
+class NoFilesLeft(EngineError):
+    """As many connections are open as this process may have."""
+
+    status = 503
+    default_next_step = "Try again in a few seconds."
 
 
 class EngineRefused(EngineError):
@@ -75,7 +83,9 @@ async def _begun(
     """An answer's head. A child that had ended unnoticed saw nothing: the next one is asked."""
     try:
         return await _asked(engine, method, path, body)
-    except aiohttp.ClientConnectorError:
+    except aiohttp.ClientConnectorError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise NoFilesLeft("The server has as many connections open as it may.") from error
         await engine.noticed()
         return await _asked(engine, method, path, body)
 

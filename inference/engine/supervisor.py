@@ -41,6 +41,7 @@ class EngineDown(EngineError):
     """The child ended, and each new one did so too."""
 
     status = 503
+    default_next_step = "Try again in a minute: a new start may cure it."
 
 
 class State(StrEnum):
@@ -139,7 +140,7 @@ class Engine:
         while self.state in (State.STARTING, State.RESTARTING):
             await self._changed.wait()
         if self.state is not State.READY:
-            raise EngineDown(f"The engine of {self.config.name} is {self.state}.")
+            raise EngineDown(f"The engine of {self.config.name} could not be started again.")
 
     async def noticed(self) -> None:
         """Wait, not for long, until the end of a child is known here: its connections broke."""

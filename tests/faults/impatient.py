@@ -2,7 +2,8 @@
 
     python -m tests.faults.impatient serve FLAGS…
 
-All else is as ``python -m inference serve`` has it.
+STALL_SECONDS in the environment is how long a download may be silent. All else is as
+``python -m inference serve`` has it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LIMITS = Limits(
     attempts=3,
     first_wait=0.01,
     longest_wait=0.02,
-    stall_timeout=0.3,
+    stall_timeout=float(os.environ.get("STALL_SECONDS", "20")),
     disk_reserve=0,
 )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -85,3 +87,22 @@ def test_a_question_to_an_engine_that_just_ended(models: Path, tmp_path: Path) -
             while is_alive(engine):
                 pass  # no longer than that: the runtime is not to know it yet
             assert http.post(path, json=chat("drip 1")).status_code == 200
+
+
+@DIALECTS
+def test_no_file_left_for_the_engines_connection(models: Path, tmp_path: Path, path: str) -> None:
+    with (
+        endpoints.running_on_stand_in(tmp_path, models) as endpoint,
+        endpoint.client() as http,
+    ):
+        assert http.get("/healthz").status_code == 200
+        limit = functools.partial(resource.prlimit, endpoint.process.pid, resource.RLIMIT_NOFILE)
+        files = len(list(Path(f"/proc/{endpoint.process.pid}/fd").iterdir()))
+        limit((files, 4096))
+        answer = http.post(path, json=chat("drip 1"))
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+        assert "as many connections open as it may" in str(answer.json()["error"])
+        assert http.get("/health").status_code == 200
+        limit((4096, 4096))
+        assert http.post(path, json=chat("drip 1")).status_code == 200
+        tell(f"no file left for a connection to the engine, {path}", answer.text, Watch())

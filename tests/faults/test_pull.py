@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import signal
 import subprocess
 import threading
 import time
@@ -17,7 +18,7 @@ import httpx
 import pytest
 
 from tests.faults.impatient import PIECE
-from tests.faults.outcomes import Watch, chat, eventually, tell
+from tests.faults.outcomes import SOON, Watch, chat, eventually, tell
 from tests.faults.wall_clock import WallClock
 from tests.inference import endpoint as endpoints
 from tests.inference.endpoint import Endpoint
@@ -77,7 +78,7 @@ def _when_half_is_sent(weights: Weights, do: Callable[[], None]) -> None:
 def test_killed_while_it_pulls(weights: Weights, tmp_path: Path, data: bytes) -> None:
     with _start(weights, tmp_path) as endpoint:
         _when_half_is_sent(weights, endpoint.process.kill)
-        assert endpoint.process.wait(30) == -9
+        assert endpoint.process.wait(SOON) == -9
         watch = Watch()
         with pytest.raises(httpx.ConnectError) as seen:
             httpx.get(endpoint.url)
@@ -86,6 +87,30 @@ def test_killed_while_it_pulls(weights: Weights, tmp_path: Path, data: bytes) ->
     assert kept > 0
     assert fetched <= SIZE - kept
     tell(f"kill -9 while it pulls, {SIZE - fetched} of {SIZE} bytes kept", str(seen.value), watch)
+
+
+def test_two_on_one_volume_of_which_the_first_is_killed(
+    weights: Weights, tmp_path: Path, data: bytes
+) -> None:
+    """The second waits for the first, and goes on where that was."""
+    with _start(weights, tmp_path) as first:
+        _when_half_is_sent(weights, lambda: first.process.send_signal(signal.SIGSTOP))
+        eventually(lambda: weights.sent >= SIZE // 2)
+        with _start(weights, tmp_path) as second, second.client() as http:
+            endpoints.wait_ready(second, "/healthz")
+            eventually(lambda: "waiting for another" in _stage(http))
+            watch = Watch()
+            first.process.kill()
+            endpoints.wait_ready(second)
+            answer = http.post("/api/chat", json=chat("Hi", NAME, stream=False))
+            assert answer.status_code == 200
+    assert weights.sent < SIZE * 3 // 2
+    tell("two on one volume, the first of them killed", "the second goes on", watch)
+
+
+def _stage(http: httpx.Client) -> str:
+    (entry,) = http.get("/status").json()["models"]
+    return str((entry["progress"] or {}).get("stage"))
 
 
 def _noted(folder: Path) -> int:
@@ -180,11 +205,12 @@ def test_what_arrives_is_wrong(weights: Weights, tmp_path: Path, data: bytes, fa
     words, code = WRONG[fault]
     digest = hashlib.sha256(data).hexdigest()
     _break(fault, weights, digest, data)
-    with _start(weights, tmp_path) as endpoint:
+    impatience = {"STALL_SECONDS": "0.3"} if "stall" in fault else {}
+    with _start(weights, tmp_path, **impatience) as endpoint:
         if code is None:
             _is_told_by_http(endpoint, words)
         else:
-            assert endpoint.process.wait(30) == code
+            assert endpoint.process.wait(SOON) == code
         assert words in endpoint.logged()
     assert not (tmp_path / "models" / "blobs" / f"sha256-{digest}").exists()
     for server in (weights.hub, weights.cdn):
@@ -211,7 +237,7 @@ def test_a_file_that_changes_under_a_resumed_pull(
 ) -> None:
     with _start(weights, tmp_path) as endpoint:
         _when_half_is_sent(weights, endpoint.process.kill)
-        endpoint.process.wait(30)
+        endpoint.process.wait(SOON)
     weights.on_bytes = all_is_well
     weights.etags[hashlib.sha256(data).hexdigest()] = '"another version"'
     watch = Watch()

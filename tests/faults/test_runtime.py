@@ -10,6 +10,7 @@ import socket
 import stat
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_killed_in_mid_stream(models: Path, tmp_path: Path, path: str) -> None:
 
 
 def test_killed_while_it_loads(models: Path, tmp_path: Path) -> None:
-    loading = endpoints.running_on_stand_in(tmp_path, models, wait=False, start="slow")
+    loading = endpoints.running_on_stand_in(tmp_path, models, wait=False, start="endless")
     with loading as endpoint, endpoint.client() as http:
         endpoints.wait_ready(endpoint, "/healthz")
         eventually(lambda: http.get("/status").json()["phase"] == "loading")
@@ -187,6 +188,24 @@ def test_five_hundred_silent_connections(models: Path, tmp_path: Path) -> None:
         tell("500 silent connections, runtime", "nothing", watch)
         for sock in silent:
             sock.close()
+
+
+def test_more_connections_than_files(models: Path, tmp_path: Path) -> None:
+    """New ones wait, the log stays short, and all is well when some have gone."""
+    with endpoints.running_on_stand_in(tmp_path, models) as endpoint:
+        soft, hard = resource.prlimit(endpoint.process.pid, resource.RLIMIT_NOFILE)
+        assert soft == hard
+        resource.prlimit(endpoint.process.pid, resource.RLIMIT_NOFILE, (48, hard))
+        silent = [bare(endpoint.url, "/api/chat", b"") for _ in range(80)]
+        eventually(lambda: "ulimit -n" in endpoint.logged())
+        time.sleep(2.5)
+        watch = Watch()
+        for sock in silent:
+            sock.close()
+        assert _answers(endpoint)
+        assert endpoint.logged().count("ulimit -n") == 1
+        assert endpoint.log.stat().st_size < 100_000
+        tell("more connections than files, runtime", "new ones wait", watch)
 
 
 @DIALECTS

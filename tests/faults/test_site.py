@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -157,6 +159,25 @@ def _status(sock: socket.socket) -> int:
         raw = answer.read().decode()
     assert "[DONE]" in raw or '"done":true' in raw
     return int(raw.split(" ", 2)[1])
+
+
+def test_more_connections_than_files() -> None:
+    with Upstream() as upstream, demo_site({"ollama": upstream}, WORKERS="1") as site:
+        assert _answers(site)
+        (worker,) = children(site.process.pid)
+        soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+        assert soft == hard
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (48, hard))
+        silent = [bare(site.url, "/api/chat", b"") for _ in range(80)]
+        eventually(lambda: "ulimit -n" in site.log.read_text())
+        time.sleep(2.5)
+        watch = Watch()
+        for sock in silent:
+            sock.close()
+        assert _answers(site)
+        assert site.log.read_text().count("ulimit -n") == 1
+        assert site.log.stat().st_size < 100_000
+        tell("more connections than files, site", "new ones wait", watch)
 
 
 @DIALECTS

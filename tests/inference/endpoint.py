@@ -21,7 +21,7 @@ from tests.standins.ports import free_port
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-for-tests"
 STANDIN = ROOT / "tests" / "standins" / "llama_server.py"
-STARTING = 60.0
+STARTING = 120.0
 XLLAMACPP = "xllamacpp"
 
 
@@ -106,7 +106,7 @@ def running_on_stand_in(
     start: str = "",
     module: str = "inference",
 ) -> Iterator[Endpoint]:
-    """A runtime on the stand-in engine, whose start may be ``slow``, or ``refuse``."""
+    """A runtime on the stand-in engine, whose start may be ``slow``, ``endless``, or ``refuse``."""
     flags = ["--model", str(models / "tiny.gguf"), "--engine-binary", str(stand_in_engine(folder))]
     environ = {"STANDIN_ENGINE": start}
     with running(folder, *flags, *arguments, wait=wait, environ=environ, module=module) as endpoint:

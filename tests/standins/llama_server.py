@@ -9,14 +9,15 @@
 
 A text to embed is such a prompt too; `` fail`` at its end makes it an error.
 It takes llama-server's flags and minds only ``--port``. STANDIN_ENGINE in the
-environment makes its start ``slow`` (a second), lets it ``refuse`` to start, or tell
-nothing of itself (``mute``).
+environment makes its start ``slow`` (a second) or ``endless``, lets it ``refuse`` to
+start, or tell nothing of itself (``mute``).
 How many answers were cancelled by their reader is told by ``GET /cancelled``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 import time
@@ -27,6 +28,7 @@ import orjson
 from aiohttp import web
 
 CRASH_CODE = 3
+STARTS = {"slow": 1.0, "endless": math.inf}
 FAILURE = {"code": 500, "message": "the graph could not be computed", "type": "server_error"}
 
 
@@ -77,8 +79,8 @@ class Server:
 
     def __init__(self) -> None:
         self.cancelled = 0
-        slow = os.environ.get("STANDIN_ENGINE") == "slow"
-        self.healthy_from = time.monotonic() + (1.0 if slow else 0.0)
+        start = os.environ.get("STANDIN_ENGINE", "")
+        self.healthy_from = time.monotonic() + STARTS.get(start, 0.0)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         document = await request.json()
