@@ -232,6 +232,21 @@ def _is_told_by_http(endpoint: Endpoint, words: str) -> None:
             assert words in str(answer.json()["error"])
 
 
+def test_a_file_that_is_cut_under_its_engine(weights: Weights, tmp_path: Path, data: bytes) -> None:
+    """The engine reads it where it lies, dies of it and cannot be had again; a new start fetches it
+    anew."""
+    with _start(weights, tmp_path) as endpoint:
+        endpoints.wait_ready(endpoint)
+        digest = hashlib.sha256(data).hexdigest()
+        os.truncate(tmp_path / "models" / "blobs" / f"sha256-{digest}", 4096)
+        watch = Watch()
+        os.kill(endpoint.children()[0], signal.SIGBUS)
+        assert endpoint.process.wait(SOON) == 9
+        assert "could not load the model" in endpoint.logged()
+    assert _serves(weights, tmp_path, data) == SIZE
+    tell("a file that is cut under its engine", "exit code 9, then fetched anew", watch)
+
+
 def test_a_file_that_changes_under_a_resumed_pull(
     weights: Weights, tmp_path: Path, data: bytes
 ) -> None:
