@@ -32,6 +32,8 @@ _INPUTS = frozenset(
     {"token_embd.weight", "position_embd.weight", "token_types.weight"}
     | {"per_layer_token_embd.weight"}
 )
+# Made for all layers at once, where the first of them lies (``create_tensor`` with block 0).
+_WITH_THE_FIRST = frozenset({"per_layer_model_proj.weight", "per_layer_proj_norm.weight"})
 # Types whose matrices llama.cpp copies in another order for x86 processors with AVX2, where
 # eight rows go together (``ggml_repack_get_optimal_repack_type``).
 REPACKED = frozenset({TYPES["Q4_0"], TYPES["Q4_K"], TYPES["IQ4_NL"], TYPES["MXFP4"]})
@@ -73,6 +75,8 @@ def places(
         block = _BLOCK.match(name)
         if name in _INPUTS:
             inputs += size
+        elif name in _WITH_THE_FIRST and blocks:
+            each[0] += size
         elif block is None or int(block[1]) >= blocks:
             output += size
         else:

@@ -9,7 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import compressed, compute, host, hosted, layers, placement, runtime, weights
+from wizard.sizing import (
+    compressed,
+    compute,
+    host,
+    hosted,
+    layers,
+    placement,
+    runtime,
+    step_inputs,
+    weights,
+)
 from wizard.sizing.cells import BLOCKS, cells, padded, step
 from wizard.sizing.values import A100, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
@@ -302,13 +312,13 @@ def _state_words(architecture: Architecture, workload: Workload) -> str:
 
 def _compute_words(architecture: Architecture, workload: Workload, cards: int) -> str:
     where = "" if cards == 1 else f", on each of {cards} cards"
-    unpacked = compute.unpacked(architecture, workload)
+    unpacked = step_inputs.unpacked(architecture, workload)
     extra = f", {size(unpacked)} to unpack one layer's cache" if unpacked else ""
     if not placement.is_whole(architecture, workload):
         extra += ", and room for a matrix, or a cache, of a layer in RAM"
     return (
         f"{size(compute.scratch(architecture, workload))} for a step of {step(workload):,} tokens, "
-        f"{size(compute.inputs(architecture, workload))} of attention masks{extra}{where}"
+        f"{size(step_inputs.inputs(architecture, workload))} of attention masks{extra}{where}"
     )
 
 

@@ -29,6 +29,15 @@ _PARALLEL_MIXTURES = frozenset({"cohere2moe"})
 _STREAMS = {"gemma3n": 6}
 # The first of them is looked up, and lies in RAM as it is scaled.
 SCALED_STREAMS = frozenset(_STREAMS)
+# A scan runs before a feed-forward part of three matrices.
+_SCANS_BEFORE = frozenset({"falcon-h1"})
+# Attention reads what the layer before left as it is; norms come after it.
+_PLAIN_INPUTS = frozenset({"exaone4", "exaone-moe"})
+# A plain feed-forward part runs beside the experts.
+_DENSE_BESIDE_EXPERTS = frozenset({"arctic"})
+# Queries are read where the one matrix put them, with keys and values: positions are added
+# to the scores, or to the input.
+_PLAIN_QUERIES = frozenset({"bloom", "gpt2", "jais", "mpt", "starcoder"})
 # What a scan leaves is in pieces that gate and up in one do not fit into.
 _BROKEN = {"plamo2": 3}
 # Four streams, before and after a layer's part, and how they are mixed.
@@ -146,7 +155,17 @@ def feed_forward(architecture: Architecture) -> int:
     has_dense = architecture.dense_layers or architecture.mixture_step > 1
     if architecture.experts and not has_dense:
         wide = copies * architecture.shared_feed_forward_length
-    return wide + _around(architecture)
+    return wide + _around(architecture) + _scanned(architecture)
+
+
+def _scanned(architecture: Architecture) -> int:
+    """The holes of Falcon-H1's scan, where a feed-forward matrix is too wide for them."""
+    if architecture.name not in _SCANS_BEFORE:
+        return 0
+    inner, groups = architecture.ssm_inner_size, architecture.ssm_group_count
+    convolved = inner + 2 * groups * architecture.ssm_state_size
+    hole = inner + 2 * convolved + 2 * architecture.embedding_length
+    return hole if architecture.feed_forward_length > hole - architecture.embedding_length else 0
 
 
 def _expert_outputs(architecture: Architecture) -> int:
@@ -231,11 +250,40 @@ def attention(architecture: Architecture, span: int, *, fused: bool) -> int:
     scores += _indexer(architecture, span)
     if architecture.kv_lora_rank:
         return scores + _latent(architecture) + kept(architecture)
-    return scores + (_fused(architecture) if fused else beside_scores(architecture))
+    return scores + (_fused(architecture) if fused else beside_scores(architecture, fused=False))
 
 
-def beside_scores(architecture: Architecture) -> int:
+def beside_scores(architecture: Architecture, *, fused: bool) -> int:
     """Queries as projected, normed and turned, keys and values, and the holes around."""
+    shares = architecture.experts and architecture.shared_feed_forward_length
+    is_odd = shares or architecture.recurrent_layers or not architecture.causal
+    if is_odd or architecture.deepstack_layers or architecture.name in _DENSE_BESIDE_EXPERTS:
+        return _beside_others(architecture)
+    row = _beside_cache(architecture)
+    if fused or not architecture.experts:
+        return row
+    # Scores do not fit into what experts left; a cache is unpacked behind a result that does.
+    return row + _expert_outputs(architecture) + 2 * architecture.embedding_length
+
+
+def _beside_cache(architecture: Architecture) -> int:
+    """Queries, the residual, inputs as they came, and the hole of the normed input.
+
+    Keys and values lie in the cache by then, and what they came in is free at the end;
+    queries wider than the model are turned in a place of their own. Where nothing turns
+    them they are a part of what they came in.
+    """
+    asked, width = queries(architecture), architecture.embedding_length
+    found = layers.kv_layers(architecture)
+    new = max((layer.keys + layer.values for layer in found), default=0)
+    rows = 4 + (new >= 2 * width or architecture.name in _PLAIN_INPUTS)
+    again = asked if asked > width else 0
+    again += new if architecture.name in _PLAIN_QUERIES else 0
+    return asked + again + rows * width + kept(architecture)
+
+
+def _beside_others(architecture: Architecture) -> int:
+    """The same between experts or states, which leave holes of other sizes."""
     found = layers.kv_layers(architecture)
     new = max((layer.keys + layer.values for layer in found), default=0)
     rows = 2 + 2 * branches(architecture)

@@ -1,0 +1,120 @@
+"""What a step of llama.cpp takes in: its tokens and outputs, its inputs' bytes, an unpacked cache.
+
+Derived from ``llama_context::sched_reserve`` and the inputs of ``src/llama-graph.cpp``.
+"""
+
+from __future__ import annotations
+
+from wizard.registry.layer_patterns import LIGHTNING
+from wizard.registry.values import Architecture
+from wizard.sizing import compressed, kernels, layers, stages
+from wizard.sizing.cells import PLAIN, asked, cells, padded, step, told_step
+from wizard.sizing.values import KvType, Workload
+
+_FLOAT = 4
+# Each layer with an indexer turns the masks around, and has copies of its own on a card.
+_OWN_MASKS = frozenset({"glm5-next"})
+# Their graphs do not leave out the tokens that nobody asks the output of.
+_ALL_OUTPUTS = frozenset({"cogvlm"})
+# With embeddings asked for, their graphs have no logits at all.
+_NO_LOGITS = frozenset({"lfm2", "lfm2moe"})
+# Caches that attention reads as they are; with IQ4_NL it is the processor that does.
+_UNTOUCHED = frozenset({KvType.F16, KvType.IQ4_NL})
+
+
+def token_count(architecture: Architecture, workload: Workload) -> int:
+    """Tokens of the step that memory is reserved for.
+
+    ``graph_reserve`` makes it a multiple of the slots; this is the most that adds.
+    """
+    slots, tokens = workload.slots, step(workload)
+    if not architecture.causal:
+        tokens = min(padded(asked(workload)), told_step(workload))
+    return tokens + slots - 1
+
+
+def output_count(architecture: Architecture, workload: Workload) -> int:
+    """Tokens that logits are made for: one a slot, or all (``server_output_limits``)."""
+    if not architecture.causal:
+        return 0
+    tokens = token_count(architecture, workload)
+    if workload.embeds and architecture.name in _NO_LOGITS:
+        return 0
+    has_all = workload.embeds or architecture.pools or architecture.name in _ALL_OUTPUTS
+    return tokens if has_all else min(workload.slots, tokens)
+
+
+def scored_cells(architecture: Architecture, workload: Workload) -> int:
+    """Cells that the widest layer's scores are made for."""
+    found = layers.kv_layers(architecture)
+    if not found or not architecture.causal:
+        return token_count(architecture, workload)
+    span = cells(architecture, workload)
+    return span.sliding_mask if all(layer.window for layer in found) else span.full_mask
+
+
+def unpacked(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of one layer's cache as 16-bit floats, which CUDA's kernels read.
+
+    They lie behind the attention's result (``ggml_cuda_flash_attn_ext_get_alloc_size``);
+    32-bit ones are cast before it everywhere (``build_attn_mha``).
+    """
+    is_wide = workload.kv_type is KvType.F32
+    is_plain = workload.kv_type in _UNTOUCHED or not (workload.gpus or is_wide)
+    is_plain = is_plain or (workload.gpus > 0 and not kernels.has_kernels(architecture))
+    if is_plain or not kernels.is_fused(architecture, workload):
+        return 0
+    if is_wide and compressed.applies(architecture):
+        # Put together as they are, then cast.
+        return 6 * architecture.key_length * compressed.widest_cells(architecture, workload)
+    span = cells(architecture, workload)
+    found = layers.kv_layers(architecture)
+    # Values that are a part of latent keys are cast once more.
+    again = architecture.kv_lora_rank if is_wide else 0
+    sizes = (
+        2 * (layer.keys + layer.values + again) * (span.sliding if layer.window else span.full)
+        for layer in found
+    )
+    return max(sizes, default=0)
+
+
+def inputs(architecture: Architecture, workload: Workload, *, layers_here: int = 1) -> int:
+    """Bytes of a step's inputs: attention masks, positions, and rows of the caches.
+
+    Masks are 16-bit with flash attention (``build_attn_inp_kq_mask``). Rows are
+    64-bit numbers for keys and values; where flash attention is not even asked for,
+    there is one for each element of the transposed values. Where the card has no
+    kernel for it, the caches are made before that is found out.
+    """
+    tokens, found = token_count(architecture, workload), layers.kv_layers(architecture)
+    width = 2 if kernels.is_fused(architecture, workload) else 4
+    if not architecture.heads:
+        return 16 * tokens
+    span = cells(architecture, workload)
+    indexed = sum(1 for layer in found if layer.indexer)
+    spanned = span.full_mask * (2 if indexed else 1)
+    is_cached = bool(found) and architecture.causal
+    if not is_cached:
+        spanned = tokens
+    if any(architecture.sliding_layers):
+        spanned += span.sliding_mask if is_cached else tokens
+    is_asked = workload.flash_attention and architecture.name not in stages.NEVER_FUSED
+    rows = 8 if is_asked else 8 * max((layer.values for layer in found), default=1)
+    rows += _FLOAT * stages.buckets(architecture, spanned) * layers_here
+    if architecture.name in _OWN_MASKS and layers_here > 1:
+        # Of the pooled keys' mask a quarter as many numbers, of 32 bits.
+        copies = -(-indexed * layers_here // architecture.layers)
+        rows += copies * (width * span.full_mask + _FLOAT * span.full_mask // 4)
+    if architecture.name in LIGHTNING:
+        # How each token of a sequence fades for each other, in each head.
+        rows += _FLOAT * architecture.heads * -(-tokens // workload.slots)
+    caches = 2 if any(architecture.sliding_layers) else 1
+    return tokens * (width * spanned + caches * (8 + rows) + 48) + _turning(architecture, workload)
+
+
+def _turning(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of the matrices that turn heads before they are quantised (``attn_rot_k``)."""
+    if workload.kv_type in PLAIN:
+        return 0
+    sizes = {architecture.key_length, architecture.value_length, architecture.key_length_swa}
+    return 2 * _FLOAT * sum(size * size for size in sizes)
