@@ -34,6 +34,9 @@ _BY_HEADS = ("qwen3_omni_moe", "qwen3_omni_moe_thinker", "qwen3_asr")
 _ATTENTION_BY_HEADS = ("internvl_chat", "skywork_chat", "h2ovl_chat")
 # Attention is transformers' own, what follows it is divided (``interns1_vit.py``).
 _WHOLE_ATTENTION = ("internvl", "interns1")
+# Attention is divided, what follows it is not (``muse_glimmer.py``), nor are the adapter's
+# three matrices.
+_WHOLE_FORWARD, _ADAPTED = ("muse_glimmer",), 4096
 # Projectors of two matrices, of so many patches at a time.
 _PROJECTORS = {"internvl": 4, "interns1": 4, "internvl_chat": 4, "llava_next_video": 1}
 _PROJECTORS |= {"llava_onevision": 1, "audioflamingo3": 1, "musicflamingo": 1}
@@ -78,6 +81,10 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
     always += _projector(name, parts, image or sound, width) + _projections(text, width)
     if name in _WHOLE_ATTENTION:
         always += 4 * _layers(image) * _width(image) ** 2
+    if name in _WHOLE_FORWARD:
+        wide = _whole(parts, "projector_hidden_size") or _ADAPTED
+        always += 2 * _layers(image) * _width(image) * _whole(image, "intermediate_size")
+        always += wide * (4 * _width(image) + wide + width)
     if name in _ATTENTION_BY_HEADS:
         heads = _whole(image, "num_attention_heads")
         return Undivided(always, 4 * _layers(image) * _width(image) ** 2, heads, encoders)
