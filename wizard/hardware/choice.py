@@ -138,8 +138,8 @@ def largest_contexts(
 def _largest_context(look: _Look, offer: Offer) -> int:
     if offer.gpu is None:
         return look.largest_context(look.without_card(), _CPU_MEMORY)
-    room = budget(offer.gpu.usable_bytes, look.workload.family)
-    return look.largest_context(look.on(offer.gpu, offer.count, offer.nodes), room)
+    workload = look.on(offer.gpu, offer.count, offer.nodes)
+    return look.largest_context(workload, budget(offer.gpu.usable_bytes, workload))
 
 
 def _several_nodes(asked: int, is_needed: bool) -> list[tuple[int, int]]:
@@ -165,7 +165,7 @@ def _order(offer: Offer) -> tuple[bool, bool, float, int, int, int]:
 def _offer(look: _Look, gpu: Gpu, count: int, nodes: int) -> Offer:
     workload = look.on(gpu, count, nodes)
     needed = look.needed(workload)
-    room = budget(gpu.usable_bytes, workload.family)
+    room = budget(gpu.usable_bytes, workload)
     price = None if gpu.usd_per_hour is None else gpu.usd_per_hour * count * nodes
     refusal = rules.refusal(gpu, look.architecture, workload)
     fit = Fit.NO if refusal else _fit(needed, room)
@@ -189,11 +189,12 @@ def _fit(needed: int, room: int) -> Fit:
 
 
 def _reason(look: _Look, gpu: Gpu, workload: Workload, fit: Fit) -> str:
-    needed, room = look.needed(workload), budget(gpu.usable_bytes, workload.family)
+    needed, room = look.needed(workload), budget(gpu.usable_bytes, workload)
     each = " on each card" if workload.gpus * workload.nodes > 1 else ""
     has = size(room)
     if workload.family is EngineFamily.VLLM:
-        has += f" ({GPU_MEMORY_UTILIZATION:.0%} of {size(gpu.usable_bytes)})"
+        share = f"{GPU_MEMORY_UTILIZATION:.0%} of {size(gpu.usable_bytes)}"
+        has += f" ({share}, and CUDA's context)"
     if fit is Fit.NO:
         return f"Needs {size(needed)}{each}, has {has}."
     sentence = f"Needs {size(needed)}{each} of {has}; {size(room - needed)} left."

@@ -28,6 +28,7 @@ def on_gpu(workload: Workload, gpu: Gpu, count: int, nodes: int = 1) -> Workload
         batched_tokens=step(gpu),
         pads_experts=pads_experts(gpu),
         exports_states=gpu.compute_capability[0] in _FLASH_DELTA,
+        card=cuda_card(gpu),
     )
 
 

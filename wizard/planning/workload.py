@@ -61,6 +61,7 @@ def workload_on(
     return Workload(
         context_length=context,
         slots=slots,
+        sequences=slots,
         kv_type=kv,
         family=family(engine),
         gpus=gpus,

@@ -63,7 +63,7 @@ def on_card(
     usd_per_hour: float | None,
 ) -> CardAnswer:
     """Answer for ``workload.gpus`` cards of one kind; ``bandwidth`` in bytes a second."""
-    room = budget(usable_bytes, workload.family)
+    room = budget(usable_bytes, workload)
     needed = needed_bytes(architecture, variant, workload)
     speed = tokens_per_second(
         architecture,

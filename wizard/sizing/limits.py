@@ -13,10 +13,10 @@ STEP = 256
 LARGEST_SLOTS = 256
 
 
-def budget(usable_bytes: int, family: EngineFamily) -> int:
-    """Bytes of a card that an engine uses: vLLM takes a share and no more."""
-    if family is EngineFamily.VLLM:
-        return int(usable_bytes * vllm.GPU_MEMORY_UTILIZATION)
+def budget(usable_bytes: int, workload: Workload) -> int:
+    """Bytes of a card that an engine may take: vLLM has a share, and CUDA's context beside."""
+    if workload.family is EngineFamily.VLLM:
+        return vllm.budget(usable_bytes, workload)
     return usable_bytes
 
 
@@ -82,8 +82,7 @@ def most_slots(
     Under vLLM, whose requests share a pool, as many as it holds at full length.
     """
     if workload.family is EngineFamily.VLLM:
-        held = vllm.concurrency(architecture, variant, workload, budget_bytes)
-        return min(LARGEST_SLOTS, held)
+        return _most_requests(architecture, variant, workload, budget_bytes)
 
     def need(slots: int) -> int:
         return needed_bytes(architecture, variant, replace(workload, slots=slots))
@@ -91,7 +90,20 @@ def most_slots(
     return _largest(1, LARGEST_SLOTS, need, budget_bytes)
 
 
+def _most_requests(
+    architecture: Architecture, variant: Variant, workload: Workload, budget_bytes: int
+) -> int:
+    """Requests that vLLM's pool holds; more at a time than asked for take room of their own."""
+    held = vllm.concurrency(architecture, variant, workload, budget_bytes)
+    if not workload.sequences or held <= workload.sequences:
+        return min(LARGEST_SLOTS, held)
+    more = replace(workload, sequences=min(LARGEST_SLOTS, held))
+    held = vllm.concurrency(architecture, variant, more, budget_bytes)
+    return max(workload.sequences, min(more.sequences, held))
+
+
 def smallest_budget(architecture: Architecture, variant: Variant, workload: Workload) -> int:
     """Bytes of the smallest card that the model runs on at all: one slot, 256 tokens."""
-    asked = replace(workload, context_length=STEP, slots=1)
-    return needed_bytes(architecture, variant, asked)
+    asked = replace(workload, context_length=STEP, slots=1, sequences=min(1, workload.sequences))
+    needed = needed_bytes(architecture, variant, asked)
+    return vllm.least_card(needed, asked) if workload.family is EngineFamily.VLLM else needed

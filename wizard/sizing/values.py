@@ -55,6 +55,7 @@ class Workload:
     ``batched_tokens`` are vLLM's, whose
     kernels for mxfp4 want rounder experts where ``pads_experts``, and whose kernels for
     delta nets keep a checkpoint of a prompt's state where it ``exports_states``.
+    ``sequences`` is vLLM's ``--max-num-seqs``; 0 is the card's default.
     ``adapter_bytes`` are LoRA adapters, loaded beside the weights they change.
     ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``).
     ``embeds`` is llama-server's ``--embeddings``: the output is computed for every
@@ -78,6 +79,7 @@ class Workload:
     unified_kv: bool = False
     pads_experts: bool = False
     exports_states: bool = True
+    sequences: int = 0
     adapter_bytes: int = 0
     experts_on_host: bool = False
     embeds: bool = False

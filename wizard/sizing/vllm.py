@@ -9,28 +9,76 @@ KV cache counted here; the rest of the pool serves further requests.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import host, layers, vllm_cache, vllm_compute
+from wizard.sizing import host, layers, runtime, vllm_cache, vllm_compute, vllm_graphs
 from wizard.sizing.values import MemoryEstimate, Part, Workload
 from wizard.sizing.vllm_cache import bytes_per_token
+from wizard.sizing.vllm_graphs import Graphs
 from wizard.sizing.vllm_weights import CardWeights, card_weights
 from wizard.sizing.words import plural, size
 
 MIB = 1 << 20
 GPU_MEMORY_UTILIZATION = 0.92
-# CUDA's context, cuBLAS, the captured graphs of one card.
-RUNTIME = 1024 * MIB
+# Code of the kernels that a step runs, and cuBLAS, beside PyTorch's own memory: 0.25 GiB
+# on H100 and on an A100 (docs/estimate.md).
+_LIBRARIES = 256 * MIB
 # NCCL's channels and the all-reduce buffers of each card of several: what others measured
 # on pairs and fours of H100 (docs/estimate.md), and on cards that NVLink does not join.
 _NVLINK_EXCHANGE, _EXCHANGE = 2048 * MIB, 512 * MIB
+# NCCL's own part of it is there before vLLM looks at the card, beside CUDA's context.
+_NVLINK_CHANNELS, _CHANNELS = 1024 * MIB, 320 * MIB
 
 
-def _exchange_bytes(workload: Workload) -> int:
-    """Bytes of one card for what cards tell each other; large ones are taken to have NVLink."""
+@dataclass(frozen=True)
+class _Runtime:
+    """Bytes of one card beside weights, caches and activations.
+
+    ``outside`` is there before vLLM measures what is free, and no part of its budget
+    (``MemorySnapshot`` in ``Worker.init_device``).
+    """
+
+    outside: int
+    exchange: int
+    graphs: Graphs
+
+    @property
+    def total(self) -> int:
+        return self.outside + _LIBRARIES + self.exchange + self.graphs.size
+
+
+def _exchange(workload: Workload) -> tuple[int, int]:
+    """Bytes of one card for what cards tell each other, before vLLM looks and after.
+
+    Large cards are taken to have NVLink; stages of a pipeline tell each other little.
+    """
     if workload.gpus * workload.nodes < 2:
-        return 0
-    return _NVLINK_EXCHANGE if workload.batched_tokens >= vllm_compute.LONG_STEP else _EXCHANGE
+        return 0, 0
+    if workload.batched_tokens < vllm_compute.LONG_STEP:
+        return _CHANNELS, _EXCHANGE
+    return _NVLINK_CHANNELS, _NVLINK_EXCHANGE if workload.gpus > 1 else _EXCHANGE
+
+
+def budget(usable_bytes: int, workload: Workload) -> int:
+    """Bytes of a card that vLLM's share holds, and what lies outside of that share."""
+    share = int(usable_bytes * GPU_MEMORY_UTILIZATION)
+    return min(usable_bytes, share + outside(workload))
+
+
+def least_card(needed_bytes: int, workload: Workload) -> int:
+    """Bytes of the smallest card whose `budget` is as much as needed."""
+    share = ceil((needed_bytes - outside(workload)) / GPU_MEMORY_UTILIZATION)
+    return max(needed_bytes, share)
+
+
+def outside(workload: Workload) -> int:
+    return runtime.context(workload.card) + _exchange(workload)[0]
+
+
+def _runtime(architecture: Architecture, workload: Workload) -> _Runtime:
+    graphs = vllm_graphs.graphs(architecture, workload)
+    return _Runtime(outside(workload), _exchange(workload)[1], graphs)
 
 
 @dataclass(frozen=True)
@@ -39,11 +87,12 @@ class _PerCard:
     kv_cache: int
     state: int
     compute: int
-    runtime: int
+    runtime: _Runtime
 
     @property
     def total(self) -> int:
-        return self.weights.total + self.kv_cache + self.state + self.compute + self.runtime
+        beside = self.compute + self.runtime.total
+        return self.weights.total + self.kv_cache + self.state + beside
 
 
 def _per_card(architecture: Architecture, variant: Variant, workload: Workload) -> _PerCard:
@@ -53,7 +102,7 @@ def _per_card(architecture: Architecture, variant: Variant, workload: Workload) 
         kv_cache=held.cache,
         state=held.state,
         compute=vllm_compute.compute(architecture, workload).total,
-        runtime=RUNTIME + _exchange_bytes(workload),
+        runtime=_runtime(architecture, workload),
     )
 
 
@@ -82,7 +131,7 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         recurrent_state=found.state * cards,
         compute=found.compute * cards,
         projector=0,
-        runtime=found.runtime * cards,
+        runtime=found.runtime.total * cards,
         host=host.vllm_host(variant, workload, found.weights.total),
         disk=host.disk(variant, is_vllm=True),
         largest_gpu=found.total,
@@ -114,12 +163,7 @@ def _parts(
             "or sounds, or of choosing from the logits of "
             f"{vllm_compute.sequences(workload):,} requests, whose tokens are counted{on}",
         ),
-        (
-            "runtime",
-            "Runtime",
-            found.runtime,
-            f"{size(found.runtime)} for CUDA, its graphs and the exchange between cards{on}",
-        ),
+        ("runtime", "Runtime", found.runtime.total, _runtime_words(found.runtime) + on),
     )
     return tuple(
         Part(name, label, each * cards, words) for name, label, each, words in rows if each
@@ -134,6 +178,16 @@ def _weights_words(variant: Variant, found: CardWeights, cards: int) -> str:
     return (
         f"{size(variant.weight_bytes)} of files over {cards} cards: {size(found.total)} on the "
         f"fullest{whole}{tables}"
+    )
+
+
+def _runtime_words(found: _Runtime) -> str:
+    graphs = found.graphs
+    exchange = f", {size(found.exchange)} for what cards tell each other" if found.exchange else ""
+    return (
+        f"{size(found.outside)} of CUDA's context, which vLLM's share of the card leaves out, "
+        f"{size(_LIBRARIES)} of libraries{exchange}, and {size(graphs.size)} of graphs for "
+        f"{plural(graphs.pieces, 'number')} of tokens and {graphs.whole} of requests"
     )
 
 

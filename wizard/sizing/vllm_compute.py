@@ -42,24 +42,29 @@ class Compute:
 
 def sequences(workload: Workload) -> int:
     """Requests that are answered at the same time, whatever the cache holds."""
-    most = _MANY_SEQUENCES if workload.batched_tokens >= LONG_STEP else SEQUENCES
-    return min(most, workload.batched_tokens)
+    usual = _MANY_SEQUENCES if workload.batched_tokens >= LONG_STEP else SEQUENCES
+    return min(workload.sequences or usual, workload.batched_tokens)
 
 
 def compute(architecture: Architecture, workload: Workload) -> Compute:
     """Peaks of a step, of the sampler after it and of encoding images or sound, on one card."""
-    gpus, tokens = max(1, workload.gpus), workload.batched_tokens
-    width, vocabulary = architecture.embedding_length, architecture.vocab_size
-    forward = 3 * architecture.feed_forward_length // gpus
-    attention = 2 * architecture.heads * architecture.key_length // gpus
-    rows = sequences(workload)
+    tokens, width = workload.batched_tokens, architecture.embedding_length
+    rows, vocabulary = sequences(workload), architecture.vocab_size
     counts = _COUNT * rows * (vocabulary + -(-vocabulary // _FLAGS))
     return Compute(
-        step=_HALF * tokens * (4 * width + max(forward, attention)),
+        step=step(architecture, workload, tokens),
         sampler=_HALF * tokens * width + _SAMPLED * rows * vocabulary,
         encoder=_encoder(architecture, tokens),
         kept=counts + _workspace(architecture, workload),
     )
+
+
+def step(architecture: Architecture, workload: Workload, tokens: int) -> int:
+    """Bytes of the tensors that live at a time in a step of so many tokens."""
+    gpus, width = max(1, workload.gpus), architecture.embedding_length
+    forward = 3 * architecture.feed_forward_length // gpus
+    attention = 2 * architecture.heads * architecture.key_length // gpus
+    return _HALF * tokens * (4 * width + max(forward, attention))
 
 
 def _workspace(architecture: Architecture, workload: Workload) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import gcd
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import layers, vllm_layers, vllm_stages
+from wizard.sizing import layers, vllm_allocator, vllm_layers, vllm_stages
 from wizard.sizing.values import Workload
 
 # Bits a weight of linear layers, by the method; what is not listed has 16.
@@ -22,6 +22,8 @@ _MXFP4_BITS = 4.25
 _INTEGERS = ("awq", "gptq", "compressed-tensors", "auto-round")
 _MARLIN_COLUMNS, _KIMI_COLUMNS, _TRTLLM_COLUMNS = 64, 256, 128
 _FLOAT = 4
+# Bits more for each group's zero point, and AWQ's usual weights in a group.
+_ZERO_POINT_BITS, _USUAL_GROUP = 12, 128
 # Share of a file by which norms, biases and its header may make it larger than its matrices.
 _NEAR = 0.01
 # Embeddings lie on the first stage of a pipeline alone, as far as they are not the output
@@ -42,15 +44,23 @@ _OWN_EMBEDDINGS = ("deepseek", "glm4_moe", "glm_moe", "axk1", "pangu")
 
 @dataclass(frozen=True)
 class CardWeights:
-    """Bytes on the fullest card: its share, what every card holds whole, and rotary tables."""
+    """Bytes on the fullest card: its share, what every card holds whole, and rotary tables.
+
+    ``beyond`` is what a kernel unpacks of the tensors, and the allocator loses beside them.
+    """
 
     share: int
     whole: int
     tables: int
+    beyond: int = 0
+
+    @property
+    def tensors(self) -> int:
+        return self.share + self.whole + self.tables
 
     @property
     def total(self) -> int:
-        return self.share + self.whole + self.tables
+        return self.tensors + self.beyond
 
 
 def card_weights(architecture: Architecture, variant: Variant, workload: Workload) -> CardWeights:
@@ -63,12 +73,14 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     every = _whole_bytes(architecture, bits) // nodes
     repeated = int(_repeated_elements(architecture, gpus) * bits / 8 / nodes)
     repeated += _unpacked_bytes(architecture) // gpus // nodes
+    beyond = _zero_point_bytes(architecture, workload) // gpus // nodes
+    beyond += vllm_allocator.rounding(architecture, workload, bits)
     found = []
     for place, own in enumerate(_stage_bytes(architecture, loaded, nodes)):
         whole = every + (0 if place else 2 * _undivided_elements(architecture, gpus))
         share = -(-max(0, own - whole) // gpus) + repeated
         share += _padded_bytes(architecture, own * nodes, workload)
-        found.append(CardWeights(share, whole, architecture.rotary_bytes))
+        found.append(CardWeights(share, whole, architecture.rotary_bytes, beyond))
     return max(found, key=lambda weights: weights.total)
 
 
@@ -218,6 +230,17 @@ def _unpacked_bytes(architecture: Architecture) -> int:
     unpacked += architecture.latent_value_length
     elements = architecture.heads * unpacked * architecture.kv_lora_rank
     return 2 * _attending(architecture) * max(0, elements)
+
+
+def _zero_point_bytes(architecture: Architecture, workload: Workload) -> int:
+    """Bytes by which Hopper's kernel for AWQ unpacks zero points, from 4 bits to 16.
+
+    ``MacheteLinearKernel.transform_w_zp``; experts have a kernel of their own.
+    """
+    if architecture.quant_method != "awq" or workload.pads_experts or architecture.experts:
+        return 0
+    elements = sum(vllm_layers.elements(architecture))
+    return elements * _ZERO_POINT_BITS // (_group(architecture) or _USUAL_GROUP) // 8
 
 
 def _repeated_elements(architecture: Architecture, gpus: int) -> float:

@@ -72,7 +72,7 @@ def test_each_that_does_not_fit_says_why() -> None:
 def test_vllm_says_which_share_it_takes() -> None:
     offer = pick(find(variant=shapes.LLAMA_8B_BF16, workload=VLLM), "rtx4080")
     assert offer.fit is Fit.NO
-    assert "(92% of 16.8 GB)" in offer.reason
+    assert "(92% of 16.8 GB, and CUDA's context)" in offer.reason
 
 
 def test_tight_is_within_a_twelfth() -> None:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from tests.wizard.sizing import shapes
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import estimate, largest_context, most_slots, needed_bytes, smallest_budget
+from wizard.sizing import (
+    budget,
+    estimate,
+    largest_context,
+    most_slots,
+    needed_bytes,
+    smallest_budget,
+)
 from wizard.sizing.values import EngineFamily, KvType, Workload
 
 
@@ -139,5 +146,6 @@ def test_smallest_budget_is_enough_for_something(
 ) -> None:
     least = smallest_budget(architecture, variant, workload)
     one = replace(workload, slots=1)
-    assert largest_context(architecture, variant, one, least) >= 256
-    assert largest_context(architecture, variant, one, least - 1) == 0
+    enough, less = (budget(size, one) for size in (least, least - 2))
+    assert largest_context(architecture, variant, one, enough) >= 256
+    assert largest_context(architecture, variant, one, less) == 0

@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from tests.wizard.sizing import shapes
-from wizard.sizing import budget, estimate, kv_bytes_per_token, most_slots
+from wizard.sizing import (
+    budget,
+    estimate,
+    kv_bytes_per_token,
+    most_slots,
+    needed_bytes,
+    runtime,
+    smallest_budget,
+)
 from wizard.sizing.values import EngineFamily, KvType, Workload
 from wizard.sizing.vllm_stages import stages
+from wizard.sizing.vllm_weights import card_weights
 
 WORKLOAD = Workload(8192, slots=16, family=EngineFamily.VLLM)
 DEEPSEEK = shapes.safetensors(688_000_000_000, parameters=671_000_000_000)
@@ -66,7 +75,7 @@ def test_sliding_layers_are_bounded() -> None:
 def test_tensor_parallel_repeats_keys_of_few_heads() -> None:
     few = replace(shapes.LLAMA_70B, kv_heads=(2,) * 80)
     plain = estimate(shapes.LLAMA_70B, LLAMA_70B, replace(WORKLOAD, gpus=8))
-    assert plain.weights == LLAMA_70B.weight_bytes
+    assert plain.weights == pytest.approx(LLAMA_70B.weight_bytes, rel=0.001)
     assert estimate(few, LLAMA_70B, replace(WORKLOAD, gpus=8)).weights > plain.weights
 
 
@@ -77,9 +86,20 @@ def test_nodes_divide_the_layers() -> None:
     assert two.total == two.largest_gpu * 16
 
 
-def test_a_share_of_the_card_is_the_budget() -> None:
-    assert budget(100, EngineFamily.VLLM) == 92
-    assert budget(100, EngineFamily.LLAMA_CPP) == 100
+def test_a_share_of_the_card_is_the_budget_and_the_context_lies_beside() -> None:
+    card = 24 << 30
+    context = runtime.context(WORKLOAD.card)
+    assert budget(card, WORKLOAD) == int(0.92 * card) + context
+    assert budget(card, replace(WORKLOAD, family=EngineFamily.LLAMA_CPP)) == card
+    # A context is more than 8 % of so small a card.
+    assert budget(1 << 30, WORKLOAD) == 1 << 30
+
+
+def test_the_smallest_card_s_share_holds_a_request_of_256_tokens() -> None:
+    least = smallest_budget(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, WORKLOAD)
+    asked = replace(WORKLOAD, context_length=256, slots=1)
+    needed = needed_bytes(shapes.LLAMA_8B, shapes.LLAMA_8B_BF16, asked)
+    assert budget(least - 2, asked) < needed <= budget(least, asked)
 
 
 def test_embedding_models_have_no_cache() -> None:
@@ -168,9 +188,9 @@ def test_an_output_beside_tied_embeddings_is_not_loaded() -> None:
     """Qwen3-0.6B's file has one, of 151,936 × 1,024 16-bit numbers."""
     table = 2 * 151_936 * 1024
     small = replace(shapes.QWEN3_0_6B, tied_embeddings=True)
-    with_output = estimate(small, shapes.safetensors(1_503_300_328), WORKLOAD).weights
-    assert with_output == 1_503_300_328 - table
-    without = estimate(small, shapes.safetensors(1_503_300_328 - table), WORKLOAD).weights
+    with_output = card_weights(small, shapes.safetensors(1_503_300_328), WORKLOAD)
+    assert with_output.tensors == 1_503_300_328 - table
+    without = card_weights(small, shapes.safetensors(1_503_300_328 - table), WORKLOAD)
     assert without == with_output
 
 

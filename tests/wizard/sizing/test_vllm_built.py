@@ -18,8 +18,9 @@ import pytest
 
 from wizard.registry import config_json
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
-from wizard.sizing import kv_bytes_per_token, vllm, vllm_cache
+from wizard.sizing import kv_bytes_per_token, vllm_cache
 from wizard.sizing.values import EngineFamily, KvType, Workload
+from wizard.sizing.vllm_weights import card_weights
 
 _FOLDER = Path(__file__).parent
 BUILT: dict[str, Any] = json.loads((_FOLDER / "vllm_built.json").read_text())
@@ -57,9 +58,8 @@ def _model(built: dict[str, Any]) -> tuple[Architecture, Variant]:
 def test_it_works(name: str) -> None:
     architecture, variant = _model(BUILT[name])
     for run in BUILT[name]["runs"]:
-        found = vllm.estimate(architecture, variant, _workload(run))
-        cards = run["tensor_parallel"] * run.get("nodes", 1)
-        assert found.weights / cards == pytest.approx(run["weights"], rel=0.02), run
+        found = card_weights(architecture, variant, _workload(run))
+        assert found.tensors == pytest.approx(run["weights"], rel=0.02), run
 
 
 def _check_caches(architecture: Architecture, run: dict[str, Any]) -> None:

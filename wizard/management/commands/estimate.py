@@ -88,6 +88,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--tensor-parallel", type=_up_to(_LARGEST_CARDS), default=1, help="for vLLM"
         )
+        parser.add_argument(
+            "--max-num-seqs", type=count, default=0, help="vLLM's requests at a time"
+        )
         parser.add_argument("--card", help="what a card holds and how fast: rtx3090, a100:80Gi")
         parser.add_argument("--json", action="store_true")
 
@@ -189,6 +192,7 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
         experts_on_host=options["cpu_moe"],
         embeds=options["embeddings"],
         gpu_layers=options["gpu_layers"],
+        sequences=options["max_num_seqs"],
     )
 
 
