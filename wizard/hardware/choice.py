@@ -10,12 +10,12 @@ from itertools import islice
 
 from wizard.hardware import rules
 from wizard.hardware.values import Fit, Gpu, Offer, PriceList
-from wizard.hardware.workloads import cuda_card, on_gpu, pads_experts, step
+from wizard.hardware.workloads import cuda_card, on_gpu, step
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import budget, largest_context, needed_bytes, runtime, tokens_per_second
 from wizard.sizing.speed import RAM_BANDWIDTH
 from wizard.sizing.values import A100, CudaCard, EngineFamily, Workload
-from wizard.sizing.vllm import GPU_MEMORY_UTILIZATION
+from wizard.sizing.vllm import GPU_MEMORY_UTILIZATION, outside
 from wizard.sizing.words import size
 
 COUNTS = (1, 2, 4, 8)
@@ -37,18 +37,15 @@ class _Look:
     architecture: Architecture
     variant: Variant
     workload: Workload
-    workloads: dict[tuple[int, int, int, bool, CudaCard], Workload] = field(default_factory=dict)
+    workloads: dict[tuple[int, int, int, CudaCard], Workload] = field(default_factory=dict)
     needs: dict[Workload, int] = field(default_factory=dict)
     besides: dict[Workload, int] = field(default_factory=dict)
     contexts: dict[tuple[Workload, int], int] = field(default_factory=dict)
     speeds: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def on(self, gpu: Gpu, count: int, nodes: int) -> Workload:
-        is_vllm = self.workload.family is EngineFamily.VLLM
-        if is_vllm:
-            key = (count, nodes, step(gpu), pads_experts(gpu), A100)
-        else:
-            key = (count, nodes, 0, False, cuda_card(gpu))
+        tokens = step(gpu) if self.workload.family is EngineFamily.VLLM else 0
+        key = (count, nodes, tokens, cuda_card(gpu))
         if key not in self.workloads:
             self.workloads[key] = on_gpu(self.workload, gpu, count, nodes)
         return self.workloads[key]
@@ -67,14 +64,21 @@ class _Look:
         return self.needs[workload]
 
     def _worked_out(self, workload: Workload) -> int:
-        """Only what CUDA takes for itself is another on each kind of card under llama.cpp."""
-        if workload.family is EngineFamily.VLLM:
-            return needed_bytes(self.architecture, self.variant, workload)
-        any_card = replace(workload, card=A100)
+        """Only what CUDA takes for itself is another on each kind of card.
+
+        Under vLLM on each of a generation, whose kernels differ.
+        """
+        is_vllm = workload.family is EngineFamily.VLLM
+        alike = replace(A100, compute_capability=workload.card.compute_capability)
+        any_card = replace(workload, card=alike if is_vllm else A100)
         if any_card not in self.besides:
             needed = needed_bytes(self.architecture, self.variant, any_card)
-            self.besides[any_card] = needed - runtime.size(self.architecture, any_card)
-        return self.besides[any_card] + runtime.size(self.architecture, workload)
+            self.besides[any_card] = needed - self._of_cuda(any_card)
+        return self.besides[any_card] + self._of_cuda(workload)
+
+    def _of_cuda(self, workload: Workload) -> int:
+        is_vllm = workload.family is EngineFamily.VLLM
+        return outside(workload) if is_vllm else runtime.size(self.architecture, workload)
 
     def largest_context(self, workload: Workload, bytes_left: int) -> int:
         key = (workload, bytes_left)
