@@ -82,6 +82,7 @@ class _Keys(KeyReader):
             context_length=self.number("context_length"),
             vocab_size=vocab or vocabularies.size(self.keys, self.name),
             feed_forward_length=self.feed_forward(layers),
+            feed_forward_lengths=self.feed_forward_lengths(layers),
             key_length_swa=self.number("attention.key_length_swa"),
             value_length_swa=self.number("attention.value_length_swa"),
             sliding_window=window,
@@ -214,6 +215,11 @@ class _Keys(KeyReader):
         """Width of the widest dense part; the first Qwen tells the two matrices up together."""
         widest = max(self.per_layer("feed_forward_length", layers, 0), default=0)
         return widest // 2 if self.name == "qwen" else widest
+
+    def feed_forward_lengths(self, layers: int) -> tuple[int, ...]:
+        """Each layer's own width, where they differ."""
+        found = self.per_layer("feed_forward_length", layers, 0)
+        return found if len(set(found)) > 1 else ()
 
     def shared_feed_forward(self) -> int:
         """Width of the shared experts together (``n_ff_shexp``, else by their count)."""

@@ -88,6 +88,7 @@ class Architecture:
     Names follow GGUF's keys (``{arch}.attention.head_count_kv`` and so on),
     which is also what a ``config.json`` is translated to.
 
+    ``feed_forward_lengths`` are those of each layer where they are not all alike.
     ``dense_layers`` come before those with experts, which every ``mixture_step``-th of
     the others is. Under MLA ``rope_dimension``
     is what is cached beside ``kv_lora_rank``, ``unpacked_rank`` is that of keys and values
@@ -124,6 +125,7 @@ class Architecture:
     context_length: int
     vocab_size: int
     feed_forward_length: int = 0
+    feed_forward_lengths: tuple[int, ...] = ()
     key_length_swa: int = 0
     value_length_swa: int = 0
     sliding_window: int = 0

@@ -7,7 +7,7 @@ maker packed the file in a way of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wizard.registry.values import Architecture, Format, Variant
 from wizard.sizing import matrices, quantiser
@@ -31,6 +31,10 @@ _SCORE_BYTES = 4
 _MERGE_BYTES = 8 + _TEXT_BYTES + 1
 # A learned position's elements are 32-bit floats in every file.
 _POSITION = 4
+# A file is odd that its mix misses by so much; tables are told by a size that meets it within less.
+ODD, _SURELY = 0.06, 0.02
+# Bits of the types that tables are packed in: of those alike the least is enough.
+_TABLE_BITS = (2.625, 3.4375, 4.5, 5.5, 6.5625, 8.5, 16.0)
 # Quantisations that a file without a name is compared with.
 _USUAL = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "IQ2_XXS", "MXFP4")
 # Their blocks have matrices that no key tells: what they miss says nothing of embeddings.
@@ -112,8 +116,27 @@ def _nearest(architecture: Architecture, variant: Variant, tensors: int) -> _Wor
     """What the name's mix makes of the shapes; of the usual ones the nearest for no name."""
     is_named = bool(variant.quantisation) or variant.format is not Format.GGUF
     names = (variant.quantisation,) if is_named else _USUAL
-    found = (_told(architecture, variant, name, tensors) for name in names)
-    return min(found, key=lambda each: abs(tensors - each.total))
+    ways = (_told(architecture, variant, name, tensors) for name in names)
+    found = min(ways, key=lambda each: abs(tensors - each.total))
+    return _packed(architecture, found, tensors) or found
+
+
+def _packed(architecture: Architecture, found: _Worked, tensors: int) -> _Worked | None:
+    """The same with tables of another type, where these are most of a file that is not the mix's.
+
+    Small Gemmas' tables for all layers are: a type that makes the file's size, where no
+    other one comes near, is what its maker gave them.
+    """
+    others = matrices.looked_up_by_layers(architecture)
+    if not others or not tensors or abs(tensors - found.total) <= ODD * tensors:
+        return None
+    token = architecture.vocab_size * architecture.embedding_length
+    rows = architecture.vocab_size * others
+    ways = [replace(found, token=token * bits / 8, others=rows * bits / 8) for bits in _TABLE_BITS]
+    near, next_one = sorted(ways, key=lambda way: abs(tensors - way.total))[:2]
+    is_near = abs(tensors - near.total) <= _SURELY * tensors
+    is_alone = abs(tensors - next_one.total) > ODD * tensors
+    return near if is_near and is_alone else None
 
 
 def _told(architecture: Architecture, variant: Variant, name: str, tensors: int) -> _Worked:

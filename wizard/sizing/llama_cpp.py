@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import (
+    by_shape,
     compressed,
     compute,
     host,
@@ -27,8 +28,6 @@ from wizard.sizing.words import plural, size
 # Where only some layers attend, a mask or a small result lies where the last matrix of
 # experts was, so that the next one does not fit there.
 _NIBBLED = frozenset({"qwen3next", "qwen35moe", "kimi-linear"})
-# Share of a file by which it may differ from what its quantisation makes of its shapes.
-_ODD_SIZE = 0.06
 _CHECKPOINTS = 32
 _CHECKPOINT_STEP = 8192
 
@@ -203,7 +202,7 @@ def _is_exact(architecture: Architecture, variant: Variant, workload: Workload) 
 
     Nor of files that are not as large as their quantisation makes them.
     """
-    if not variant.size_is_exact or abs(weights.split(architecture, variant).off) > _ODD_SIZE:
+    if not variant.size_is_exact or abs(weights.split(architecture, variant).off) > by_shape.ODD:
         return False
     if placement.is_whole(architecture, workload):
         return architecture.exact
@@ -243,7 +242,7 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
 
 
 def _odd_size_words(off: float, variant: Variant) -> str:
-    if abs(off) <= _ODD_SIZE:
+    if abs(off) <= by_shape.ODD:
         return ""
     name, compared = variant.quantisation or "any usual mix", "larger" if off > 0 else "smaller"
     return (

@@ -51,6 +51,9 @@ class Block:
     largest_expert: float
 
 
+_NOTHING = Block(0.0, 0.0, 0.0, 0.0)
+
+
 @dataclass(frozen=True)
 class _Layer:
     """One layer to be counted: its types are those of its place among others of its kind."""
@@ -71,6 +74,12 @@ class _Layer:
     @property
     def count(self) -> int:
         return self.architecture.layers + self.architecture.nextn_layers
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the layer's weights are not another's that the model loops over."""
+        owners = self.architecture.weight_layers
+        return owners.index(owners[self.index]) == self.index if owners else True
 
     @property
     def attends(self) -> bool:
@@ -107,7 +116,8 @@ def blocks(architecture: Architecture, name: str, *, repacked: bool = False) -> 
 
     Only what the CPU copies in another order where ``repacked``.
     """
-    return tuple(_block(layer) for layer in _layers(architecture, name, repacked=repacked))
+    found = _layers(architecture, name, repacked=repacked)
+    return tuple(_block(layer) if layer.has_weights else _NOTHING for layer in found)
 
 
 def _layers(architecture: Architecture, name: str, *, repacked: bool) -> Iterator[_Layer]:
@@ -218,7 +228,8 @@ def _mamba(layer: _Layer) -> float:
 def _dense(layer: _Layer) -> float:
     """Bits of a plain feed-forward part, or of experts that every token uses."""
     architecture = layer.architecture
-    inner = architecture.feed_forward_length
+    own = architecture.feed_forward_lengths
+    inner = own[layer.index] if layer.index < len(own) else architecture.feed_forward_length
     if layer.is_mixture:
         inner = architecture.shared_feed_forward_length
     return _forward(layer, inner, layer.mix.base)

@@ -18,7 +18,8 @@ _EPSILON: Header = {
 }
 
 
-def _header(own: Header) -> Header:
+def header(own: Header) -> Header:
+    """A header as it is written: keys that begin with a dot belong to the architecture."""
     name = str(own["general.architecture"])
     keys = own | _EPSILON
     return {name + key if key.startswith(".") else key: value for key, value in keys.items()}
@@ -26,7 +27,7 @@ def _header(own: Header) -> Header:
 
 def _read() -> dict[str, Header]:
     found: dict[str, Header] = json.loads(Path(__file__).with_suffix(".json").read_text())
-    return {name: _header(own) for name, own in found.items()}
+    return {name: header(own) for name, own in found.items()}
 
 
 HEADERS = _read()

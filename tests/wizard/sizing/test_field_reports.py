@@ -35,9 +35,6 @@ LLAMA_CPP: dict[str, dict[str, Any]] = {case["name"]: case for case in REPORTS["
 VLLM: list[dict[str, Any]] = REPORTS["vllm"]
 CURRENT = [name for name, case in LLAMA_CPP.items() if case.get("current")]
 
-# Embeddings of another type than llama.cpp's quantiser gives by the quantisation's
-# name, which only the list of tensors tells: Unsloth's dynamic ones, one packed by hand.
-OTHER_EMBEDDINGS = {"Gemma 4 E2B Q4_0, 4 GB card, embeddings at Q4_0 too": 1.0}
 # Cards that were named, and that CUDA's own memory was told of.
 CARDS = {
     "GTX 1650 Ti Max-Q": "gtx1650ti",
@@ -132,7 +129,7 @@ def test_caches_are_as_the_log_prints_them(name: str) -> None:
 @pytest.mark.parametrize("name", _with("weights_gpu"))
 def test_weights_are_divided_as_llama_cpp_placed_them(name: str) -> None:
     told = LLAMA_CPP[name]["told"]["weights_gpu"]
-    assert _mib(name)["weights_gpu"] == pytest.approx(told, rel=OTHER_EMBEDDINGS.get(name, 0.01))
+    assert _mib(name)["weights_gpu"] == pytest.approx(told, rel=0.01)
 
 
 def test_copies_that_the_processor_computes_with() -> None:
@@ -148,8 +145,6 @@ def test_compute_is_hardly_less_than_reserved(name: str) -> None:
 
 @pytest.mark.parametrize("name", _with("process"))
 def test_the_total_is_that_of_the_process(name: str) -> None:
-    if OTHER_EMBEDDINGS.get(name) == 1:
-        return
     told, found = LLAMA_CPP[name]["told"]["process"], _mib(name)["total_gpu"]
     assert found >= max(told - 512, told * 0.98)
     assert found <= told * 1.08

@@ -14,7 +14,7 @@ from tests.standins import gguf
 from tests.wizard.sizing import shapes
 from wizard.registry import gguf_architecture
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import estimate, matrices, quantiser, weights
+from wizard.sizing import by_shape, estimate, matrices, quantiser, weights
 from wizard.sizing.values import Workload
 
 TOLERANCE = 0.01
@@ -201,6 +201,32 @@ def test_a_file_without_a_name_is_taken_for_what_its_size_is_nearest_to() -> Non
     )
     assert found == told
     assert abs(found.off) < 0.001
+
+
+def test_layers_that_share_their_weights_have_them_once() -> None:
+    looped = replace(shapes.LLAMA_8B, weight_layers=(*range(16), *range(16)))
+    found = matrices.blocks(looped, "Q8_0")
+    assert sum(block.total > 0 for block in found) == 16
+    assert found[15] == matrices.blocks(shapes.LLAMA_8B, "Q8_0")[15]
+
+
+def test_layers_may_differ_in_width() -> None:
+    lengths = (7168,) * 16 + (14336,) * 16
+    found = matrices.blocks(replace(shapes.LLAMA_8B, feed_forward_lengths=lengths), "Q8_0")
+    assert found[0].total < found[31].total
+    assert found[31] == matrices.blocks(shapes.LLAMA_8B, "Q8_0")[31]
+
+
+@pytest.mark.parametrize(("bits", "is_told"), [(4.5, True), (5.5, True), (5.0, False)])
+def test_tables_of_a_small_gemma_are_told_by_the_files_size(bits: float, is_told: bool) -> None:
+    gemma = replace(shapes.GEMMA3N_E4B, per_layer_embedding=256)
+    rows = gemma.vocab_size * (gemma.embedding_length + 35 * 256)
+    blocks = sum(block.total for block in matrices.blocks(gemma, "Q4_0"))
+    file = int(blocks + rows * bits / 8) + 35 * gemma.vocab_size
+    found = weights.split(gemma, shapes.gguf(file, "Q4_0"))
+    assert (abs(found.off) < by_shape.ODD) is is_told
+    if is_told:
+        assert found.embeddings == pytest.approx(rows * bits / 8, rel=0.001)
 
 
 @pytest.mark.parametrize("scale", [0.85, 1.15])
