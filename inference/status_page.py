@@ -65,7 +65,8 @@ client = OpenAI(
 answer = client.chat.completions.create(
     model="$name",
     messages=[{"role": "user", "content": "Why is the sky blue?"}],
-)</code></pre>
+)
+print(answer.choices[0].message.content)</code></pre>
 <p><span class="meant">ENDPOINT is this page's address. </span>Ollama's API is at
 <code>/api</code>, OpenAI's at <code>/v1</code>, Anthropic's at
 <code>/v1/messages</code>.</p>
@@ -73,6 +74,8 @@ answer = client.chat.completions.create(
 )
 _INSIDE = """<section>
 <h2>How busy it is</h2>
+<p class="figures">The endpoint's key shows slots, queue, speed and last errors. It stays in
+this tab.</p>
 <form class="key">
 <label for="key">Key</label>
 <input id="key" type="password" autocomplete="off" spellcheck="false">

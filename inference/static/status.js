@@ -41,10 +41,28 @@ function figures(progress) {
   return `${progress.stage} · ${size(progress.done)} of ${size(progress.size)} · ${size(progress.bytes_per_second)}/s · ${time}`;
 }
 
+// A key that the endpoint has taken goes along with what is copied, and is not shown.
+let known = "";
+
 document.querySelectorAll("pre code").forEach((code) => {
   code.textContent = code.textContent.replaceAll("ENDPOINT", location.origin);
+  const button = element("button", "Copy");
+  button.className = "copy";
+  button.addEventListener("click", () => copy(code, button));
+  code.parentElement.before(button);
 });
 document.querySelector(".meant")?.remove();
+
+async function copy(code, button) {
+  const text = known ? code.textContent.replace(/\$KEY|(?<=")KEY(?=")/g, () => known) : code.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = known ? "Copied, with the key" : "Copied";
+  } catch {
+    getSelection().selectAllChildren(code);
+    button.textContent = "Press Ctrl+C";
+  }
+}
 
 function element(name, text, ...children) {
   const made = document.createElement(name);
@@ -111,6 +129,7 @@ async function watch(key) {
   try {
     const told = await status(key);
     inside.hidden = false;
+    known = told.engines ? key : "";
     if (!told.engines) return inside.replaceChildren(element("p", "This key is not known."));
     show(told);
   } catch {

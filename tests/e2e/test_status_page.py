@@ -49,6 +49,26 @@ def test_the_key_opens_the_figures(visit_at: Open, endpoint: Endpoint) -> None:
     assert width <= 390
 
 
+def test_what_is_copied_takes_the_key_along_once_it_is_known(
+    visit_at: Open, endpoint: Endpoint
+) -> None:
+    seen = visit_at(endpoint.url, permissions=["clipboard-read", "clipboard-write"])
+    seen.open("/")
+    page, keys = seen.page, seen.page.keyboard
+    keys.press("Tab")
+    keys.press("Enter")
+    expect(page.get_by_role("button", name="Copied")).to_be_focused()
+    assert "Bearer $KEY" in page.evaluate("navigator.clipboard.readText()")
+    page.get_by_label("Key").fill(endpoint.key)
+    keys.press("Enter")
+    expect(page.get_by_role("region", name="Figures")).to_contain_text("0 of 2 busy")
+    page.get_by_role("button", name="Copied").focus()
+    keys.press("Enter")
+    expect(page.get_by_role("button", name="Copied, with the key")).to_be_visible()
+    assert f"Bearer {endpoint.key}" in page.evaluate("navigator.clipboard.readText()")
+    assert endpoint.key not in page.locator("main").inner_text()
+
+
 def test_another_key_opens_nothing(visit_at: Open, endpoint: Endpoint) -> None:
     seen = visit_at(endpoint.url)
     seen.open("/")
