@@ -187,6 +187,43 @@ def test_by_keyboard_alone(visit: Open) -> None:
     assert "MODEL" in _env(Path(waiting.value.path()).read_text())
 
 
+def test_after_the_download_the_page_says_what_comes_next(visit: Open) -> None:
+    seen = visit(permissions=["clipboard-read", "clipboard-write"])
+    seen.open(QWEN)
+    page, keys = seen.page, seen.page.keyboard
+    key = _key(page)
+    after = page.locator("#after-download")
+    expect(after).to_be_hidden()
+    _downloaded(seen, "#download-top")
+    expect(page.get_by_role("heading", name="What happens next")).to_be_focused()
+    keys.press("Tab")
+    keys.press("Enter")
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == key
+    page.fill("#context", "4096")
+    expect(page.locator("#sdl")).to_contain_text("CONTEXT_LENGTH=4096")
+    expect(after).to_be_hidden()
+
+
+def test_checking_by_keyboard_alone(visit: Open) -> None:
+    seen = visit()
+    seen.open("/")
+    page, keys = seen.page, seen.page.keyboard
+    _tab_to(page, "Check an SDL")
+    keys.press("Enter")
+    page.wait_for_url("**/check/")
+    for _ in range(10):
+        keys.press("Tab")
+        if page.locator("#sdl").evaluate("field => field === document.activeElement"):
+            break
+    keys.type("version: 1")
+    keys.press("Tab")
+    keys.press("Enter")
+    told = page.locator("#problems")
+    expect(told).to_contain_text("that Akash would refuse")
+    expect(told).to_have_attribute("aria-live", "polite")
+
+
 def _tab_to(page: Page, name: str) -> None:
     for _ in range(40):
         page.keyboard.press("Tab")

@@ -122,6 +122,28 @@ def test_by_keyboard_alone(at: Callable[..., Visit], site: LiveSite) -> None:
     expect(page.locator("[data-act=code]")).to_be_focused()
 
 
+def test_stop_copy_and_a_new_conversation_by_keyboard(
+    at: Callable[..., Visit], site: LiveSite
+) -> None:
+    page = at(site.url, permissions=["clipboard-read", "clipboard-write"]).page
+    keys = page.keyboard
+    say(page, "endless")
+    expect(page.locator(".answer .md")).to_contain_text("word1")
+    tab_to(page, "#stop")
+    keys.press("Enter")
+    settled(page)
+    expect(page.locator("#prompt")).to_be_focused()
+    expect(page.locator(".status")).to_contain_text("Stopped")
+    tab_to(page, ".answer [data-act=copy]", backwards=True)
+    keys.press("Enter")
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    assert str(page.evaluate("navigator.clipboard.readText()")).startswith("word0 word1")
+    tab_to(page, "#new-talk", backwards=True)
+    keys.press("Enter")
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#prompt")).to_be_focused()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone(at: Callable[..., Visit], site: LiveSite, scheme: str) -> None:
     page = at(site.url, viewport={"width": 390, "height": 844}, color_scheme=scheme).page
