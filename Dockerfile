@@ -24,7 +24,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 site \
     && useradd --uid 10001 --gid 10001 --home-dir /home/site --create-home \
-        --shell /usr/sbin/nologin site
+        --shell /usr/sbin/nologin site \
+    && install -d -o site -g site /home/site/cache
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /opt/oneclickllm
 COPY manage.py gunicorn.conf.py ./

@@ -13,7 +13,7 @@ from oneclick_site import __version__
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 with the version, also where the shared cache is out of reach.
+    """200 with the version, also where the cache is out of reach.
 
     Every process would tell so at once, and a load balancer that then takes
     all of them away would take down a site that still answers.

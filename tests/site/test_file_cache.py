@@ -1,4 +1,4 @@
-"""The cache in files, when the clock was set back."""
+"""The cache in files, when the clock was set back, or the folder cannot be used."""
 
 from __future__ import annotations
 
@@ -49,3 +49,34 @@ def test_clocks_that_differ_a_little_do_no_harm(cache: FileCache, tmp_path: Path
     _written(tmp_path, seconds_ahead=20)
     assert cache.get("x") == 1
     assert "x" in cache
+
+
+def _unusable(tmp_path: Path) -> FileCache:
+    """A cache whose folder cannot be made, whoever the tests run as."""
+    (tmp_path / "file").touch()
+    return FileCache(str(tmp_path / "file" / "cache"), {})
+
+
+def test_a_folder_that_cannot_be_used_takes_nothing_down(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    unusable = _unusable(tmp_path)
+    unusable.set("x", 1, 60)
+    assert unusable.is_away
+    assert unusable.get("x") == 1
+    assert not unusable.add("x", 2, 60)
+    assert unusable.incr("x") == 2
+    assert unusable.get_many(["x", "y"]) == {"x": 2}
+    assert unusable.delete("x")
+    assert unusable.get("x", "nothing") == "nothing"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_folder_that_comes_back_is_used_again(tmp_path: Path) -> None:
+    unusable = _unusable(tmp_path)
+    unusable.set("x", 1, 60)
+    (tmp_path / "file").unlink()
+    unusable.set("x", 2, 60)
+    assert not unusable.is_away
+    assert unusable.get("x") == 2
+    assert list((tmp_path / "file" / "cache").glob("*.djcache"))

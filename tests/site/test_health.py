@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -23,6 +25,17 @@ def test_a_cache_out_of_reach_is_told_and_takes_nothing_down(
     response = client.get("/healthz")
     assert response.status_code == 200
     assert response.json()["status"] == "cache out of reach"
+
+
+def test_a_folder_that_cannot_be_used_takes_nothing_down(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    backend = "oneclick_site.file_cache.FileCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path / "file" / "x")}}
+    response = client.get("/healthz")
+    assert response.status_code == 200
+    assert response.json()["cache"] is False
 
 
 def test_another_method_is_refused(client: Client) -> None:
