@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import time
@@ -70,6 +71,25 @@ def test_workers_killed_in_mid_stream(path: str) -> None:
         tell(f"kill -9 of gunicorn's workers in mid-stream, {path}", str(seen.value), watch)
         eventually(lambda: upstream.open == 0)
         eventually(lambda: len(children(site.process.pid)) == 2)
+
+
+def _has_its_cache(site: LiveSite) -> bool:
+    return bool(httpx2.get(f"{site.url}/healthz", timeout=30).json()["cache"])
+
+
+def test_a_cache_folder_that_cannot_be_used() -> None:
+    """A file is put in its place: root may write wherever others may not."""
+    with Upstream() as upstream, demo_site({"ollama": upstream}) as site:
+        assert _pages(site)
+        shutil.rmtree(site.cache_dir)
+        site.cache_dir.touch()
+        assert _pages(site)
+        assert _answers(site)
+        assert not _has_its_cache(site)
+        site.cache_dir.unlink()
+        watch = Watch()
+        eventually(lambda: _has_its_cache(site))
+        tell("the cache's folder cannot be used", "nothing", watch)
 
 
 def _redis(url: str) -> int:
