@@ -41,7 +41,7 @@ def refusal(gpu: Gpu, architecture: Architecture, workload: Workload) -> str:
             f"{_words(gpu.compute_capability)}."
         )
     if workload.family is EngineFamily.VLLM:
-        return _indivisible(architecture, workload.gpus)
+        return indivisible(architecture, workload.gpus)
     return ""
 
 
@@ -70,7 +70,7 @@ def _needs(architecture: Architecture, workload: Workload) -> list[tuple[Capabil
     return needs
 
 
-def _indivisible(architecture: Architecture, cards: int) -> str:
+def indivisible(architecture: Architecture, cards: int) -> str:
     """Heads are divided evenly; those of keys and values are, or each is on as many cards."""
     cards = max(1, cards)
     if architecture.heads % cards:

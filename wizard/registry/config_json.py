@@ -37,8 +37,6 @@ _LATENT = (
     *("kimi_linear", "longcat_flash", "pangu_ultra_moe"),
 )
 _NO_INDEXER_CACHE = ("hy_v4",)
-# vLLM 0.33 knows these by plugins alone, which unpack scales as they see fit.
-_PLUGINS = ("bitsandbytes", "hqq", "exl2", "exl3", "aqlm", "eetq")
 _WIDE_STATE = ("nemotron_h", "kimi_linear", "glm5_next", "glm5_next_text")
 _NAMES: dict[str, tuple[str, ...]] = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
@@ -75,7 +73,8 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
     text = _text_config(config)
     if text.get("is_encoder_decoder") is True or config.get("is_encoder_decoder") is True:
         raise UnreadableHeader(
-            "This model reads with an encoder and writes with a decoder, which is not estimated."
+            "This model reads with an encoder and writes with a decoder, which is not estimated.",
+            next_step="Choose a model that only writes, or one that only embeds.",
         )
     return _Config(config, text, config_defaults.of_text(config, text)).architecture()
 
@@ -163,6 +162,7 @@ class _Config:
             encoder_item_tokens=encoding.item_tokens,
             chunked_attention=pattern.is_chunked,
             wide_state=self.wide_state(),
+            has_voice="talker_config" in self.outer,
             custom_code="auto_map" in self.outer,
             exact=bool(vocab and context and pattern.exact and self.loads_its_files()),
         )
@@ -247,6 +247,9 @@ class _Config:
         """KV heads of each layer: none where a layer only recurs or only feeds forward."""
         if pattern.kv_heads:
             return pattern.kv_heads
+        listed = self.text.get("num_key_value_heads")
+        if isinstance(listed, list) and len(listed) >= layers:
+            return tuple(self._whole({"heads": count}, "heads") for count in listed[:layers])
         told = self.number("kv_heads") or self._whole(self.part("attn_config"), "kv_n_heads")
         if self.flag("multi_query") and not self.flag("new_decoder_architecture"):
             told = 1
@@ -275,9 +278,12 @@ class _Config:
         return config_quantisation.of(self.outer) or config_quantisation.of(self.text)
 
     def loads_its_files(self) -> bool:
-        """Whether weights take what the files have: not of a voice, nor of a plugin's types."""
-        is_plugin = config_quantisation.method(self.quantisation()) in _PLUGINS
-        return not is_plugin and "talker_config" not in self.outer
+        """Whether it is known what of the files is loaded: not of a plugin's types.
+
+        Of those with a voice, which vLLM leaves in the files, where nothing is quantised.
+        """
+        told = self.quantisation()
+        return config_quantisation.is_known(told) and not (told and "talker_config" in self.outer)
 
     def wide_state(self) -> bool:
         """Whether recurrent states are kept at 32 bits (``mamba_ssm_cache_dtype``)."""

@@ -15,6 +15,17 @@ _METHOD_BITS = {"fp8": 8.0, "fbgemm_fp8": 8.0, "deepseek_v4_fp8": 8.0, "mxfp4": 
 _ALGORITHM_BITS = {"FP8": 8.0, "NVFP4": 4.5, "MXFP8": 8.25, "W4A8_AWQ": 4.25}
 
 
+# What vLLM 0.33 loads by itself (``QuantizationMethods``), with the names that it reads as
+# one of these. All else is a plugin's, which unpacks scales as it sees fit.
+_KNOWN = (
+    *("auto-round", "auto_awq", "auto_gptq", "awq", "awq_marlin", "compressed-tensors"),
+    *("compressed_tensors", "deepseek_v4_fp8", "experts_int8", "fbgemm_fp8", "fp8", "fp_quant"),
+    *("gpt_oss_mxfp4", "gptq", "gptq_marlin", "humming", "inc", "int4", "modelopt"),
+    *("modelopt_fp4", "modelopt_mixed", "modelopt_mxfp8", "moe_wna16", "mxfp4", "mxfp8", "nvfp4"),
+    *("online", "quark", "torchao", "w4a8_awq", "intel/auto-round"),
+)
+
+
 def of(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The part about quantisation; empty where there is none."""
     told = config.get("quantization_config") or config.get("compression_config")
@@ -25,6 +36,12 @@ def method(told: Mapping[str, Any]) -> str:
     """``quant_method`` (or ``quant_algo``), in small letters."""
     name = told.get("quant_method") or told.get("quant_algo") or ""
     return name[:40].lower() if isinstance(name, str) else ""
+
+
+def is_known(told: Mapping[str, Any]) -> bool:
+    """Whether vLLM itself loads this method; true where nothing is quantised."""
+    name = method(told)
+    return not told or name in _KNOWN
 
 
 def quant_method(config: Mapping[str, Any]) -> str:

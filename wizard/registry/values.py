@@ -109,7 +109,8 @@ class Architecture:
     ``rotary_bytes`` are tables that vLLM keeps on every card, ``weight_bits`` what
     a quantised checkpoint's linear layers have (0 where it does not tell),
     ``kv_cache_type`` the cache that it brings scales for. ``chunked_attention``
-    tells that windows are chunks, ``wide_state`` that recurrent states have 32 bits.
+    tells that windows are chunks, ``wide_state`` that recurrent states have 32 bits,
+    ``has_voice`` that the files hold a voice, which vLLM does not load.
     ``pools`` tells an embedding model, whose file says how to pool.
     ``bidirectional_cache`` tells that llama.cpp keeps a cache although nothing
     is generated.
@@ -183,6 +184,7 @@ class Architecture:
     encoder_item_tokens: int = 0
     chunked_attention: bool = False
     wide_state: bool = False
+    has_voice: bool = False
     custom_code: bool = False
     exact: bool = True
 

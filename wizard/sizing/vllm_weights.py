@@ -69,6 +69,7 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     bits = _bits(architecture)
     file = variant.weight_bytes
     unused = _prediction_bytes(architecture, file) + _duplicate_bytes(architecture, file)
+    unused += _voice_bytes(architecture, file)
     loaded = int((file - unused) * _cast(architecture))
     every = _whole_bytes(architecture, bits) // nodes
     repeated = int(_repeated_elements(architecture, gpus) * bits / 8 / nodes)
@@ -298,6 +299,19 @@ def _prediction_bytes(architecture: Architecture, file: int) -> int:
     body = architecture.dense_layers * layer[0] + routed * layer[1]
     tables = table * plain * (1 if architecture.tied_embeddings else 2)
     return int(file * extra / (body + extra + tables))
+
+
+def _voice_bytes(architecture: Architecture, file: int) -> int:
+    """Bytes of a voice in the files, which vLLM does not load (``Qwen2_5OmniThinker…``).
+
+    All that is beyond the text model and its encoders, as their shapes tell.
+    """
+    if not architecture.has_voice or architecture.quant_method:
+        return 0
+    tables = architecture.vocab_size * architecture.embedding_length
+    loaded = sum(vllm_layers.elements(architecture)) + architecture.encoder_weight_elements
+    loaded += tables * (1 if architecture.tied_embeddings else 2)
+    return max(0, file - int(2 * loaded / _cast(architecture)))
 
 
 def _duplicate_bytes(architecture: Architecture, file: int) -> int:

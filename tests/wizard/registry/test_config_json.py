@@ -352,9 +352,28 @@ def test_any_config_is_read_or_refused(change: dict[str, Any]) -> None:
     "more",
     [
         {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
-        {"talker_config": {"hidden_size": 896}},
+        {"talker_config": {}, "quantization_config": {"quant_method": "awq", "bits": 4}},
+        {"quantization_config": {"quant_method": "of a plugin"}},
     ],
 )
 def test_files_that_are_not_loaded_as_they_are_make_it_rough(more: dict[str, Any]) -> None:
     assert config_json.architecture(PLAIN).exact
     assert not config_json.architecture({**PLAIN, **more}).exact
+
+
+def test_a_voice_is_told_and_no_reason_to_be_rough() -> None:
+    found = config_json.architecture({**PLAIN, "talker_config": {"hidden_size": 896}})
+    assert found.has_voice and found.exact
+
+
+def test_heads_of_each_layer_may_be_a_list() -> None:
+    found = config_json.architecture({**PLAIN, "num_key_value_heads": [1, 2, 4, 2]})
+    assert found.kv_heads == (1, 2, 4, 2)
+    with pytest.raises(UnreadableHeader):
+        config_json.architecture({**PLAIN, "num_key_value_heads": [1, 2, 4, -2]})
+
+
+def test_a_model_that_reads_and_writes_apart_has_a_next_step_of_its_own() -> None:
+    with pytest.raises(UnreadableHeader) as refused:
+        config_json.architecture({**PLAIN, "is_encoder_decoder": True})
+    assert refused.value.next_step == "Choose a model that only writes, or one that only embeds."

@@ -358,3 +358,21 @@ def test_no_document_ends_in_a_traceback(
         assert str(error)
     else:
         assert answer["total_gpu"] > 0
+
+
+def test_cards_that_heads_cannot_be_divided_among_are_refused_with_those_that_can(
+    tmp_path: Path,
+) -> None:
+    size = ("--file-bytes", "141000000000", "--tensor-parallel", "3")
+    with pytest.raises(CommandError) as refused:
+        run("--config", document(tmp_path, CONFIG), *size)
+    sentence = "vLLM cannot divide 64 attention heads evenly over 3 cards."
+    assert str(refused.value) == f"{sentence} Choose --tensor-parallel of one of: 1, 2, 4, 8, 16."
+
+
+def test_fewer_requests_at_a_time_take_less(tmp_path: Path) -> None:
+    path, size = document(tmp_path, CONFIG), ("--file-bytes", "141000000000")
+    usual, few = (run("--config", path, *size, *more) for more in ((), ("--max-num-seqs", "4")))
+    assert few["compute"] < usual["compute"]
+    assert few["runtime"] < usual["runtime"]
+    assert few["kv_cache"] == usual["kv_cache"]

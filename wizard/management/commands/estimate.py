@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from wizard.hardware import rules
 from wizard.hardware.gpus import bundled
 from wizard.hardware.values import Gpu
 from wizard.hardware.workloads import on_gpu
@@ -25,6 +26,8 @@ from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
 LARGEST = 1 << 48
 _LARGEST_COUNT = 1 << 26
 _LARGEST_CARDS = 1024
+# Cards of one node that are named where a number cannot be used.
+_MOST_CARDS = 16
 _USUAL_CONTEXT = 4096
 # llama-server's own default, which shares one cache (``--parallel -1``).
 _USUAL_SLOTS = 4
@@ -176,6 +179,7 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
     fused = options["flash_attention"] != "off"
     if is_vllm:
         _check_vllm(kv_type, options)
+        _check_division(architecture, options["tensor_parallel"])
     else:
         _check_llama_cpp(kv_type, options, fused=fused)
     gpus = options["tensor_parallel"] if is_vllm else options["gpus"]
@@ -212,6 +216,14 @@ def _check_vllm(kv_type: KvType, options: dict[str, Any]) -> None:
         )
     if kv_type not in (KvType.F16, KvType.BF16, KvType.FP8):
         raise CommandError(f"vLLM has no {kv_type.value} KV cache. Choose f16, bf16 or fp8.")
+
+
+def _check_division(architecture: Architecture, cards: int) -> None:
+    """Refuse numbers of cards that vLLM refuses."""
+    if uneven := rules.indivisible(architecture, cards):
+        even = (n for n in range(1, _MOST_CARDS + 1) if not rules.indivisible(architecture, n))
+        counts = ", ".join(map(str, even))
+        raise CommandError(f"{uneven} Choose --tensor-parallel of one of: {counts}.")
 
 
 def _check_llama_cpp(kv_type: KvType, options: dict[str, Any], *, fused: bool) -> None:
