@@ -5,9 +5,10 @@
 Waves of callers come, each of another size: they read whole answers and streams, hang
 up in the midst, reset their connection, are killed, send half a request, read a byte at a
 time, or send what makes no sense. After each wave it is quiet, and then memory, open
-files, threads and unfinished asyncio tasks are counted. The runtime's engine is the real
-one with the tiny demo model; the demo's upstream is the stand-in that dies, fails and
-floods when it is told to. See `benchmarks.soak_callers`.
+files, threads and unfinished asyncio tasks are counted. At the end malloc gives back
+what it keeps for later: what a process then still has more is lost. The runtime's engine
+is the real one with the tiny demo model; the demo's upstream is the stand-in that dies,
+fails and floods when it is told to. See `benchmarks.soak_callers`.
 """
 
 from __future__ import annotations
@@ -38,23 +39,35 @@ MODEL = Path(__file__).parents[1] / "inference" / "demo_model" / "oneclick-demo.
 WAVES = (2, 8, 24, 4, 48, 12, 1, 32)
 WAVE_SECONDS, QUIET_SECONDS = 8.0, 4.0
 TASKS = "SOAK_TASKS"
-# Python imports it at the start of every process: it tells the unfinished tasks when asked.
+# Python imports it at the start of every process: it tells the unfinished tasks and the bytes
+# that malloc has handed out when asked, and has it give back the rest. See mallinfo(3).
 _PROBE = f"""
-import asyncio, gc, os, signal
+import asyncio, ctypes, gc, os, signal
+class _Heap(ctypes.Structure):
+    _names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+    _fields_ = [(name, ctypes.c_size_t) for name in _names.split()]
+_libc = ctypes.CDLL(None)
+_libc.mallinfo2.restype = _Heap
 def _tell(_number, _frame):
     tasks = [one for one in gc.get_objects() if issubclass(type(one), asyncio.Task)]
-    found = sum(not one.done() for one in tasks)
+    found, heap = sum(not one.done() for one in tasks), _libc.mallinfo2()
     with open(os.environ["{TASKS}"] + str(os.getpid()), "w") as told:
-        told.write(str(found))
+        told.write(f"{{found}} {{heap.uordblks + heap.hblkhd}}\\n")
+def _trim(_number, _frame):
+    gc.collect()
+    _libc.malloc_trim(0)
 signal.signal(signal.SIGRTMIN, _tell)
+signal.signal(signal.SIGRTMIN + 1, _trim)
 """
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a process has when nothing is asked of it. Memory is in MiB."""
+    """What a process has when nothing is asked of it. Memory is in MiB; ``in_use`` is what malloc
+    has handed out of it."""
 
     memory: float
+    in_use: float
     engine: float
     files: int
     engine_files: int
@@ -101,27 +114,39 @@ def held(target: Target) -> Held:
     """Count what the target has now."""
     folder = Path(f"/proc/{target.pid}")
     engine = Path(f"/proc/{target.engine}")
+    tasks, in_use = _told(target.pid)
     return Held(
         memory=resident(target.pid) / 2**20,
+        in_use=in_use / 2**20,
         engine=resident(target.engine) / 2**20 if target.engine else 0.0,
         files=len(list((folder / "fd").iterdir())),
         engine_files=len(list((engine / "fd").iterdir())) if target.engine else 0,
         threads=len(list((folder / "task").iterdir())),
-        tasks=_tasks(target.pid),
+        tasks=tasks,
     )
 
 
-def _tasks(pid: int) -> int:
-    """Unfinished tasks, as the process itself counts them."""
+def _told(pid: int) -> tuple[int, int]:
+    """Unfinished tasks and bytes that malloc has handed out, as the process itself counts them."""
     told = Path(os.environ[TASKS] + str(pid))
     told.unlink(missing_ok=True)
     os.kill(pid, signal.SIGRTMIN)
     deadline = time.monotonic() + 30
-    while not (told.exists() and told.read_text()):
+    while not (told.exists() and told.read_text().endswith("\n")):
         if time.monotonic() > deadline:
             sys.exit("The process does not tell its tasks.")
         time.sleep(0.02)
-    return int(told.read_text())
+    tasks, in_use = told.read_text().split()
+    return int(tasks), int(in_use)
+
+
+def trimmed(target: Target) -> Held:
+    """What the target has when malloc keeps nothing for later."""
+    os.kill(target.pid, signal.SIGRTMIN + 1)
+    if target.engine:
+        os.kill(target.engine, signal.SIGRTMIN + 1)
+    time.sleep(QUIET_SECONDS)
+    return held(target)
 
 
 async def soak(target: Target, minutes: float) -> list[Held]:
@@ -144,8 +169,8 @@ async def soak(target: Target, minutes: float) -> list[Held]:
 
 def _row(minute: int, now: Held, calls: soak_callers.Calls) -> str:
     cells = (str(minute), f"{calls.made:,}", f"{calls.left:,}", calls.statuses(),
-             f"{now.memory:.1f}", f"{now.engine:.1f}", str(now.files), str(now.engine_files),
-             str(now.threads), str(now.tasks))  # fmt: skip
+             f"{now.memory:.1f}", f"{now.in_use:.1f}", f"{now.engine:.1f}", str(now.files),
+             str(now.engine_files), str(now.threads), str(now.tasks))  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
@@ -153,7 +178,7 @@ def _thirds(found: Sequence[Held]) -> str:
     """The second third beside the last: what grows is more in the last."""
     third = len(found) // 3
     parts = []
-    for name in ("memory", "engine", "files", "engine_files", "threads", "tasks"):
+    for name in ("memory", "in_use", "engine", "files", "engine_files", "threads", "tasks"):
         second, last = (
             statistics.mean(getattr(one, name) for one in some)
             for some in (found[third : 2 * third], found[-third:])
@@ -172,11 +197,13 @@ def main() -> None:
         os.environ |= {"PYTHONPATH": folder, TASKS: f"{folder}/tasks-"}
         for name in options.targets:
             print(f"\n{name}, load {os.getloadavg()[0]:.1f}\n")
-            print("| minute | calls | left | answered | MiB | engine's | files | engine's | "
-                  "threads | tasks |")  # fmt: skip
-            print("|" + " ---: |" * 10)
+            print("| minute | calls | left | answered | MiB | in use | engine's | files | engine's "
+                  "| threads | tasks |")  # fmt: skip
+            print("|" + " ---: |" * 11)
             with TARGETS[name]() as target:
                 print(_thirds(asyncio.run(soak(target, options.minutes))), flush=True)
+                last = trimmed(target)
+                print(f"After malloc_trim: {last.memory:.1f} MiB, engine {last.engine:.1f}")
 
 
 if __name__ == "__main__":
