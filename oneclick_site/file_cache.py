@@ -73,6 +73,9 @@ class FileCache(FileBasedCache):
         except OSError as error:
             self._folder.leave(error)
             return default
+        except Exception:  # pickle raises whatever a file makes it do that a crash left
+            self.delete(key, version)
+            return default
 
     def has_key(self, key: Any, version: int | None = None) -> bool:
         return self.get(key, _MISSING, version) is not _MISSING

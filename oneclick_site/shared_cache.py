@@ -28,15 +28,18 @@ class _Server:
         self.memory = LocMemCache(f"shared-cache {server}", {})
         self.rest_until = 0.0
         self.is_away = False
+        self._failed = ""
 
-    def leave(self, error: RedisError) -> None:
+    def leave(self, what: str, error: RedisError) -> None:
         self.rest_until = time.monotonic() + REST_SECONDS
+        self._failed = what
         if not self.is_away:
             self.is_away = True
             _log.warning("the cache is out of reach, each process keeps its own: %s", error)
 
-    def come_back(self) -> None:
-        if self.is_away:
+    def come_back(self, what: str) -> None:
+        """What failed goes again: a Redis without memory, or one that only copies, can be read."""
+        if self.is_away and what in (self._failed, "set"):
             self.is_away = False
             _log.warning("the cache is back")
 
@@ -115,8 +118,8 @@ class SharedCache(BaseCache):
             try:
                 answer = getattr(server.redis, name)(*args, **named)
             except RedisError as error:
-                server.leave(error)
+                server.leave(name, error)
             else:
-                server.come_back()
+                server.come_back(name)
                 return answer
         return getattr(server.memory, name)(*args, **named)

@@ -80,3 +80,16 @@ def test_a_folder_that_comes_back_is_used_again(tmp_path: Path) -> None:
     assert not unusable.is_away
     assert unusable.get("x") == 2
     assert list((tmp_path / "file" / "cache").glob("*.djcache"))
+
+
+@pytest.mark.parametrize("garbled", [b"", bytes(200), b"what is this?", b"\x80\x05K\x01."])
+def test_what_a_crash_garbled_is_forgotten(
+    cache: FileCache, tmp_path: Path, garbled: bytes
+) -> None:
+    cache.set("x", 1, None)
+    (entry,) = tmp_path.glob("*.djcache")
+    entry.write_bytes(garbled)
+    assert cache.get("x") is None
+    assert cache.add("x", 2, None)
+    assert cache.get("x") == 2
+    assert not cache.is_away

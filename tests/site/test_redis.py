@@ -11,6 +11,8 @@ import httpx2
 import pytest
 import redis
 
+from oneclick_site import shared_cache
+from oneclick_site.shared_cache import SharedCache
 from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
 from tests.standins.ports import free_port
@@ -55,3 +57,25 @@ def test_a_redis_that_goes_and_returns_takes_no_page_with_it(tmp_path: Path) -> 
         log = site.log.read_text()
     assert log.count("the cache is out of reach") == 1
     assert log.count("the cache is back") == 1
+
+
+def test_a_redis_without_memory_is_told_once(
+    cache_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it has can still be read."""
+    monkeypatch.setattr(shared_cache, "REST_SECONDS", 0.0)
+    cache = SharedCache(cache_url, {})
+    cache.set("x", 1)
+    with redis.Redis.from_url(cache_url) as client:
+        client.config_set("maxmemory", 1)
+        for number in range(3):
+            cache.set("y", number)
+            assert cache.get("x") == 1
+        assert cache.is_away
+        client.config_set("maxmemory", 0)
+    cache.set("y", 4)
+    assert not cache.is_away
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == [
+        "the cache is out of reach",
+        "the cache is back",
+    ]
