@@ -48,7 +48,7 @@ _NOT_WORKED_OUT = frozenset(
 class Divided:
     """Bytes of the parts of a file, and the share of it by which they had to be scaled.
 
-    ``tied`` of the embeddings serve as the output, too.
+    ``tied`` of the embeddings serve as the output, too; ``name`` is the quantisation's.
     """
 
     embeddings: int
@@ -56,6 +56,7 @@ class Divided:
     output: int
     blocks: tuple[Block, ...]
     off: float
+    name: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def divided(architecture: Architecture, variant: Variant) -> Divided:
         output=output,
         blocks=_scaled(architecture, found.name, tensors - embeddings - output),
         off=_off(architecture, found, tensors),
+        name=found.name,
     )
 
 
@@ -97,12 +99,10 @@ def _off(architecture: Architecture, found: _Worked, tensors: int) -> float:
     return (tensors - found.total) / tensors if tensors else -1.0
 
 
-def repacked(architecture: Architecture, variant: Variant, blocks: float) -> int:
+def repacked(architecture: Architecture, variant: Variant, name: str, blocks: float) -> int:
     """Bytes of blocks that the CPU copies in another order, of all that run together."""
     if variant.format is not Format.GGUF:
         return 0
-    tensors = max(0, variant.weight_bytes - tokenizer_bytes(architecture, variant))
-    name = _nearest(architecture, variant, tensors).name
     running = slice(architecture.layers)
     whole = sum(block.total for block in matrices.blocks(architecture, name)[running])
     moved = matrices.blocks(architecture, name, repacked=True)[running]
@@ -147,10 +147,10 @@ def _told(architecture: Architecture, variant: Variant, name: str, tensors: int)
     family's habit where neither is near, or both are: makers' own mixes (Unsloth's
     “XL”) take more bits than llama.cpp's, and half of a table is soon made up.
     """
-    habit = architecture.tied_embeddings
+    habit, blocks = architecture.tied_embeddings, matrices.total(architecture, name)
     if not architecture.tie_is_guessed or variant.format is not Format.GGUF or not tensors:
-        return _worked(architecture, variant, name, is_tied=habit)
-    ways = [_worked(architecture, variant, name, is_tied=is_tied) for is_tied in (True, False)]
+        return _worked(architecture, variant, name, blocks, is_tied=habit)
+    ways = [_worked(architecture, variant, name, blocks, is_tied=way) for way in (True, False)]
     apart = abs(ways[1].total - ways[0].total)
     near, far = sorted(ways, key=lambda way: abs(tensors - way.total))
     off, other = abs(tensors - near.total), abs(tensors - far.total)
@@ -159,7 +159,9 @@ def _told(architecture: Architecture, variant: Variant, name: str, tensors: int)
     return near if is_clear or near.is_tied is habit else far
 
 
-def _worked(architecture: Architecture, variant: Variant, name: str, *, is_tied: bool) -> _Worked:
+def _worked(
+    architecture: Architecture, variant: Variant, name: str, blocks: float, *, is_tied: bool
+) -> _Worked:
     plain, output_bits = _bits(architecture, variant, name)
     each = output_bits if is_tied else plain
     elements = architecture.vocab_size * architecture.embedding_length
@@ -173,7 +175,7 @@ def _worked(architecture: Architecture, variant: Variant, name: str, *, is_tied:
         token=elements * each / 8,
         others=others,
         output=elements * output_bits / 8 if has_output else 0.0,
-        blocks=sum(block.total for block in matrices.blocks(architecture, name)),
+        blocks=blocks,
     )
 
 
@@ -191,15 +193,16 @@ def _scaled(architecture: Architecture, name: str, size: int) -> tuple[Block, ..
     if experts and not architecture.expert_feed_forward_length and total > (1 + _NEAR) * size > 0:
         plain = min(1.0, size / (total - experts)) if total > experts else 0.0
         mixed = max(0.0, size - plain * (total - experts)) / experts
-    return tuple(
-        Block(
+    scaled = {
+        id(each): Block(
             plain * (each.total - each.experts) + mixed * each.experts,
             mixed * each.experts,
             plain * each.largest,
             mixed * each.largest_expert,
         )
-        for each in found
-    )
+        for each in {id(each): each for each in found}.values()
+    }
+    return tuple(scaled[id(each)] for each in found)
 
 
 def tokenizer_bytes(architecture: Architecture, variant: Variant) -> int:

@@ -191,7 +191,7 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         host_compute=found.host_compute,
         host_kv_cache=found.host_kv_cache,
         host_state=found.host_state,
-        repacked=0 if workload.gpus else weights.split(architecture, variant).repacked,
+        repacked=0 if workload.gpus else weights.repacked(architecture, variant),
         parts=_parts(architecture, variant, workload, found),
         exact=_is_exact(architecture, variant, workload),
     )

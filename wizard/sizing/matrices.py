@@ -6,7 +6,6 @@ whose size is known; biases and small odd matrices are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -76,31 +75,36 @@ class _Layer:
         return self.architecture.layers + self.architecture.nextn_layers
 
     @property
-    def has_weights(self) -> bool:
-        """Whether the layer's weights are not another's that the model loops over."""
-        owners = self.architecture.weight_layers
-        return owners.index(owners[self.index]) == self.index if owners else True
-
-    @property
     def attends(self) -> bool:
-        kv = self.architecture.kv_heads
-        return kv[self.index] > 0 if self.index < len(kv) else bool(kv and kv[-1])
+        return _attends(self.architecture, self.index)
 
     @property
     def recurs(self) -> bool:
-        recurrent = self.architecture.recurrent_layers
-        return self.index < len(recurrent) and recurrent[self.index]
+        return _recurs(self.architecture, self.index)
 
     @property
     def is_mixture(self) -> bool:
-        is_late = self.index >= self.architecture.dense_layers
-        is_turn = (self.index + 1) % self.architecture.mixture_step == 0
-        return self.architecture.experts > 0 and is_late and is_turn
+        return _is_mixture(self.architecture, self.index)
 
     @property
     def value(self) -> str:
         """The type of values, or of queries, keys and values in one matrix."""
         return quantiser.value(self.mix, self.architecture, self.attending, self.all_attending)
+
+
+def _attends(architecture: Architecture, index: int) -> bool:
+    kv = architecture.kv_heads
+    return kv[index] > 0 if index < len(kv) else bool(kv and kv[-1])
+
+
+def _recurs(architecture: Architecture, index: int) -> bool:
+    recurrent = architecture.recurrent_layers
+    return index < len(recurrent) and recurrent[index]
+
+
+def _is_mixture(architecture: Architecture, index: int) -> bool:
+    is_turn = (index + 1) % architecture.mixture_step == 0
+    return architecture.experts > 0 and index >= architecture.dense_layers and is_turn
 
 
 def looked_up_by_layers(architecture: Architecture) -> int:
@@ -110,26 +114,53 @@ def looked_up_by_layers(architecture: Architecture) -> int:
     return architecture.layers * architecture.per_layer_embedding
 
 
+def total(architecture: Architecture, name: str) -> float:
+    """Bytes of all layers together."""
+    return sum(block.total for block in blocks(architecture, name))
+
+
 @lru_cache(maxsize=512)
 def blocks(architecture: Architecture, name: str, *, repacked: bool = False) -> tuple[Block, ...]:
     """Each layer under a quantisation, those for prediction too.
 
     Only what the CPU copies in another order where ``repacked``.
     """
-    found = _layers(architecture, name, repacked=repacked)
-    return tuple(_block(layer) if layer.has_weights else _NOTHING for layer in found)
-
-
-def _layers(architecture: Architecture, name: str, *, repacked: bool) -> Iterator[_Layer]:
     mix = quantiser.mix(name, architecture.name)
     count = architecture.layers + architecture.nextn_layers
-    alone = [_Layer(architecture, mix, index, 0, 0, repacked) for index in range(count)]
-    fused = architecture.name in FUSED_STATES
-    counted = [layer.attends or (fused and layer.recurs) for layer in alone]
-    before = 0
+    has_values = [_has_values(architecture, index) for index in range(count)]
+    valued = sum(has_values)
+    made: dict[tuple[object, ...], Block] = {}
+    found, before, seen = [], 0, set()
     for index in range(count):
-        yield _Layer(architecture, mix, index, before, sum(counted), repacked)
-        before += counted[index]
+        turns = mix.turns(index, count, before, valued)
+        owner = architecture.weight_layers[index] if architecture.weight_layers else index
+        kind = (owner in seen, *_shape(architecture, index), *turns)
+        if kind not in made:
+            layer = _Layer(architecture, mix, index, before, valued, repacked)
+            # A layer that another's weights run has none.
+            made[kind] = _NOTHING if owner in seen else _block(layer)
+        found.append(made[kind])
+        seen.add(owner)
+        before += has_values[index]
+    return tuple(found)
+
+
+def _has_values(architecture: Architecture, index: int) -> bool:
+    """Whether a layer has a matrix of values, or one that counts as such."""
+    is_fused = architecture.name in FUSED_STATES and _recurs(architecture, index)
+    return is_fused or _attends(architecture, index)
+
+
+def _shape(architecture: Architecture, index: int) -> tuple[object, ...]:
+    """What tells a layer's matrices from those of others."""
+    lists: tuple[tuple[object, ...], ...] = (
+        architecture.kv_heads,
+        architecture.sliding_layers,
+        architecture.recurrent_layers,
+        architecture.feed_forward_lengths,
+    )
+    own = [each[index] for each in lists if index < len(each)]
+    return (*own, _is_mixture(architecture, index))
 
 
 def _block(layer: _Layer) -> Block:

@@ -77,9 +77,13 @@ class Types:
     few: str = ""
     picks: Picks = _eighth
 
+    def is_picked(self, index: int, count: int) -> bool:
+        """Whether one layer of so many is among the few."""
+        return bool(self.few) and self.picks(index, count)
+
     def at(self, index: int, count: int) -> str:
         """The type of one layer of so many."""
-        return self.few if self.few and self.picks(index, count) else self.most
+        return self.few if self.is_picked(index, count) else self.most
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,18 @@ class Mix:
     eight_out: str = ""
     eight: str = ""
     is_tiny: bool = False
+
+    def turns(self, index: int, count: int, attending: int, all_attending: int) -> tuple[bool, ...]:
+        """Where a layer is among the few: alike layers of equal turns have equal types.
+
+        ``attending`` layers with values are before it, of so many.
+        """
+        others = (self.down, self.out, self.up, self.query)
+        values = (self.value, self.wide)
+        return (
+            *[each.is_picked(index, count) for each in others if each],
+            *[each.is_picked(attending, all_attending) for each in values if each],
+        )
 
 
 def _k(

@@ -17,9 +17,9 @@ class Weights:
     on the card a second time. ``output`` is what comes after the last block,
     ``blocks`` each block's bytes and ``experts`` the experts among them.
     ``skipped`` are blocks for multi-token prediction: in the file, not loaded.
-    ``repacked`` lie in RAM a second time where the CPU computes. ``largest_matrix`` is
-    the largest tensor of a block. ``off`` is the share of the file by which it differs
-    from what its shapes and its quantisation's name make it; 0 where tensors are known.
+    ``name`` is the quantisation's, by the size of the file where none was told.
+    ``largest_matrix`` is the largest tensor of a block. ``off`` is the share of the file by
+    which it differs from what shapes and name make it; 0 where tensors are known.
     """
 
     file: int
@@ -30,8 +30,8 @@ class Weights:
     experts: tuple[float, ...]
     largest_expert: float
     skipped: int
-    repacked: int
     largest_matrix: float
+    name: str = ""
     off: float = 0.0
 
     @property
@@ -60,7 +60,7 @@ def _by_tensors(architecture: Architecture, variant: Variant, known: TensorSizes
         experts=experts[:running],
         largest_expert=known.largest_expert,
         skipped=sum(known.blocks[running:]) if running else 0,
-        repacked=_repacked(architecture, variant, known),
+        name=variant.quantisation,
         largest_matrix=known.largest_matrix or known.largest_expert,
     )
 
@@ -80,13 +80,17 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
         largest_expert=largest_expert,
         largest_matrix=max(largest_expert, *(block.largest for block in running)),
         skipped=int(sum(block.total for block in found.blocks[architecture.layers :])),
-        repacked=by_shape.repacked(architecture, variant, sum(block.total for block in running)),
+        name=found.name,
         off=found.off,
     )
 
 
-def _repacked(architecture: Architecture, variant: Variant, known: TensorSizes) -> int:
-    """Bytes copied on the CPU: told by the tensors' types, else worked out from the shapes."""
-    if known.repacked is not None:
-        return known.repacked
-    return by_shape.repacked(architecture, variant, sum(known.blocks[: architecture.layers]))
+def repacked(architecture: Architecture, variant: Variant) -> int:
+    """Bytes that lie in RAM a second time where the CPU computes, in an order of its own.
+
+    Told by the tensors' types, else worked out from the shapes.
+    """
+    if variant.tensors is not None and variant.tensors.repacked is not None:
+        return variant.tensors.repacked
+    part = split(architecture, variant)
+    return by_shape.repacked(architecture, variant, part.name, sum(part.blocks))
