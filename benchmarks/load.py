@@ -23,6 +23,7 @@ from typing import Any
 PATHS = {"openai": "/v1/chat/completions", "ollama": "/api/chat"}
 _TOKEN = re.compile(rb'"content": ?"(?!")')
 LONGEST_SILENCE = 300.0
+AT_RANDOM = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Chat:
     """One chat: what its user says, turn by turn, after an optional system prompt.
 
     ``tokens`` is the length of its answers, 0 for the plan's. ``apart`` makes
-    each turn a conversation of its own. The same seed counts for every turn.
+    each turn a conversation of its own. Each turn has a seed of its own too, unless
+    ``again`` wants the same, with which a model of circles says the former answer again;
+    ``by_chance`` takes it out of them, to any of the forty likeliest tokens.
     """
 
     turns: tuple[str, ...]
@@ -38,7 +41,8 @@ class Chat:
     seed: int = 1
     tokens: int = 0
     apart: bool = False
-    temperature: float = 0.8
+    again: bool = False
+    by_chance: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ class _Talk:
         self._received = []
         self.socket = socket.create_connection(("127.0.0.1", self._plan.port))
         self.replies.append(Reply(len(self.replies), time.monotonic()))
-        self.socket.sendall(_request(self._plan, self._messages, self._chat))
+        turn = 0 if self._chat.again else len(self.replies) - 1
+        self.socket.sendall(_request(self._plan, self._messages, self._chat, turn))
         self.socket.setblocking(False)
 
     def read(self) -> bool:
@@ -136,10 +141,11 @@ class _Talk:
         self._messages.append({"role": "assistant", "content": self.replies[-1].text})
 
 
-def _request(plan: Plan, messages: Sequence[dict[str, str]], chat: Chat) -> bytes:
+def _request(plan: Plan, messages: Sequence[dict[str, str]], chat: Chat, turn: int) -> bytes:
     tokens = chat.tokens or plan.tokens
-    sampling = {"top_p": 0.9, "top_k": 40, "min_p": 0.0, "seed": chat.seed}
-    sampling |= {"temperature": chat.temperature}
+    heat, share = (AT_RANDOM, 1.0) if chat.by_chance else (0.8, 0.9)
+    sampling = {"temperature": heat, "top_p": share, "top_k": 40, "min_p": 0.0}
+    sampling["seed"] = chat.seed + turn
     document: dict[str, Any] = {"model": plan.model, "messages": messages, "stream": True}
     if plan.dialect == "ollama":
         document["options"] = {**sampling, "num_predict": tokens}

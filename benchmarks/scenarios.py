@@ -15,8 +15,6 @@ from string import ascii_lowercase
 from benchmarks.load import Chat
 
 SHORT, LONG, PREFIX, TURN = 12, 350, 250, 60
-# So hot that even a model of circles says one of its forty likeliest tokens by chance.
-AT_RANDOM = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -74,21 +72,29 @@ def _going(draw: random.Random, streams: int) -> tuple[Chat, ...]:
 
 
 def _edits(draw: random.Random, streams: int) -> tuple[Chat, ...]:
-    """On a model of circles an answer begins where its seed says: each says the former again."""
-    return tuple(_told(draw, 0.8) for _ in range(streams))
+    return tuple(_editing(draw) for _ in range(streams))
 
 
 def _talks(draw: random.Random, streams: int) -> tuple[Chat, ...]:
-    return tuple(_told(draw, AT_RANDOM) for _ in range(streams))
+    return tuple(_talking(draw) for _ in range(streams))
 
 
 def _mixed(draw: random.Random, streams: int) -> tuple[Chat, ...]:
-    return tuple(_told(draw, AT_RANDOM if number % 2 else 0.8) for number in range(streams))
+    return tuple(_talking(draw) if number % 2 else _editing(draw) for number in range(streams))
 
 
-def _told(draw: random.Random, temperature: float) -> Chat:
-    turns = tuple(_words(draw, SHORT) for _ in range(3))
-    return Chat(turns, seed=draw.randint(1, 1 << 30), temperature=temperature)
+def _editing(draw: random.Random) -> Chat:
+    """On a model of circles: each answer is the former one."""
+    return Chat(_three(draw), seed=draw.randrange(1 << 30), again=True)
+
+
+def _talking(draw: random.Random) -> Chat:
+    """On the same model: nothing comes again."""
+    return Chat(_three(draw), seed=draw.randrange(1 << 30), by_chance=True)
+
+
+def _three(draw: random.Random) -> tuple[str, ...]:
+    return tuple(_words(draw, SHORT) for _ in range(3))
 
 
 SCENARIOS = {
