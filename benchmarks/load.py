@@ -23,6 +23,7 @@ from typing import Any
 PATHS = {"openai": "/v1/chat/completions", "ollama": "/api/chat"}
 _TOKEN = re.compile(rb'"content": ?"(?!")')
 LONGEST_SILENCE = 300.0
+# A temperature at which all are equal, however far one of them is ahead.
 AT_RANDOM = 10_000.0
 
 

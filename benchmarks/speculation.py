@@ -5,8 +5,8 @@
 Two runtimes take turns, one with ``SPECULATIVE=ngram`` and one without; with
 ``--engine-binary`` also that engine alone with the flags of the first, and with its own
 defaults. The loads: answers that go in circles, answers that never repeat, and chats of
-several turns of either kind and of both. What is drafted goes by the text of all slots:
-where chats are many, up to a fifth of what one says for the first time was said in another.
+several turns of either kind and of both. The engine drafts from the text of all slots:
+where chats are many, some of what one says for the first time was said in another.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _table(contestants: Sequence[Contestant], name: str, told: argparse.Namespac
     head = [cell.replace("× engine", "× off") for cell in HEAD]
     print(f"\n{name}: {scenario.meaning}; {told.rounds} rounds\n")
     print(f"| {' | '.join(head)} |\n|{' ---: |' * len(head)}")
-    for streams in told.streams:
+    for streams in told.streams or scenario.streams:
         found = rounds(contestants, name, streams, told.rounds)
         for each in contestants:
             print(row(streams, each.name, found[each.name], found["off"]), flush=True)
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--engine-binary", type=Path, help="a llama-server; default: xllamacpp")
     known = [name for names in LOADS.values() for name in names]
     parser.add_argument("--scenarios", nargs="+", choices=known, default=known)
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--streams", type=int, nargs="+", default=[])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--slots", type=int, default=16)

@@ -40,7 +40,8 @@ def length(slots: int, step: int) -> int:
     """Tokens that each of ``slots`` may draft, where a step of the engine takes ``step``.
 
     All drafts, and a token of each slot, have to go into one step: otherwise
-    llama-server aborts (``server_slot::handle_last_sampled_token``).
+    llama-server aborts (``server_slot::handle_last_sampled_token``). Below 1 there is no
+    room for any.
     """
     return min(LONGEST, step // slots - 1)
 
