@@ -46,7 +46,8 @@ def _chat(page: Page) -> None:
     page.keyboard.press("Enter")
     answer = page.get_by_role("region", name="Messages")
     expect(answer.get_by_text("marketplace")).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(1500)
+    expect(page.locator("#stop")).to_be_hidden(timeout=60_000)
+    page.wait_for_timeout(500)
 
 
 def _checked(page: Page) -> None:
