@@ -49,7 +49,10 @@ document.querySelectorAll("pre code").forEach((code) => {
   const button = element("button", "Copy");
   button.className = "copy";
   button.addEventListener("click", () => copy(code, button));
-  code.parentElement.before(button);
+  const frame = element("div", "");
+  frame.className = "code";
+  code.parentElement.replaceWith(frame);
+  frame.append(button, code.parentElement);
 });
 document.querySelector(".meant")?.remove();
 

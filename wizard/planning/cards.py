@@ -147,10 +147,13 @@ def _why_these(chosen: tuple[Offer, ...], fitting: tuple[Offer, ...]) -> str:
     first, *others = chosen
     cards = first.count * first.nodes
     where = "a card's memory" if cards == 1 else f"the memory of each of {cards} cards"
-    sentence = f"This needs {size(first.needed_bytes)} of {where}. {first.title} has it"
-    if first.usd_per_hour is not None:
-        is_dearer = any(_is_cheaper(offer, first) for offer in fitting)
-        sentence += " for the least money" + (" of those free now" if is_dearer else "")
+    sentence = f"This needs {size(first.needed_bytes)} of {where}."
+    if first.usd_per_hour is None:
+        sentence += f" {first.title} has it"
+    else:
+        kind = "single cards" if cards == 1 else f"sets of {cards}"
+        free = " and are free now" if any(_is_cheaper(offer, first) for offer in fitting) else ""
+        sentence += f" {first.title} costs the least of the {kind} that have it{free}"
     if not others:
         return f"{sentence}."
     names = " and ".join(filter(None, [", ".join(o.title for o in others[:-1]), others[-1].title]))
