@@ -89,6 +89,17 @@ def test_killed_while_it_pulls(weights: Weights, tmp_path: Path, data: bytes) ->
     tell(f"kill -9 while it pulls, {SIZE - fetched} of {SIZE} bytes kept", str(seen.value), watch)
 
 
+def test_the_end_while_it_pulls(weights: Weights, tmp_path: Path, data: bytes) -> None:
+    with _start(weights, tmp_path) as endpoint:
+        _when_half_is_sent(weights, endpoint.process.terminate)
+        assert endpoint.process.wait(SOON) == 0
+        watch = Watch()
+    kept = _noted(tmp_path)
+    fetched = _serves(weights, tmp_path, data)
+    assert 0 < kept <= SIZE - fetched
+    tell(f"SIGTERM while it pulls, {kept} bytes kept", "no connection", watch)
+
+
 def test_two_on_one_volume_of_which_the_first_is_killed(
     weights: Weights, tmp_path: Path, data: bytes
 ) -> None:
@@ -177,6 +188,8 @@ def _break(fault: str, weights: Weights, digest: str, data: bytes) -> None:
             weights.hub.hang("/api/")
         case "files that stall":
             weights.cdn.hang(digest)
+        case "a host whose name is not known":
+            weights.cdn.fail(digest, redirect("http://cdn.invalid/"))
         case "redirects in a circle":
             weights.cdn.fail(digest, redirect(f"/{digest}"))
         case "a page for JSON":
@@ -193,6 +206,7 @@ WRONG = {
     "a Content-Length that lies": ("attempts", 6),
     "a registry that stalls": ("attempts", 6),
     "files that stall": ("attempts", 6),
+    "a host whose name is not known": ("attempts", 6),
     "redirects in a circle": ("more than 5 times", 6),
     "a page for JSON": ("not JSON", 6),
     "a page for the file": ("a web page instead", 6),

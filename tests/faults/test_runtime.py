@@ -85,6 +85,19 @@ def test_killed_while_it_loads(models: Path, tmp_path: Path) -> None:
         tell("kill -9 of the runtime while it loads", str(seen.value), watch)
 
 
+def test_the_end_while_it_loads(models: Path, tmp_path: Path) -> None:
+    loading = endpoints.running_on_stand_in(tmp_path, models, wait=False, start="endless")
+    with loading as endpoint, endpoint.client() as http:
+        endpoints.wait_ready(endpoint, "/healthz")
+        eventually(lambda: http.get("/status").json()["phase"] == "loading")
+        (engine,) = endpoint.children()
+        watch = Watch()
+        endpoint.process.terminate()
+        assert endpoint.process.wait(SOON) == 0
+        assert not is_alive(engine)
+        tell("SIGTERM while it loads", "no connection, exit code 0", watch)
+
+
 @DIALECTS
 def test_the_engine_killed_in_mid_stream(models: Path, tmp_path: Path, path: str) -> None:
     with endpoints.running_on_stand_in(tmp_path, models) as endpoint, endpoint.client() as http:

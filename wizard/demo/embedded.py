@@ -129,6 +129,8 @@ def command_for(url: str) -> list[str]:
         *(sys.executable, "-m", "inference", "serve"),
         *("--model", str(MODEL), "--host", "127.0.0.1", "--port", url.rpartition(":")[2]),
         *("--slots", str(SLOTS), "--context-length", str(CONTEXT), "--gpu-layers", "0"),
+        # An engine that is silent for longer hangs: its answers take seconds.
+        *("--request-timeout", "5m"),
         *("--models-dir", str(ROOT / "var" / "models"), "--log-level", "WARNING"),
     ]
 
