@@ -48,7 +48,10 @@ def _know(config: Mapping[str, Any]) -> None:
         return AutoConfig.for_model(part["model_type"], **options)
 
     def start(self: Any, **options: Any) -> None:
-        PreTrainedConfig.__init__(self, **{key: nested(options[key]) for key in options})
+        found = {key: nested(options[key]) for key in options}
+        # Rotations are put in order by the base class, which asks for what it was not given.
+        vars(self).update(found)
+        PreTrainedConfig.__init__(self, **found)
 
     members = {"model_type": kind, "__init__": start}
     AutoConfig.register(kind, type("PlainConfig", (PreTrainedConfig,), members))
