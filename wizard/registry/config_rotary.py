@@ -27,6 +27,8 @@ _TWO_TABLES = ("gemma3_text", "gemma4_text", "embedding_gemma2", "modernbert")
 # Positions of images run ahead of those of tokens, except in families that count anew.
 _IMAGE_FACTOR = 4
 _PLAIN_IMAGES = ("qwen3", "qwen4")
+# Their class has images' positions by default, and a config need not tell.
+_IMAGES_UNTOLD = ("cosmos3_edge_text",)
 # Their rotated numbers stay at 32 bits.
 _WIDE = ("gpt_oss", "deepseek_v4")
 _MAX_POSITIONS = 1 << 28
@@ -74,7 +76,8 @@ def _bytes(config: Mapping[str, Any], kind: Mapping[str, Any], positions: int, w
     part = 1.0 if name == "proportional" else _part(config, kind)
     original = _original(config, kind) or positions
     length = min(_MAX_POSITIONS, _length(name, kind, positions, original))
-    if "mrope_section" in kind and not model.startswith(_PLAIN_IMAGES):
+    has_images = "mrope_section" in kind or model in _IMAGES_UNTOLD
+    if has_images and not model.startswith(_PLAIN_IMAGES):
         length *= _IMAGE_FACTOR
     return int(length * int(width * part) * (4 if is_wide else 2))
 

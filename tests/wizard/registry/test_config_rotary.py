@@ -41,6 +41,7 @@ def test_it_works() -> None:
             1100 * 128,
         ),
         ({"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}, 4000 * 128),
+        ({"model_type": "cosmos3_edge_text"}, 4000 * 128),
         (
             {
                 "model_type": "qwen3_vl_text",
