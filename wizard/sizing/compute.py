@@ -240,6 +240,19 @@ def _states_in_ram(architecture: Architecture, tokens: int, slots: int) -> int:
     return scan.reads + scan.gives + 2 * _FLOAT * tokens * convolved
 
 
+def _stored_from_one(architecture: Architecture) -> int:
+    """Elements of a token that come to a cache in RAM with what they were projected with.
+
+    Keys and values are parts of one matrix's result, which is copied for each of them
+    unless positions are turned into the keys, and so into a place of their own.
+    """
+    if architecture.name not in matrices.FUSED_QUERIES:
+        return 0
+    turns = architecture.name not in stages.PLAIN_QUERIES
+    once = 0 if turns else 2 * stages.projected(architecture)
+    return once + architecture.embedding_length
+
+
 def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int = 0) -> int:
     """Bytes of the compute buffer in RAM beside cards: inputs, and embeddings looked up.
 
@@ -257,6 +270,7 @@ def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int
     least = _FLOAT * rows * tokens
     if not placement.is_whole(architecture, workload):
         least += _states_in_ram(architecture, tokens, workload.slots)
+        least += _FLOAT * tokens * _stored_from_one(architecture)
     if kernels.is_fused(architecture, workload) and not kernels.has_kernels(architecture):
         least += _attention_in_ram(architecture, workload)
     found = hosted.hosted(architecture, tokens, workload.slots)

@@ -37,7 +37,7 @@ _PLAIN_INPUTS = frozenset({"exaone4", "exaone-moe"})
 _DENSE_BESIDE_EXPERTS = frozenset({"arctic"})
 # Queries are read where the one matrix put them, with keys and values: positions are added
 # to the scores, or to the input.
-_PLAIN_QUERIES = frozenset({"bloom", "gpt2", "jais", "mpt", "starcoder"})
+PLAIN_QUERIES = frozenset({"bloom", "gpt2", "jais", "mpt", "starcoder"})
 # What a scan leaves is in pieces that gate and up in one do not fit into.
 _BROKEN = {"plamo2": 3}
 # Four streams, before and after a layer's part, and how they are mixed.
@@ -249,7 +249,9 @@ def attention(architecture: Architecture, span: int, *, fused: bool) -> int:
         scores = 3 * architecture.heads * span
     scores += _indexer(architecture, span)
     if architecture.kv_lora_rank:
-        return scores + _latent(architecture) + kept(architecture)
+        # Scores lie behind the holes of rows that are put together for them.
+        holes = 0 if fused else 3 * architecture.embedding_length
+        return scores + _latent(architecture) + holes + kept(architecture)
     return scores + (_fused(architecture) if fused else beside_scores(architecture, fused=False))
 
 
@@ -278,7 +280,7 @@ def _beside_cache(architecture: Architecture) -> int:
     new = max((layer.keys + layer.values for layer in found), default=0)
     rows = 4 + (new >= 2 * width or architecture.name in _PLAIN_INPUTS)
     again = asked if asked > width else 0
-    again += new if architecture.name in _PLAIN_QUERIES else 0
+    again += new if architecture.name in PLAIN_QUERIES else 0
     return asked + again + rows * width + kept(architecture)
 
 

@@ -296,5 +296,5 @@ def _as_text(split: dict[str, int], found: MemoryEstimate, card: CardAnswer | No
         f"{name:<20}{size:>20,}  {words.get(name, '')}".rstrip() for name, size in sizes.items()
     ]
     if not found.exact:
-        rows.append("Rough: this model's shape is not wholly known.")
+        rows.append("Rough: this model's shape, or how its file is packed, is not wholly known.")
     return "\n".join([*rows, *(card.sentences() if card else ())])
