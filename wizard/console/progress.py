@@ -153,7 +153,7 @@ def _sentence(name: str, stage: Stage, deployment: Deployment, bids: tuple[Offer
 
 def _bids_sentence(stage: Stage, bids: tuple[Offered, ...]) -> str:
     if stage is Stage.BIDDING:
-        return "Providers look at the file; the first bids come within half a minute."
+        return "Providers look at the file; the first bids mostly come within half a minute."
     if stage is Stage.CHOOSING:
         return f"{len(bids)} bid{'s' if len(bids) != 1 else ''} so far."
     return ""
