@@ -97,10 +97,13 @@ class _PerCard:
 
 def _per_card(architecture: Architecture, variant: Variant, workload: Workload) -> _PerCard:
     held = vllm_cache.request(architecture, workload)
+    # vLLM does not start with fewer blocks of states than requests at a time
+    # (``CompilationConfig.resolve_cudagraph_mode_and_sizes``).
+    asked = workload.sequences * held.block
     return _PerCard(
         weights=card_weights(architecture, variant, workload),
         kv_cache=held.cache,
-        state=held.state,
+        state=max(held.state, asked - held.cache),
         compute=vllm_compute.compute(architecture, workload).total,
         runtime=_runtime(architecture, workload),
     )
@@ -116,8 +119,9 @@ def concurrency(
 ) -> int:
     """Requests of full length that one card's pool holds at a time; many without a cache."""
     found = _per_card(architecture, variant, workload)
-    one = found.kv_cache + found.state
-    left = budget_bytes - (found.total - one)
+    held = vllm_cache.request(architecture, workload)
+    one = held.cache + held.state
+    left = budget_bytes - (found.total - found.kv_cache - found.state)
     return max(0, left // one if one else (vllm_compute.sequences(workload) if left >= 0 else 0))
 
 
@@ -152,8 +156,8 @@ def _parts(
             "recurrent_state",
             "Recurrent state",
             found.state,
-            f"{plural(len(layers.recurrent_layers(architecture)), 'layer')} of one sequence, in "
-            f"pages as large as those of the KV cache{on}",
+            f"{plural(len(layers.recurrent_layers(architecture)), 'layer')} of one sequence, or "
+            f"as much as a block for each of the requests at a time needs beside the KV cache{on}",
         ),
         (
             "compute",

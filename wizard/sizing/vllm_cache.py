@@ -150,10 +150,14 @@ def state_bytes(architecture: Architecture, gpus: int) -> int:
 
 @dataclass(frozen=True)
 class Request:
-    """Bytes on one card that a request of full length holds: caches, recurrent state."""
+    """Bytes on one card that a request of full length holds: caches, recurrent state.
+
+    ``block`` is what one block of recurrent layers takes, 0 without such layers.
+    """
 
     cache: int
     state: int
+    block: int = 0
 
 
 def request(architecture: Architecture, workload: Workload) -> Request:
@@ -169,7 +173,8 @@ def request(architecture: Architecture, workload: Workload) -> Request:
     state = state_bytes(architecture, max(1, workload.gpus)) if recurrent else 0
     depth, nodes = architecture.layers, workload.nodes
     if not found:
-        return Request(0, vllm_stages.most(recurrent, depth, nodes) * state)
+        bare = vllm_stages.most(recurrent, depth, nodes) * state
+        return Request(0, bare, bare)
     if len({kind.window for kind in found}) == 1 and not recurrent:
         longest = max(_blocks(kind, architecture, workload) for kind in found)
         return Request(longest * _fullest(architecture, workload, found, pages=True), 0)
@@ -184,7 +189,9 @@ def request(architecture: Architecture, workload: Workload) -> Request:
     )
     has_checkpoint = _has_checkpoint(architecture, workload)
     held = _CHECKPOINTED_STATE_BLOCKS if has_checkpoint else _STATE_BLOCKS
-    return Request(blocks * block, len(groups[-1]) * held * block if recurrent else 0)
+    if not recurrent:
+        return Request(blocks * block, 0)
+    return Request(blocks * block, len(groups[-1]) * held * block, block)
 
 
 def _groups(members: list[tuple[int, ...]]) -> list[list[tuple[int, ...]]]:

@@ -247,9 +247,9 @@ def test_vllm_takes_hardly_more_beside_its_pool(run: dict[str, Any]) -> None:
     architecture, variant, workload = _run(run)
     told = run["told"]
     taken = told["weights"] + told["activation"] + told["non_torch"] + told["graphs"]
-    held = vllm_cache.request(architecture, workload)
-    beside = vllm.needed(architecture, variant, workload) - held.cache - held.state
-    beside -= vllm.outside(workload)
+    found = vllm.estimate(architecture, variant, workload)
+    cards = workload.gpus * workload.nodes
+    beside = (found.weights + found.compute + found.runtime) / cards - vllm.outside(workload)
     is_more = "Blackwell" in run.get("remark", "") or "nodes" in run
     assert taken - 0.4 <= beside / GIB <= taken + (3 if is_more else 1.3)
 

@@ -16,6 +16,7 @@ from wizard.sizing import (
     needed_bytes,
     runtime,
     smallest_budget,
+    vllm_cache,
 )
 from wizard.sizing.values import EngineFamily, KvType, Workload
 from wizard.sizing.vllm_stages import stages
@@ -380,3 +381,16 @@ def test_hopper_unpacks_the_zero_points_of_awq() -> None:
     ours = card_weights(packed, variant, WORKLOAD).beyond
     other = card_weights(packed, variant, replace(WORKLOAD, pads_experts=True)).beyond
     assert ours - other == pytest.approx(7e9 * 12 / 128 / 8, rel=0.01)
+
+
+def test_states_have_a_block_for_each_request_at_a_time() -> None:
+    """vLLM does not start with fewer; what one request holds is more where few are asked for."""
+    variant = shapes.safetensors(163_000_000_000)
+    held = vllm_cache.request(shapes.QWEN3_NEXT_80B, WORKLOAD)
+    few, many = (
+        estimate(shapes.QWEN3_NEXT_80B, variant, replace(WORKLOAD, sequences=count))
+        for count in (1, 200)
+    )
+    assert few.recurrent_state == held.state
+    assert many.kv_cache == few.kv_cache == held.cache
+    assert many.kv_cache + many.recurrent_state == 200 * held.block
