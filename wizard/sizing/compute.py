@@ -6,6 +6,7 @@ One lies on each card and one in RAM; for CPU only there is one. Derived from
 
 from __future__ import annotations
 
+from wizard.registry.layer_patterns import ONE_SHARED_EXPERT
 from wizard.registry.values import Architecture
 from wizard.sizing import (
     crossing,
@@ -90,7 +91,8 @@ def _looked_up(architecture: Architecture) -> int:
 
     As an input for images and sound; where they are looked up, a hole is left.
     """
-    several = architecture.kv_lora_rank or architecture.shared_feed_forward_length
+    shares = architecture.name not in ONE_SHARED_EXPERT and architecture.shared_feed_forward_length
+    several = architecture.kv_lora_rank or shares
     several = several or architecture.per_layer_embedding or not architecture.heads
     return architecture.embedding_length * (
         (2 if several else 1) + 3 * architecture.deepstack_layers
@@ -155,6 +157,9 @@ def _around_matrices(architecture: Architecture, workload: Workload, matrix_byte
     row = 2 * inner if architecture.name in matrices.NOT_GATED else 0
     if architecture.deepstack_layers:
         row += (architecture.deepstack_layers + 3) * width
+    if architecture.name in stages.SCALED_STREAMS:
+        # The layers' own embeddings, looked up and projected.
+        row += 2 * matrices.looked_up_by_layers(architecture)
     return again + _FLOAT * token_count(architecture, workload) * row
 
 

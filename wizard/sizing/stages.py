@@ -9,6 +9,7 @@ queries, which what follows does not fit into.
 
 from __future__ import annotations
 
+from wizard.registry.layer_patterns import ONE_SHARED_EXPERT
 from wizard.registry.values import Architecture
 from wizard.sizing import layers
 from wizard.sizing.matrices import GATED_QUERIES, NOT_GATED
@@ -82,6 +83,8 @@ def _turned(architecture: Architecture) -> int:
 
     A feed-forward part that fits goes there (``project_per_layer_inputs``).
     """
+    if architecture.name in _STREAMS:
+        return 0
     each = architecture.layers * architecture.per_layer_embedding
     return each if each < architecture.feed_forward_length else 0
 
@@ -229,7 +232,7 @@ def pieces(architecture: Architecture) -> int:
 def _shared(architecture: Architecture) -> int:
     """A shared expert, which runs when the others' sum lies behind the hole they left."""
     wide = architecture.shared_feed_forward_length
-    if not architecture.experts or not wide:
+    if not architecture.experts or not wide or architecture.name in ONE_SHARED_EXPERT:
         return 0
     hole = 2 * _expert_outputs(architecture)
     outside = 3 - min(3, hole // wide)
