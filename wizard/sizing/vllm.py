@@ -73,6 +73,7 @@ def least_card(needed_bytes: int, workload: Workload) -> int:
 
 
 def outside(workload: Workload) -> int:
+    """Bytes of one card that are there before vLLM looks: CUDA's context, NCCL's channels."""
     return runtime.context(workload.card) + _exchange(workload)[0]
 
 
