@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class EngineDown(EngineError):
-    """The child ended, and each new one did so too."""
+    """There is no child, and none is being started."""
 
     status = 503
     default_next_step = "Try again in a minute: a new start may cure it."
@@ -140,7 +140,8 @@ class Engine:
         while self.state in (State.STARTING, State.RESTARTING):
             await self._changed.wait()
         if self.state is not State.READY:
-            raise EngineDown(f"The engine of {self.config.name} could not be started again.")
+            what = "could not be started again" if self.state is State.FAILED else "was stopped"
+            raise EngineDown(f"The engine of {self.config.name} {what}.")
 
     async def noticed(self) -> None:
         """Wait, not for long, until the end of a child is known here: its connections broke."""
@@ -210,7 +211,7 @@ class Engine:
     async def _is_back(self) -> bool:
         try:
             await self._launch()
-        except (EngineError, aiohttp.ClientError, OSError) as error:
+        except (EngineError, aiohttp.ClientError, OSError, ValueError) as error:
             _log.error("%s", error)
             await self._end()
             return False
