@@ -15,7 +15,7 @@ from tests.standins.ollama_models import Library, tag
 from tests.standins.server import Reply, Request
 
 BEATS = ("--heartbeat", "200ms")
-SIGNS = b"   "
+SIGN = b" "
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +44,14 @@ def test_a_model_that_loads_shows_signs_of_life(
         assert unloaded.json()["done_reason"] == "unload"
         answer = http.post(path, json=body)
     assert answer.status_code == 200
-    assert answer.content.startswith(SIGNS)
+    assert answer.content.startswith(SIGN)
     assert answer.json()
 
 
 def test_a_slow_embedding_shows_signs_of_life(slow: Endpoint) -> None:
     with slow.client() as http:
         answer = http.post("/api/embed", json={"model": "tiny", "input": "wait 1"})
-    assert answer.content.startswith(SIGNS)
+    assert answer.content.startswith(SIGN)
     assert answer.json()["embeddings"] == [[1.0, 0.0]]
 
 
