@@ -62,6 +62,8 @@ _TABLE = {
     "IQ1_S": _Quantisation(1.56, "Under 2 bits: an experiment, answers break often."),
     "TQ1_0": _Quantisation(1.69, "Three values a weight: right only for models trained that way."),
     "TQ2_0": _Quantisation(2.06, "Three values a weight: right only for models trained that way."),
+    "Q1_0": _Quantisation(1.13, "One bit: an experiment, answers break often."),
+    "Q2_0": _Quantisation(2.25, _TINY),
     "MXFP4": _Quantisation(4.25, "4-bit floats: the original format of gpt-oss, no loss there."),
     "NVFP4": _Quantisation(4.5, "NVIDIA's 4-bit floats: fast on Blackwell cards."),
     "FP8": _Quantisation(8, "8-bit floats: hardly told apart from the original, half its memory."),
@@ -78,7 +80,7 @@ _FILE_TYPES = {
     16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S",
     22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M",
     28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0",
-    37: "TQ2_0", 38: "MXFP4", 39: "NVFP4",
+    37: "TQ2_0", 38: "MXFP4", 39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
 }  # fmt: skip
 _IN_NAME = re.compile(
     r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8]_(?:K_(?:XXL|XL|L|M|S)|K|NL|XXS|XS|XL|S|M|[01]"
