@@ -104,8 +104,11 @@ async def _embed(
 
 
 def longest_text(engine: Engine) -> int:
-    """Tokens that are embedded at once: llama.cpp pools over one physical batch."""
-    return min(engine.config.context_length, engine.config.ubatch)
+    """Tokens that are embedded at once: llama.cpp pools most models' over one physical batch."""
+    config = engine.config
+    if config.reads_in_steps:
+        return config.context_length
+    return min(config.context_length, config.ubatch)
 
 
 async def _cut(engine: Engine, text: str) -> list[int]:

@@ -33,8 +33,10 @@ GOOD_CONTEXT = 8192
 LARGEST_PROMPT_CACHE = 8192
 PROMPT_CACHE_SHARE = 8
 LONGEST_ON_CPU = 32768
-# An embedding model reads a text in one batch, or not at all.
+# Most embedding models read a text in one batch, or not at all.
 LONGEST_EMBEDDED = 8192
+# ``LLAMA_POOLING_TYPE_LAST`` and ``_RANK``.
+_POOLED_AT_THE_END = (3, 4)
 SMALLEST_CONTEXT = 512
 STEP = 256
 SLOTS_ON_GPU = (16, 8, 4, 2, 1)
@@ -76,9 +78,11 @@ def configure(
     weights = model.size - (experts(header) if settings.cpu_moe and memory.on_gpu else 0)
     context, slots = choose(header, weights, settings, memory)
     embeddings = settings.embeddings != "off"
-    ubatch = max(32, min(context, LONGEST_EMBEDDED)) if embeds else settings.ubatch
+    in_steps = embeds and reads_in_steps(header)
+    is_whole = embeds and not in_steps
+    ubatch = max(32, min(context, LONGEST_EMBEDDED)) if is_whole else settings.ubatch
     if embeddings:
-        ubatch = divisible(ubatch, slots, up=embeds)
+        ubatch = divisible(ubatch, slots, up=is_whole)
     # With embeddings llama-server makes its batch as small as what it computes at once.
     step = ubatch if embeddings else settings.batch
     # What only embeds generates nothing that could be drafted.
@@ -99,6 +103,7 @@ def configure(
         cpu_moe=settings.cpu_moe,
         threads=settings.threads or control_group.threads(),
         embeddings=embeddings,
+        reads_in_steps=in_steps,
         pooling="mean" if embeddings and not embeds else "",
         speculative=speculative,
         draft=drafts.length(slots, step) if speculative == "ngram" else 0,
@@ -137,6 +142,15 @@ def check_speculation(header: Header, wanted: str, slots: int, step: int) -> Non
 def pools_itself(header: Header) -> bool:
     """Whether the file is an embedding model: it says how to pool."""
     return header.fact("pooling_type") is not None
+
+
+def reads_in_steps(header: Header) -> bool:
+    """Whether a text to embed may take several steps: what is looked for is at its last token,
+    and no token looks ahead (llama-server's ``server_slot::can_split``)."""
+    return (
+        header.fact("pooling_type") in _POOLED_AT_THE_END
+        and header.fact("attention.causal") is not False
+    )
 
 
 def choose(header: Header, weights: int, settings: Settings, memory: Memory) -> tuple[int, int]:

@@ -28,6 +28,7 @@ class EngineConfig:
     ``cpu_moe`` leaves a mixture's experts in host memory.
     ``on_gpu`` tells whether a card computes: no flag, but what slots are handed out by.
     ``pooling`` is empty where the file says how to pool, or nothing is embedded.
+    ``reads_in_steps`` tells that a text to embed may be longer than ``ubatch``.
     ``draft`` is the most tokens that a slot drafts from the text, 0 for llama.cpp's own.
     """
 
@@ -46,6 +47,7 @@ class EngineConfig:
     threads: int | None = None
     embeddings: bool = False
     pooling: str = ""
+    reads_in_steps: bool = False
     speculative: str = "off"
     draft: int = 0
     memory: int = 0

@@ -51,10 +51,12 @@ def write_model(
     name: str = "tiny",
     context: int = 2048,
     fills_in: bool = False,
+    pooling: int | None = None,
 ) -> Path:
     """Write a model of two layers; answers ``path``.
 
-    ``fills_in`` gives it the tokens for text between a prompt and a suffix.
+    ``fills_in`` gives it the tokens for text between a prompt and a suffix, ``pooling``
+    makes an embedding model of it (3: by its last token).
     """
     width, hidden, heads, kv_heads, layers = WIDTH, HIDDEN, 4, 2, LAYERS
     specials = (*SPECIALS, *(FILLS_IN.values() if fills_in else ()))
@@ -86,6 +88,8 @@ def write_model(
         "tokenizer.ggml.add_bos_token": False,
         "tokenizer.chat_template": template,
     }
+    if pooling is not None:
+        fields["llama.pooling_type"] = pooling
     if fills_in:
         for token, key in enumerate(FILLS_IN, start=base + len(SPECIALS)):
             fields[f"tokenizer.ggml.fim_{key}_token_id"] = token

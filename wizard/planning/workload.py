@@ -7,6 +7,7 @@ from collections.abc import Callable
 from wizard.planning.engines import KV_TYPES, family
 from wizard.planning.errors import ChoiceError
 from wizard.registry.values import Architecture
+from wizard.sdl.engines import llama_server
 from wizard.sdl.values import Engine, Plan, Reason
 from wizard.sizing.values import EngineFamily, KvType, Workload
 
@@ -23,9 +24,14 @@ USUAL_VLLM_SLOTS = 64
 # Tokens of a step (``--ubatch-size``).
 USUAL_STEP = 512
 # Tokens of a text to embed that are read in one step, at most: by our runtime
-# (``inference.engine.auto``, which a test compares) and by Ollama
-# (``DefaultEmbeddingNumBatch`` in its ``llm/llama_server.go``).
-LONGEST_EMBEDDED = {Engine.RUNTIME: 8192, Engine.OLLAMA: 2048}
+# (``inference.engine.auto``, which a test compares), by Ollama
+# (``DefaultEmbeddingNumBatch`` in its ``llm/llama_server.go``), and as our file tells
+# llama-server.
+LONGEST_EMBEDDED = {
+    Engine.RUNTIME: 8192,
+    Engine.OLLAMA: 2048,
+    Engine.LLAMA_SERVER: llama_server.LONGEST_EMBEDDED,
+}
 
 CheapestPrice = Callable[[int], float | None]
 
@@ -57,7 +63,8 @@ def workload_on(
     chats, unless told otherwise.
     """
     is_embedder = architecture.pools or not architecture.causal
-    longest = LONGEST_EMBEDDED.get(engine) if is_embedder else None
+    in_steps = architecture.pools_at_end and engine is not Engine.OLLAMA
+    longest = LONGEST_EMBEDDED.get(engine) if is_embedder and not in_steps else None
     return Workload(
         context_length=context,
         slots=slots,

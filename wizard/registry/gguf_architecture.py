@@ -12,6 +12,8 @@ from wizard.registry.gguf_keys import MAX_VALUE, KeyReader, Value
 from wizard.registry.values import Architecture
 
 MAX_LAYERS = 2048
+# ``LLAMA_POOLING_TYPE_LAST`` and ``_RANK``.
+_POOLED_AT_END = (3, 4)
 _NEEDED = ("block_count", "embedding_length", "context_length")
 
 
@@ -122,6 +124,7 @@ class _Keys(KeyReader):
             per_layer_embedding=self.per_layer_embedding(),
             deepstack_layers=self.number("n_deepstack_layers"),
             pools=self.number("pooling_type") > 0,
+            pools_at_end=self.number("pooling_type") in _POOLED_AT_END and self.is_causal(),
             bidirectional_cache=self.name not in patterns.NO_CACHE and not self.is_causal(),
             tied_embeddings=self.is_tied(tensors, embedding, vocab),
             tie_is_guessed=not tensors and self.may_tie_or_not(),

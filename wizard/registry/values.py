@@ -111,7 +111,8 @@ class Architecture:
     ``kv_cache_type`` the cache that it brings scales for. ``chunked_attention``
     tells that windows are chunks, ``wide_state`` that recurrent states have 32 bits,
     ``has_voice`` that the files hold a voice, which vLLM does not load.
-    ``pools`` tells an embedding model, whose file says how to pool.
+    ``pools`` tells an embedding model, whose file says how to pool; ``pools_at_end`` that
+    it does so at the last token, and that no token looks ahead.
     ``bidirectional_cache`` tells that llama.cpp keeps a cache although nothing
     is generated.
     """
@@ -164,6 +165,7 @@ class Architecture:
     per_layer_embedding: int = 0
     deepstack_layers: int = 0
     pools: bool = False
+    pools_at_end: bool = False
     bidirectional_cache: bool = False
     tied_embeddings: bool = False
     tie_is_guessed: bool = False

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import math
 import struct
+from pathlib import Path
 
 import httpx
 import openai
 import pytest
 
+from tests.inference import endpoint as endpoints
+from tests.inference import tiny_gguf
 from tests.inference.endpoint import Endpoint
 
 
@@ -77,6 +80,26 @@ def test_what_is_too_long_is_refused_where_it_must_not_be_cut(http: httpx.Client
     answer = http.post("/api/embed", json=body)
     assert answer.status_code == 400
     assert "512 tokens" in answer.json()["error"]
+
+
+def test_a_model_that_pools_at_the_end_reads_texts_longer_than_a_step(
+    provider: str, tmp_path: Path
+) -> None:
+    model = tiny_gguf.write_model(tmp_path / "tiny.gguf", pooling=3)
+    text = "".join(f"{number} " for number in range(400))
+    found = {}
+    for step in ("64", "2048"):
+        flags = ["--model", str(model), "--slots", "2", "--batch", "2048", "--ubatch", step]
+        environ = {"ENGINE_BINARY": str(endpoints.binary_of(provider) or "")}
+        with (
+            endpoints.running(tmp_path, *flags, environ=environ) as running,
+            running.client() as to,
+        ):
+            body = {"model": "tiny", "input": text, "truncate": False}
+            found[step] = to.post("/api/embed", json=body).json()
+    assert {each["prompt_eval_count"] for each in found.values()} == {len(text)}
+    (short,), (long,) = (each["embeddings"] for each in found.values())
+    assert sum(a * b for a, b in zip(short, long, strict=True)) == pytest.approx(1, abs=1e-4)
 
 
 def test_the_older_route(http: httpx.Client) -> None:

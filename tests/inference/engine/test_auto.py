@@ -111,6 +111,27 @@ def test_more_drafts_than_go_into_one_step_are_refused() -> None:
     assert "SLOTS to 56 or less, UBATCH and BATCH to 513 or more" in refused.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("keys", "ubatch"),
+    [
+        ({"pooling_type": 1}, 8192),
+        ({"pooling_type": 3}, 512),
+        ({"pooling_type": 4}, 512),
+        ({"pooling_type": 3, "attention.causal": False}, 8192),
+        ({}, 512),
+    ],
+)
+def test_texts_to_embed_are_read_whole_where_they_must_be(
+    keys: dict[str, Any], ubatch: int
+) -> None:
+    model = LocalModel("embedder", Source.LOCAL, (LocalFile(Path("embedder.gguf"), GIB),))
+    header = _header(**{f"llama.{name}": value for name, value in keys.items()})
+    settings = _settings("--context-length", "32768", "--slots", "4")
+    config = auto.configure(model, header, settings, Memory(80 * GIB, on_gpu=True))
+    assert config.ubatch == ubatch
+    assert config.reads_in_steps is ("pooling_type" in keys and ubatch == 512)
+
+
 @pytest.mark.parametrize("kind", ["ngram", "mtp"])
 def test_what_only_embeds_drafts_nothing(kind: str) -> None:
     """SPECULATIVE is for all models of a server."""

@@ -20,13 +20,14 @@ from wizard.sizing.cells import step, told_step
 CONTEXTS = (256, 512, 1000, 2048, 8192, 32768)
 SLOTS = (1, 3, 4, 16, 256)
 EMBEDDER = replace(shapes.QWEN3_0_6B, pools=True)
+AT_END = replace(EMBEDDER, pools_at_end=True)
 FILE = LocalFile(Path("model.gguf"), 1 << 30)
 
 
-def taken(context: int, slots: int, *, pools: bool) -> int:
+def taken(context: int, slots: int, *, pooling: int | None = None) -> int:
     """Tokens that the runtime has its engine compute at once."""
     keys = {"general.architecture": "qwen3", "qwen3.context_length": 32768}
-    keys |= {"qwen3.pooling_type": 3} if pools else {}
+    keys |= {"qwen3.pooling_type": pooling} if pooling is not None else {}
     flags = ["--context-length", str(context), "--slots", str(slots)]
     settings = load(["--model", "qwen3:0.6b", *flags], {})
     memory = auto.Memory(80 << 30, on_gpu=True)
@@ -38,14 +39,21 @@ def taken(context: int, slots: int, *, pools: bool) -> int:
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_texts_are_read_in_the_runtimes_steps(context: int, slots: int) -> None:
     planned = workload_on(EMBEDDER, Engine.RUNTIME, context=context, slots=slots)
-    assert told_step(planned) == taken(context, slots, pools=True)
+    assert told_step(planned) == taken(context, slots, pooling=1)
 
 
 @pytest.mark.parametrize("slots", SLOTS)
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_chats_are_read_in_steps_that_are_hardly_longer(context: int, slots: int) -> None:
     planned = workload_on(shapes.QWEN3_0_6B, Engine.RUNTIME, context=context, slots=slots)
-    assert 0 <= told_step(planned) - taken(context, slots, pools=False) < slots
+    assert 0 <= told_step(planned) - taken(context, slots) < slots
+
+
+@pytest.mark.parametrize("slots", SLOTS)
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_texts_that_count_at_their_end_are_read_as_chats_are(context: int, slots: int) -> None:
+    planned = workload_on(AT_END, Engine.RUNTIME, context=context, slots=slots)
+    assert 0 <= told_step(planned) - taken(context, slots, pooling=3) < slots
 
 
 def test_ollama_reads_a_text_in_shorter_steps() -> None:

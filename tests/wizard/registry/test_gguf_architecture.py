@@ -23,6 +23,21 @@ def test_it_works() -> None:
     assert (found.context_length, found.vocab_size, found.exact) == (4096, 50, True)
 
 
+@pytest.mark.parametrize(
+    ("keys", "pools", "at_end"),
+    [
+        ({}, False, False),
+        ({".pooling_type": 0}, False, False),
+        ({".pooling_type": 1}, True, False),
+        ({".pooling_type": 3}, True, True),
+        ({".pooling_type": 3, ".attention.causal": False}, True, False),
+    ],
+)
+def test_where_a_text_is_pooled(keys: dict[str, Any], pools: bool, at_end: bool) -> None:
+    found = read("qwen3", extra=keys)
+    assert (found.pools, found.pools_at_end) == (pools, at_end)
+
+
 def test_missing_kv_heads_are_as_many_as_heads() -> None:
     keys = gguf.llama("gpt2")
     del keys["gpt2.attention.head_count_kv"]

@@ -9,6 +9,7 @@ import pytest
 
 from inference import refs
 from tests.wizard.sdl import factory
+from wizard.planning.workload import workload_on
 from wizard.registry.values import Gating, ModelFile, ModelRef, Source
 from wizard.sdl import engines
 from wizard.sdl.engines import gateway, ollama, ray_cluster
@@ -20,6 +21,7 @@ from wizard.sdl.values import (
     Engine,
     Secrets,
 )
+from wizard.sizing.cells import told_step
 from wizard.sizing.values import KvType
 
 KEY = "sk-0123456789abcdef"
@@ -112,14 +114,31 @@ def test_two_files_that_are_not_one_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slots", "step"), [(1, ""), (4, ""), (3, "510"), (7, "511"), (600, "600")]
+    ("slots", "context", "step"),
+    [(1, 512, 512), (4, 2048, 2048), (3, 2048, 2049), (7, 8192, 8197), (2, 32_768, 8192)],
 )
-def test_an_embedding_model_s_slots_share_a_step_without_a_rest(slots: int, step: str) -> None:
+def test_an_embedding_model_reads_texts_whole_in_steps_that_slots_share_without_a_rest(
+    slots: int, context: int, step: int
+) -> None:
     embeds = factory.architecture(causal=False)
-    args = services(Engine.LLAMA_SERVER, architecture=embeds, slots=slots)["llm"].args
-    assert "--embeddings" in args
-    sizes = ["--batch-size", step, "--ubatch-size", step] if step else []
-    assert list(args[args.index("--embeddings") + 1 :]) == sizes
+    made = {"architecture": embeds, "slots": slots, "context": context}
+    args = services(Engine.LLAMA_SERVER, **made)["llm"].args
+    sizes = ("--batch-size", str(step), "--ubatch-size", str(step))
+    assert args[args.index("--embeddings") + 1 :] == sizes
+    planned = workload_on(embeds, Engine.LLAMA_SERVER, context=context, slots=slots)
+    assert planned.embeds
+    assert told_step(planned) == step
+
+
+def test_an_embedding_model_that_pools_at_the_end_reads_in_usual_steps() -> None:
+    embeds = factory.architecture(pools=True, pools_at_end=True)
+    made = {"architecture": embeds, "slots": 3, "context": 32_768}
+    args = services(Engine.LLAMA_SERVER, **made)["llm"].args
+    assert args[args.index("--embeddings") + 1 :] == (
+        *("--batch-size", "510", "--ubatch-size", "510"),
+    )
+    planned = workload_on(embeds, Engine.LLAMA_SERVER, context=32_768, slots=3)
+    assert told_step(planned) - 510 in range(3)
 
 
 def test_llama_server_pins_the_commit_and_brings_the_projector() -> None:

@@ -17,8 +17,8 @@ from wizard.sdl.values import Plan, Secrets
 SPEAKS_OLLAMA = False
 PORT = 8080
 HUB = "https://huggingface.co"
-# Tokens that llama-server computes at once by default.
-STEP = 512
+# Tokens that llama-server computes at once by default, and of a text to embed at most.
+STEP, LONGEST_EMBEDDED = 512, 8192
 
 
 def served_name(plan: Plan) -> str:
@@ -43,13 +43,16 @@ def _model_args(plan: Plan) -> list[str]:
 
 
 def _embedding(plan: Plan) -> tuple[str, ...]:
-    """What an embedding model needs: a step that the slots share without a rest, since
-    llama.cpp aborts otherwise (``llama_context::graph_reserve``)."""
-    if plan.architecture.causal:
+    """What an embedding model needs: most read a text in one step or not at all, and the
+    slots share a step without a rest, since llama.cpp aborts otherwise
+    (``server_slot::can_split``, ``llama_context::graph_reserve``)."""
+    architecture = plan.architecture
+    if architecture.causal and not architecture.pools:
         return ()
-    step = max(STEP, plan.slots) // plan.slots * plan.slots
-    sizes = () if step == STEP else ("--batch-size", str(step), "--ubatch-size", str(step))
-    return ("--embeddings", *sizes)
+    whole = min(plan.context, LONGEST_EMBEDDED) + plan.slots - 1
+    tokens = max(STEP, plan.slots) if architecture.pools_at_end else whole
+    step = str(tokens // plan.slots * plan.slots)
+    return ("--embeddings", "--batch-size", step, "--ubatch-size", step)
 
 
 def _args(plan: Plan) -> tuple[str, ...]:
