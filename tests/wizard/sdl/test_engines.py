@@ -121,8 +121,8 @@ def test_an_embedding_model_reads_texts_whole_in_steps_that_slots_share_without_
     slots: int, context: int, step: int
 ) -> None:
     embeds = factory.architecture(causal=False)
-    made = {"architecture": embeds, "slots": slots, "context": context}
-    args = services(Engine.LLAMA_SERVER, **made)["llm"].args
+    found = services(Engine.LLAMA_SERVER, architecture=embeds, slots=slots, context=context)
+    args = found["llm"].args
     sizes = ("--batch-size", str(step), "--ubatch-size", str(step))
     assert args[args.index("--embeddings") + 1 :] == sizes
     planned = workload_on(embeds, Engine.LLAMA_SERVER, context=context, slots=slots)
@@ -132,8 +132,7 @@ def test_an_embedding_model_reads_texts_whole_in_steps_that_slots_share_without_
 
 def test_an_embedding_model_that_pools_at_the_end_reads_in_usual_steps() -> None:
     embeds = factory.architecture(pools=True, pools_at_end=True)
-    made = {"architecture": embeds, "slots": 3, "context": 32_768}
-    args = services(Engine.LLAMA_SERVER, **made)["llm"].args
+    args = services(Engine.LLAMA_SERVER, architecture=embeds, slots=3)["llm"].args
     assert args[args.index("--embeddings") + 1 :] == (
         *("--batch-size", "510", "--ubatch-size", "510"),
     )
