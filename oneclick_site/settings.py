@@ -58,6 +58,12 @@ TABLE = (
         "ghcr.io/oneclickllm/runtime:1.0.0",
         "Image of our runtime that the SDL names.",
     ),
+    Setting(
+        "RUNTIME_CPU_IMAGE",
+        env.image,
+        "ghcr.io/oneclickllm/runtime:1.0.0-cpu",
+        "The same without CUDA, for plans without a card.",
+    ),
     Setting("VLLM_IMAGE", env.image, "vllm/vllm-openai:v0.33.0", "Image of vLLM."),
     Setting("OLLAMA_IMAGE", env.image, "ollama/ollama:0.40.16", "Image of Ollama."),
     Setting(
@@ -65,6 +71,12 @@ TABLE = (
         env.image,
         "ghcr.io/ggml-org/llama.cpp:server-cuda-b11549",
         "Image of llama-server.",
+    ),
+    Setting(
+        "LLAMA_SERVER_CPU_IMAGE",
+        env.image,
+        "ghcr.io/ggml-org/llama.cpp:server-b11549",
+        "The same without CUDA, for plans without a card.",
     ),
     Setting(
         "GATEWAY_IMAGE",
@@ -161,9 +173,11 @@ OLLAMA_REGISTRY_URL: str = _values["OLLAMA_REGISTRY_URL"]
 CONSOLE_API_URL: str = _values["CONSOLE_API_URL"]
 REGISTRY_TIMEOUT: float = _values["REGISTRY_TIMEOUT"]
 RUNTIME_IMAGE: str = _values["RUNTIME_IMAGE"]
+RUNTIME_CPU_IMAGE: str = _values["RUNTIME_CPU_IMAGE"]
 VLLM_IMAGE: str = _values["VLLM_IMAGE"]
 OLLAMA_IMAGE: str = _values["OLLAMA_IMAGE"]
 LLAMA_SERVER_IMAGE: str = _values["LLAMA_SERVER_IMAGE"]
+LLAMA_SERVER_CPU_IMAGE: str = _values["LLAMA_SERVER_CPU_IMAGE"]
 GATEWAY_IMAGE: str = _values["GATEWAY_IMAGE"]
 CHECK_IMAGES: bool = _values["CHECK_IMAGES"]
 IMAGE_REGISTRY_URLS: dict[str, str] = _values["IMAGE_REGISTRY_URLS"]

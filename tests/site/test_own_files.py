@@ -51,6 +51,7 @@ def test_our_own_images_are_of_one_version() -> None:
     images += [service["image"] for service in _read(AKASH)["services"].values()]
     version = inference.__version__
     assert settings.RUNTIME_IMAGE.endswith(f":{version}")
+    assert f"{settings.RUNTIME_IMAGE}-cpu" == settings.RUNTIME_CPU_IMAGE
     assert oneclick_site.__version__ == version
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == version
     ours = {image for image in images if "/oneclickllm/" in image}

@@ -93,11 +93,18 @@ class Lookout:
 
     @property
     def is_cpu_only(self) -> bool:
-        if self.choices.cpu_only is not None:
-            return self.choices.cpu_only
-        if self.choices.gpus or self.choices.count or family(self.engine) is EngineFamily.VLLM:
+        if self.choices.cpu_only is None and family(self.engine) is EngineFamily.VLLM:
             return False
-        return is_cpu_enough(self.architecture, self.variant)
+        return wants_cpu(self.architecture, self.variant, self.choices)
+
+
+def wants_cpu(architecture: Architecture, variant: Variant, choices: Choices) -> bool:
+    """Whether no card is asked for, or needed, where the engine can do without one."""
+    if choices.cpu_only is not None:
+        return choices.cpu_only
+    if choices.gpus or choices.count:
+        return False
+    return is_cpu_enough(architecture, variant)
 
 
 def is_cpu_enough(architecture: Architecture, variant: Variant) -> bool:

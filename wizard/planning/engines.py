@@ -37,8 +37,14 @@ def family(engine: Engine) -> EngineFamily:
     return EngineFamily.VLLM if engine is Engine.VLLM else EngineFamily.LLAMA_CPP
 
 
-def image_reference(engine: Engine) -> str:
-    """The image that the settings name for the engine."""
+def image_reference(engine: Engine, *, on_cpu: bool = False) -> str:
+    """The image that the settings name for the engine; some have a smaller one without CUDA."""
+    without_cuda = {
+        Engine.RUNTIME: settings.RUNTIME_CPU_IMAGE,
+        Engine.LLAMA_SERVER: settings.LLAMA_SERVER_CPU_IMAGE,
+    }
+    if on_cpu and engine in without_cuda:
+        return without_cuda[engine]
     return {
         Engine.RUNTIME: settings.RUNTIME_IMAGE,
         Engine.VLLM: settings.VLLM_IMAGE,
@@ -63,7 +69,12 @@ def engines_for(model: Model, variant: Variant) -> tuple[Engine, ...]:
 
 
 def choose_engine(
-    model: Model, variant: Variant, wanted: Engine | None, check: ImageCheck
+    model: Model,
+    variant: Variant,
+    wanted: Engine | None,
+    check: ImageCheck,
+    *,
+    on_cpu: bool = False,
 ) -> tuple[Engine, Image, str]:
     """The engine, its image, and why. Raises ChoiceError for one that cannot serve it.
 
@@ -77,10 +88,10 @@ def choose_engine(
             raise ChoiceError(
                 "engine", f"{TITLES[wanted]} cannot serve {variant.name}. Choose {names}."
             )
-        return wanted, check(image_reference(wanted)), _WHY[wanted]
+        return wanted, check(image_reference(wanted, on_cpu=on_cpu)), _WHY[wanted]
     images = {}
     for engine in possible:
-        images[engine] = check(image_reference(engine))
+        images[engine] = check(image_reference(engine, on_cpu=on_cpu))
         if images[engine].known is not False:
             return engine, images[engine], _WHY[engine] + _passed_over(possible, engine)
     return possible[0], images[possible[0]], _WHY[possible[0]]

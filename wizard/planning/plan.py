@@ -5,7 +5,7 @@ from __future__ import annotations
 from wizard.hardware.values import PriceList
 from wizard.hardware.workloads import on_gpu
 from wizard.planning import price
-from wizard.planning.cards import Lookout, check_numbers, choose_hardware
+from wizard.planning.cards import Lookout, check_numbers, choose_hardware, wants_cpu
 from wizard.planning.engines import ImageCheck, choose_engine, engines_for, family
 from wizard.planning.errors import ChoiceError
 from wizard.planning.experts import can_stay, choose_experts, experts_reason
@@ -38,7 +38,10 @@ def make_plan(
     ``problems`` can be shown, and its file is not to be served.
     """
     check_numbers(choices)
-    engine, image, engine_reason = choose_engine(model, variant, choices.engine, image_check)
+    on_cpu = wants_cpu(architecture, variant, choices)
+    engine, image, engine_reason = choose_engine(
+        model, variant, choices.engine, image_check, on_cpu=on_cpu
+    )
     kv, kv_reason = choose_kv(choices.kv, family(engine))
     slots, slots_reason = choose_slots(choices.slots, family(engine), causal=architecture.causal)
     cpu_moe = choose_experts(architecture, engine, choices)

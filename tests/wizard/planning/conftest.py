@@ -19,6 +19,7 @@ DEFAULTS = Choices()
 
 LLAMA = ModelRef(Source.OLLAMA, "library", "llama3.1", "8b")
 QWEN_GGUF = ModelRef(Source.HUGGING_FACE, "unsloth", "Qwen3.6-27B-GGUF")
+SMALL_GGUF = ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-0.6B-GGUF")
 QWEN = ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-8B")
 EMBEDDINGS = ModelRef(Source.OLLAMA, "library", "nomic-embed-text", "latest")
 GATED = ModelRef(Source.HUGGING_FACE, "meta-llama", "Llama-3.1-8B-Instruct")

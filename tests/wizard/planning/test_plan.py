@@ -14,6 +14,7 @@ from tests.wizard.planning.conftest import (
     MIXTURE,
     QWEN,
     QWEN_GGUF,
+    SMALL_GGUF,
     MakePlan,
 )
 from wizard.hardware.values import Fit
@@ -121,6 +122,28 @@ def test_no_card_and_chosen_cards_exclude_each_other(
     with pytest.raises(ChoiceError, match="exclude each other") as raised:
         plan_for(LLAMA, Choices(cpu_only=True, **cards))
     assert raised.value.field == "cpu_only"
+
+
+@pytest.mark.parametrize(
+    ("ref", "engine", "name"),
+    [
+        (EMBEDDINGS, None, "oneclickllm/runtime"),
+        (LLAMA, Engine.RUNTIME, "oneclickllm/runtime"),
+        (LLAMA, Engine.OLLAMA, "ollama/ollama"),
+        (SMALL_GGUF, Engine.LLAMA_SERVER, "ggml-org/llama.cpp"),
+    ],
+)
+def test_without_a_card_the_image_is_one_without_cuda(
+    plan_for: MakePlan, ref: ModelRef, engine: Engine | None, name: str
+) -> None:
+    there = plan_for(ref, Choices(engine=engine, cpu_only=True)).image.reference
+    here = plan_for(ref, Choices(engine=engine, cpu_only=False)).image.reference
+    assert name in there
+    assert name in here
+    assert "cuda" not in there
+    assert (there == here) is (engine is Engine.OLLAMA)
+    if ref is EMBEDDINGS:
+        assert plan_for(ref).image.reference == there
 
 
 def test_cpu_only_can_be_chosen_and_undone(plan_for: MakePlan) -> None:

@@ -1,7 +1,7 @@
-"""llama.cpp's own server, from the project's CUDA image.
+"""llama.cpp's own server, from the project's images.
 
 Arguments: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
-The image's entry point is ``/app/llama-server``.
+Their entry point is ``/app/llama-server``.
 """
 
 from __future__ import annotations
