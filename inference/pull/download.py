@@ -31,6 +31,10 @@ from inference.pull.values import RemoteFile
 
 # Bytes that are read back at once to be hashed: they stay in the processor's cache.
 WINDOW = 1 << 20
+# Bytes that are written at once. For more of them Linux takes large folios, which is memory
+# that nobody used of late: where a host lends a virtual machine its memory page by page,
+# each of them costs a fault (docs/benchmarks.md, “Pulling weights”).
+WRITE = 64 << 10
 # Bytes after which the disk is told to write what it has.
 FLUSH = 64 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\Z")
@@ -232,7 +236,7 @@ class _Download:
 
     def _write(self, offset: int, data: memoryview) -> None:
         while data:
-            written = os.pwrite(self._disk, data, offset)
+            written = os.pwrite(self._disk, data[:WRITE], offset)
             offset, data = offset + written, data[written:]
 
     def _hash(self) -> str:
