@@ -62,7 +62,7 @@ def workload_on(
     ``context`` is tokens for each of ``slots``. Our runtime answers embeddings beside
     chats, unless told otherwise.
     """
-    is_embedder = architecture.pools or not architecture.causal
+    is_embedder = architecture.embeds
     in_steps = architecture.pools_at_end and engine is not Engine.OLLAMA
     longest = LONGEST_EMBEDDED.get(engine) if is_embedder and not in_steps else None
     return Workload(

@@ -190,6 +190,11 @@ class Architecture:
     custom_code: bool = False
     exact: bool = True
 
+    @property
+    def embeds(self) -> bool:
+        """Whether it makes vectors of texts, and answers no chats."""
+        return self.pools or not self.causal
+
 
 @dataclass(frozen=True)
 class TensorSizes:

@@ -16,8 +16,9 @@ from wizard.sdl.errors import SdlError
 from wizard.sdl.values import Engine, StorageClass
 
 
-def code(engine: Engine) -> dict[str, str]:
-    return {found.name: found.code for found in snippets.snippets(factory.plan(engine))}
+def code(engine: Engine, *, embeds: bool = False) -> dict[str, str]:
+    plan = factory.plan(engine, architecture=factory.architecture(causal=not embeds))
+    return {found.name: found.code for found in snippets.snippets(plan)}
 
 
 @pytest.mark.parametrize("engine", Engine)
@@ -60,15 +61,17 @@ def test_ollama_clients_are_shown_where_the_engine_understands_them() -> None:
     assert "ollama-js" not in code(Engine.LLAMA_SERVER)
 
 
+@pytest.mark.parametrize("embeds", [False, True])
 @pytest.mark.parametrize("engine", Engine)
-def test_python_snippets_are_python(engine: Engine) -> None:
-    for name, source in code(engine).items():
+def test_python_snippets_are_python(engine: Engine, embeds: bool) -> None:
+    for name, source in code(engine, embeds=embeds).items():
         if name.endswith("python"):
             ast.parse(source)
 
 
-def test_javascript_snippets_are_javascript() -> None:
-    for name, source in code(Engine.RUNTIME).items():
+@pytest.mark.parametrize("embeds", [False, True])
+def test_javascript_snippets_are_javascript(embeds: bool) -> None:
+    for name, source in code(Engine.RUNTIME, embeds=embeds).items():
         if name.endswith("-js"):
             checked = subprocess.run(
                 ["node", "--check", "--input-type=module", "-"],
@@ -86,8 +89,18 @@ def test_curl_sends_json_with_the_models_name() -> None:
     assert body["model"] == "Qwen/Qwen3-8B"
 
 
-def test_snippets_hold_places_for_the_url_and_the_key() -> None:
-    for source in code(Engine.RUNTIME).values():
+def test_an_embedding_model_is_asked_for_vectors() -> None:
+    found = code(Engine.RUNTIME, embeds=True)
+    assert found.keys() == code(Engine.RUNTIME).keys()
+    assert all("embed" in source and "chat" not in source for source in found.values())
+    words = shlex.split(found["curl"].replace("\\\n", " "))
+    assert words[1] == f"{snippets.ENDPOINT}/v1/embeddings"
+    assert json.loads(words[words.index("-d") + 1])["input"] == [snippets.QUESTION]
+
+
+@pytest.mark.parametrize("embeds", [False, True])
+def test_snippets_hold_places_for_the_url_and_the_key(embeds: bool) -> None:
+    for source in code(Engine.RUNTIME, embeds=embeds).values():
         assert snippets.ENDPOINT in source
         assert snippets.API_KEY in source
 

@@ -47,7 +47,7 @@ def _embedding(plan: Plan) -> tuple[str, ...]:
     slots share a step without a rest, since llama.cpp aborts otherwise
     (``server_slot::can_split``, ``llama_context::graph_reserve``)."""
     architecture = plan.architecture
-    if architecture.causal and not architecture.pools:
+    if not architecture.embeds:
         return ()
     whole = min(plan.context, LONGEST_EMBEDDED) + plan.slots - 1
     tokens = max(STEP, plan.slots) if architecture.pools_at_end else whole
