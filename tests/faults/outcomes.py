@@ -10,6 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
+from tests.inference.endpoint import Endpoint
+
 SOON = 60.0
 # ip(7); Python's socket has no name for it.
 IP_MINTTL = 21
@@ -56,6 +60,15 @@ def children(pid: int) -> list[int]:
 def chat(prompt: str, model: str = "tiny", *, stream: bool = True) -> dict[str, object]:
     """A question that both dialects understand."""
     return {"model": model, "messages": [{"role": "user", "content": prompt}], "stream": stream}
+
+
+def answers(endpoint: Endpoint) -> bool:
+    """Whether a runtime on the stand-in engine answers a chat."""
+    try:
+        with endpoint.client() as http:
+            return http.post("/api/chat", json=chat("drip 1")).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def bare(url: str, path: str, body: bytes, *, key: str = "") -> socket.socket:

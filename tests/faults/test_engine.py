@@ -9,25 +9,15 @@ import resource
 import signal
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.faults.outcomes import SOON, Watch, chat, eventually, is_alive, tell
+from tests.faults.outcomes import SOON, Watch, answers, chat, eventually, is_alive, tell
 from tests.inference import endpoint as endpoints
-from tests.inference.endpoint import Endpoint
 
 BOTH = ("/api/chat", "/v1/chat/completions")
 DIALECTS = pytest.mark.parametrize("path", BOTH)
 IMPATIENT = "tests.faults.impatient"
 NO_CARD = '#!/bin/sh\necho "error: no CUDA-capable device is detected" >&2\nexit 1\n'
-
-
-def _answers(endpoint: Endpoint) -> bool:
-    try:
-        with endpoint.client() as http:
-            return http.post("/api/chat", json=chat("drip 1")).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @DIALECTS
@@ -49,7 +39,7 @@ def test_an_engine_that_hangs(models: Path, tmp_path: Path, path: str) -> None:
         sentence = error if isinstance(error, str) else error["message"]
         assert "longer than this server allows" in sentence
         eventually(lambda: not is_alive(hung))
-        eventually(lambda: _answers(endpoint))
+        eventually(lambda: answers(endpoint))
         assert "has said nothing for 2 s" in endpoint.logged()
         assert http.get("/status").json()["restarts"] == 1
         tell(f"an engine that hangs, patience of 2 s, {path}", sentence, watch)

@@ -20,6 +20,7 @@ import pytest
 from tests.faults.outcomes import (
     SOON,
     Watch,
+    answers,
     bare,
     chat,
     cut_cable,
@@ -34,14 +35,6 @@ DIALECTS = pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"]
 BOTH = ("/api/chat", "/v1/chat/completions")
 IMPATIENT = "tests.faults.impatient"
 CROWD = 500
-
-
-def _answers(endpoint: Endpoint) -> bool:
-    try:
-        with endpoint.client() as http:
-            return http.post("/api/chat", json=chat("drip 1")).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def _in_flight(endpoint: Endpoint) -> int:
@@ -63,7 +56,7 @@ def test_killed_in_mid_stream(models: Path, tmp_path: Path, path: str) -> None:
         endpoint.process.wait()
         eventually(lambda: not is_alive(engine))
     with endpoints.running_on_stand_in(tmp_path, models) as again:
-        assert _answers(again)
+        assert answers(again)
         tell(f"kill -9 of the runtime in mid-stream, {path}", str(seen.value), watch)
 
 
@@ -81,7 +74,7 @@ def test_killed_while_it_loads(models: Path, tmp_path: Path) -> None:
             http.post("/api/chat", json=chat("drip 1"))
         eventually(lambda: not is_alive(engine))
     with endpoints.running_on_stand_in(tmp_path, models) as again:
-        assert _answers(again)
+        assert answers(again)
         tell("kill -9 of the runtime while it loads", str(seen.value), watch)
 
 
@@ -112,7 +105,7 @@ def test_the_engine_killed_in_mid_stream(models: Path, tmp_path: Path, path: str
         sentence = error if isinstance(error, str) else error["message"]
         assert "stopped" in sentence
         assert "try once more" in sentence
-        eventually(lambda: _answers(endpoint))
+        eventually(lambda: answers(endpoint))
         tell(f"kill -9 of the engine in mid-stream, {path}", sentence, watch)
         assert http.get("/status").json()["restarts"] == 1
 
@@ -176,7 +169,7 @@ def test_five_hundred_at_once(models: Path, tmp_path: Path) -> None:
         counts = Counter(map(_status, crowd))
         assert set(counts) <= {200, 503}
         assert counts[200] >= 68
-        assert _answers(endpoint)
+        assert answers(endpoint)
         assert _in_flight(endpoint) == 0
         tell("500 connections at once, runtime", f"{dict(counts)}", watch)
 
@@ -197,7 +190,7 @@ def test_five_hundred_silent_connections(models: Path, tmp_path: Path) -> None:
     with endpoints.running_on_stand_in(tmp_path, models) as endpoint:
         silent = [bare(endpoint.url, "/api/chat", b"") for _ in range(CROWD)]
         watch = Watch()
-        assert _answers(endpoint)
+        assert answers(endpoint)
         tell("500 silent connections, runtime", "nothing", watch)
         for sock in silent:
             sock.close()
@@ -215,7 +208,7 @@ def test_more_connections_than_files(models: Path, tmp_path: Path) -> None:
         watch = Watch()
         for sock in silent:
             sock.close()
-        assert _answers(endpoint)
+        assert answers(endpoint)
         assert endpoint.logged().count("ulimit -n") == 1
         assert endpoint.log.stat().st_size < 100_000
         tell("more connections than files, runtime", "new ones wait", watch)
@@ -231,7 +224,7 @@ def test_a_client_whose_cable_is_cut(models: Path, tmp_path: Path, path: str) ->
         watch = Watch()
         cut_cable(sock)
         eventually(lambda: _in_flight(endpoint) == 0)
-        assert _answers(endpoint)
+        assert answers(endpoint)
         tell(f"half-open socket, patience of 1 s, {path}", "the slot is free again", watch)
         sock.close()
 
