@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from inference import __version__, auth, metrics, status_page
 from inference import runtime as runtimes
 from inference.api import facts
 from inference.engine.pool import Loaded
-from inference.engine.supervisor import Engine, State
+from inference.engine.supervisor import IDLE_AFTER, Engine, State
 from inference.errors import InferenceError
 from inference.library import Entry, public_name
 from inference.metrics import sample
@@ -108,15 +108,39 @@ def public(runtime: Runtime) -> dict[str, Any]:
 def _message(runtime: Runtime) -> str:
     if runtime.phase is Phase.FAILED:
         return runtime.failure
+    if runtime.phase is Phase.LOADING:
+        starting = runtime.pool.starting
+        return loading_message(starting.engine.idle_seconds if starting else 0.0)
     sentences = {
         Phase.PULLING: "The model is being downloaded.",
-        Phase.LOADING: "The model is being loaded.",
-        Phase.READY: "The model answers."
-        if is_ready(runtime)
-        else "The engine is being started again.",
+        Phase.READY: ready_message([loaded.engine for loaded in runtime.pool.loaded()]),
         Phase.STOPPING: "The server is stopping.",
     }
     return sentences[runtime.phase]
+
+
+def loading_message(idle_seconds: float) -> str:
+    """Whether the load goes on, or hangs as far as can be seen."""
+    if idle_seconds < IDLE_AFTER:
+        return "The model is being loaded."
+    return (
+        "The model is being loaded, but llama.cpp has read and computed nothing for "
+        f"{idle_seconds // 60:.0f} min: the card or the disk seems to hang. Start the container "
+        "again, or take another provider."
+    )
+
+
+def ready_message(engines: Sequence[Engine]) -> str:
+    """Whether every model answers, and which does not."""
+    restarting = [each.config.name for each in engines if each.state is State.RESTARTING]
+    failed = [each.config.name for each in engines if each.state is State.FAILED]
+    told = []
+    if failed:
+        names = ", ".join(failed)
+        told.append(f"llama.cpp could not be started again for {names}: a request tries anew.")
+    if restarting:
+        told.append(f"llama.cpp is being started again for {', '.join(restarting)}.")
+    return " ".join(told) or "The model answers."
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -124,6 +148,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "name": public_name(entry.name),
         "downloaded": entry.model is not None,
         "facts": _facts(entry.model) if entry.model else [],
+        "capabilities": _capabilities(entry.model) if entry.model else [],
         "error": entry.failure.sentence if entry.failure else None,
         "progress": _progress(entry.progress) if entry.progress and not entry.model else None,
     }
@@ -139,6 +164,14 @@ def _facts(model: LocalModel) -> list[str]:
     trained = told.get("context_length")
     context = [f"trained for {trained:,} tokens"] if trained else []
     return [f"{size} parameters", precision, *context, ", ".join(can)]
+
+
+def _capabilities(model: LocalModel) -> list[str]:
+    """What it can do, in Ollama's words; nothing where its file cannot be read."""
+    try:
+        return facts.capabilities(model)
+    except InferenceError:
+        return []
 
 
 def _progress(progress: Progress) -> dict[str, Any]:
@@ -158,9 +191,15 @@ async def _inside(runtime: Runtime) -> dict[str, Any]:
         "uptime": round(time.monotonic() - runtime.started),
         "in_flight": runtime.in_flight,
         "restarts": runtime.pool.restarts,
-        "engines": [await _engine(runtime, loaded) for loaded in runtime.pool.loaded()],
+        "engines": [await _engine(runtime, each) for each in _engines(runtime)],
         "failures": list(runtime.failures),
     }
+
+
+def _engines(runtime: Runtime) -> tuple[Loaded, ...]:
+    """What is in memory, and what is on its way there."""
+    pool = runtime.pool
+    return (*pool.loaded(), *([pool.starting] if pool.starting else []))
 
 
 async def _engine(runtime: Runtime, loaded: Loaded) -> dict[str, Any]:

@@ -52,25 +52,42 @@ _BAR = Template(
 _CALLS = Template(
     """<section>
 <h2>Call it</h2>
-<pre tabindex="0" aria-label="By curl"><code>curl ENDPOINT/api/chat$key -d '{
+<div class="code"><h3 id="by-curl">By curl</h3></div>
+<pre tabindex="0" aria-labelledby="by-curl"><code>curl ENDPOINT$path$key -d '{
   "model": "$name",
-  "messages": [{"role": "user", "content": "Why is the sky blue?"}]
+  $asked
 }'</code></pre>
-<pre tabindex="0" aria-label="In Python"><code>from openai import OpenAI
+<div class="code"><h3 id="in-python">In Python</h3></div>
+<pre tabindex="0" aria-labelledby="in-python"><code>from openai import OpenAI
 
 client = OpenAI(
     base_url="ENDPOINT/v1",
     api_key="$secret",
 )
-answer = client.chat.completions.create(
+$python</code></pre>
+<p><span class="meant">ENDPOINT is this page's address. </span>Ollama's API is at
+<code>/api</code>, OpenAI's at <code>/v1</code>$anthropic.</p>
+</section>"""
+)
+_CHAT = {
+    "path": "/api/chat",
+    "asked": '"messages": [{"role": "user", "content": "Why is the sky blue?"}]',
+    "anthropic": ", Anthropic's at\n<code>/v1/messages</code>",
+}
+_CHAT_IN_PYTHON = Template(
+    """answer = client.chat.completions.create(
     model="$name",
     messages=[{"role": "user", "content": "Why is the sky blue?"}],
 )
-print(answer.choices[0].message.content)</code></pre>
-<p><span class="meant">ENDPOINT is this page's address. </span>Ollama's API is at
-<code>/api</code>, OpenAI's at <code>/v1</code>, Anthropic's at
-<code>/v1/messages</code>.</p>
-</section>"""
+print(answer.choices[0].message.content)"""
+)
+_VECTORS = {"path": "/api/embed", "asked": '"input": ["Why is the sky blue?"]', "anthropic": ""}
+_VECTORS_IN_PYTHON = Template(
+    """found = client.embeddings.create(
+    model="$name",
+    input=["Why is the sky blue?"],
+)
+print(found.data[0].embedding)"""
 )
 _INSIDE = """<section>
 <h2>How busy it is</h2>
@@ -135,11 +152,16 @@ def _bar(progress: Mapping[str, Any]) -> str:
 
 
 def _calls(status: Mapping[str, Any], *, locked: bool) -> str:
-    names = [entry["name"] for entry in status["models"]]
-    if not names:
+    """How to call the first model, once it is known what it can do."""
+    known = next((entry for entry in status["models"] if entry["capabilities"]), None)
+    if known is None:
         return ""
+    name, embeds = escape(known["name"]), "completion" not in known["capabilities"]
+    words, python = (_VECTORS, _VECTORS_IN_PYTHON) if embeds else (_CHAT, _CHAT_IN_PYTHON)
     return _CALLS.substitute(
-        name=escape(names[0]),
+        words,
+        name=name,
+        python=python.substitute(name=name),
         key=' \\\n  -H "Authorization: Bearer $KEY"' if locked else "",
         secret="KEY" if locked else "none",
     )

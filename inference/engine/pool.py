@@ -56,7 +56,8 @@ class Lease:
 class Pool:
     """Engines by model, within a memory budget (bytes).
 
-    ``gave_up`` is set when engines that had served cannot be started again, and no other is left.
+    ``starting`` is the model that is being loaded, if one is. ``gave_up`` is set when engines
+    that had served cannot be started again, and no other is left.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Pool:
         self._settings = settings
         self._session = session
         self._loaded: dict[str, Loaded] = {}
+        self.starting: Loaded | None = None
         self._one_load = asyncio.Lock()
         self._loads: dict[str, asyncio.Task[None]] = {}
         self.gave_up = asyncio.Event()
@@ -176,10 +178,14 @@ class Pool:
         _log.info(
             "loading %s: %d slots of %d tokens", model.name, config.slots, config.context_length
         )
-        await engine.start()
+        loaded = self.starting = Loaded(model, engine, self._settings.keep_alive)
+        try:
+            await engine.start()
+        finally:
+            self.starting = None
         _log.info("loaded %s in %.1f s", model.name, engine.load_seconds)
-        used = time.monotonic() + FIRST_USE_WITHIN
-        self._loaded[model.name] = Loaded(model, engine, self._settings.keep_alive, last_used=used)
+        loaded.last_used = time.monotonic() + FIRST_USE_WITHIN
+        self._loaded[model.name] = loaded
         self._reaper = self._reaper or asyncio.create_task(self._reap())
         self._wake()
 

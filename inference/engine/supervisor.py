@@ -18,6 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
+from inference.engine import activity
 from inference.engine.child import LOG_LINES, Child
 from inference.engine.command import EngineConfig
 from inference.engine.slots import RUN_ON_CARD, RUN_ON_PROCESSOR, Slots
@@ -27,8 +28,14 @@ FIRST_BACK_OFF = 0.5
 LONGEST_BACK_OFF = 30.0
 STABLE_AFTER = 60.0
 MOST_FAILED_RESTARTS = 5
-# Seconds between two looks whether the model is loaded: what a start waits for nothing at most.
+# Seconds between two looks whether the model is loaded: what a start waits for nothing at most,
+# or this share of it where it is long.
 LONGEST_PAUSE = 0.05
+PAUSE_SHARE = 0.01
+# Seconds that a child may take to say whether its model is loaded before it is asked again.
+HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=10)
+# Seconds without a sign of work after which loading counts as hanging.
+IDLE_AFTER = 60.0
 # Seconds between two looks whether a child that lives still computes.
 LOOK_EVERY = 30.0
 # Seconds in which a child's end is noticed after a connection to it broke.
@@ -57,6 +64,7 @@ class State(StrEnum):
 class Engine:
     """A llama-server, or what speaks like one, for one model.
 
+    ``idle_seconds`` is for how long a child that loads its model has shown no sign of work.
     ``begun`` is a child of that configuration which was started already. ``patience``
     is how many seconds a child may compute without a word before it counts as hung; None for ever.
     ``gave_up`` is called when a child that had served cannot be had again.
@@ -79,6 +87,7 @@ class Engine:
         self.state = State.STOPPED
         self.restarts = 0
         self.load_seconds = 0.0
+        self.idle_seconds = 0.0
         self.props: Mapping[str, object] = {}
         self._binary = binary
         self._patience = patience
@@ -164,15 +173,25 @@ class Engine:
         self.props = await self._props()
 
     async def _wait_healthy(self, child: Child) -> None:
-        pause = 0.02
+        pause, watch = 0.02, activity.Watch(time.monotonic())
         while not await self._is_healthy():
             if await child.ended(pause):
                 raise EngineError(self._words("could not load the model", self.last_lines))
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+            now = time.monotonic()
+            watch.look(activity.work_of(child.pid), now)
+            self._note_idle(watch.idle_seconds)
+            pause = min(pause * 1.5, max(LONGEST_PAUSE, PAUSE_SHARE * (now - child.began)))
+        self.idle_seconds = 0.0
+
+    def _note_idle(self, seconds: float) -> None:
+        if self.idle_seconds < IDLE_AFTER <= seconds:
+            _log.warning("llama.cpp has read and computed nothing for %d s", seconds)
+        self.idle_seconds = seconds
 
     async def _is_healthy(self) -> bool:
         try:
-            async with self.session.get(f"{self.url}/health") as answer:
+            address = f"{self.url}/health"
+            async with self.session.get(address, timeout=HEALTH_TIMEOUT) as answer:
                 return answer.status == 200
         except (aiohttp.ClientError, OSError):
             return False

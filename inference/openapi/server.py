@@ -122,6 +122,10 @@ def _told() -> Schema:
         "name": TEXT,
         "downloaded": FLAG,
         "facts": list_of(TEXT),
+        "capabilities": told(
+            list_of(TEXT),
+            "What it can do, in Ollama's words, once it is here; “embedding” alone makes vectors",
+        ),
         "error": or_null(TEXT),
         "progress": or_null(closed_object(progress)),
     }

@@ -49,10 +49,7 @@ document.querySelectorAll("pre code").forEach((code) => {
   const button = element("button", "Copy");
   button.className = "copy";
   button.addEventListener("click", () => copy(code, button));
-  const frame = element("div", "");
-  frame.className = "code";
-  code.parentElement.replaceWith(frame);
-  frame.append(button, code.parentElement);
+  code.parentElement.previousElementSibling.append(button);
 });
 document.querySelector(".meant")?.remove();
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page, Route, expect
 
+from inference.status import loading_message
 from tests.e2e.deploying import AUDITED, CONFIGURATION, World
 from tests.e2e.playground.talking import GIVE, LARGE_PNG, MARKDOWN, ask, say
 from tests.standins.endpoint import GB
@@ -447,15 +448,24 @@ _TOO_LARGE = "The model needs 9.1 GB, and the card has 7.8 GB left."
 
 def _told(phase: str, message: str, **model: object) -> dict[str, object]:
     """What `/status` tells everyone."""
-    whole = {"name": "qwen3:8b", "error": None, "progress": None, "facts": [], **model}
-    return {"phase": phase, "message": message, "models": [whole]}
+    whole: dict[str, object] = {
+        "name": "qwen3:8b",
+        "error": None,
+        "progress": None,
+        "facts": [],
+        "capabilities": [],
+    }
+    return {"phase": phase, "message": message, "models": [{**whole, **model}]}
 
 
+_FACTS, _CHATS = ["8.2B parameters", "Q4_K_M"], ["completion"]
 # Phases of a runtime, as its own page shows them.
 RUNTIME = {
     "pulling": _told("pulling", "The weights are being downloaded.", progress=_PROGRESS),
-    "loading": _told("loading", "The model is being loaded."),
-    "ready": _told("ready", "The model answers.", facts=["8.2B parameters", "Q4_K_M"]),
+    "loading": _told("loading", "The model is being loaded.", facts=_FACTS, capabilities=_CHATS),
+    "hanging": _told("loading", loading_message(200), facts=_FACTS, capabilities=_CHATS),
+    "ready": _told("ready", "The model answers.", facts=_FACTS, capabilities=_CHATS),
+    "embedding": _told("ready", "The model answers.", facts=_FACTS, capabilities=["embedding"]),
     "failed": _told("failed", _TOO_LARGE, error=_TOO_LARGE),
     "stopping": _told("stopping", "The endpoint is being stopped."),
 }

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
-from inference import __version__, status_page
+from inference import __version__, status, status_page
+from inference.engine import client
+from inference.engine.command import EngineConfig
+from inference.engine.supervisor import Engine, State
+from tests.inference import endpoint as endpoints
+from tests.inference import tiny_gguf
 from tests.inference.endpoint import ROOT, Endpoint
 
 DOCUMENT = ROOT / "docs" / "runtime.md"
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
+
+
+def _entry(**changed: object) -> dict[str, object]:
+    whole = {"name": "tiny", "downloaded": False, "progress": None, "error": None, "facts": []}
+    return {**whole, "capabilities": [], **changed}
 
 
 def test_it_works(endpoint: Endpoint) -> None:
@@ -21,6 +33,7 @@ def test_it_works(endpoint: Endpoint) -> None:
     assert "<h1>" in page.text
     assert "Ready" in page.text
     assert "35.2K parameters · F32 · trained for 2,048 tokens" in page.text
+    assert "curl ENDPOINT/api/chat" in page.text
     assert endpoint.key not in page.text
     assert not re.search(r"<style|style=|<script>|onclick", page.text)
 
@@ -50,6 +63,71 @@ def test_more_is_told_to_who_has_the_key(endpoint: Endpoint, http: httpx.Client)
     assert tiny["queued"] == 0
     assert tiny["tokens_per_second"]["written"] > 0
     assert tiny["tokens_per_second"]["read"] > 0
+
+
+def test_an_embedding_model_s_code_asks_for_vectors(tmp_path: Path) -> None:
+    model = tiny_gguf.write_model(tmp_path / "searcher.gguf", pooling=3)
+    with endpoints.running(tmp_path, "--model", str(model)) as endpoint:
+        told = httpx.get(f"{endpoint.url}/status").json()
+        assert told["models"][0]["capabilities"] == ["embedding"]
+        page = httpx.get(endpoint.url, headers=BROWSER).text
+        code = re.sub("ENDPOINT", endpoint.url, page.partition("curl ")[2].partition("</code>")[0])
+        path, body = code.split()[0], re.search(r"-d '(.*)'", code, re.DOTALL)
+        assert body
+        answer = httpx.post(path, content=body[1].encode(), headers=endpoint.headers, timeout=60)
+        assert len(answer.json()["embeddings"]) == 1
+    assert "client.embeddings.create(" in page
+    assert "messages" not in page
+
+
+def test_what_a_model_can_do_is_told(endpoint: Endpoint) -> None:
+    tiny, thinker = httpx.get(f"{endpoint.url}/status").json()["models"]
+    assert tiny["capabilities"] == ["completion", "vision", "tools"]
+    assert "thinking" in thinker["capabilities"]
+
+
+def test_no_code_is_shown_before_it_is_known_what_a_model_can_do() -> None:
+    told = {"phase": "pulling", "message": "", "models": [_entry(capabilities=[])]}
+    assert "Call it" not in status_page.render(told, locked=True)
+    told["models"] = [_entry(capabilities=[]), _entry(name="qwen3", capabilities=["completion"])]
+    assert '"model": "qwen3"' in status_page.render(told, locked=True)
+
+
+def test_an_engine_that_is_on_its_way_tells_its_last_lines(models: Path, tmp_path: Path) -> None:
+    with endpoints.running_on_stand_in(tmp_path, models, wait=False, start="endless") as endpoint:
+        endpoints.wait_ready(endpoint, "/healthz")
+        ends = time.monotonic() + 60
+        engines: list[dict[str, object]] = []
+        while not engines and time.monotonic() < ends:
+            engines = httpx.get(f"{endpoint.url}/status", headers=endpoint.headers).json()[
+                "engines"
+            ]
+            time.sleep(0.05)
+        assert [(each["model"], each["state"]) for each in engines] == [("tiny", "starting")]
+
+
+def test_a_load_that_hangs_is_told() -> None:
+    assert status.loading_message(59.0) == "The model is being loaded."
+    told = status.loading_message(150.0)
+    assert "has read and computed nothing for 2 min" in told
+    assert "another provider" in told
+
+
+def test_it_is_told_which_engine_does_not_answer() -> None:
+    async def message(**states: State) -> str:
+        engines = []
+        async with client.new_session() as session:
+            for name, state in states.items():
+                config = EngineConfig(name, Path("a.gguf"), 512, slots=1)
+                engines.append(Engine(config, binary=None, session=session))
+                engines[-1].state = state
+        return status.ready_message(engines)
+
+    assert asyncio.run(message(tiny=State.READY)) == "The model answers."
+    told = asyncio.run(message(tiny=State.READY, old=State.FAILED, large=State.RESTARTING))
+    assert "could not be started again for old: a request tries anew." in told
+    assert "is being started again for large." in told
+    assert "tiny" not in told
 
 
 def test_what_is_not_offered_is_no_failure(http: httpx.Client) -> None:
@@ -82,13 +160,7 @@ def test_every_metric_is_documented(http: httpx.Client) -> None:
 
 
 def test_hostile_names_stay_text() -> None:
-    entry: dict[str, object] = {
-        "name": "<img src=x>",
-        "downloaded": False,
-        "progress": None,
-        "error": "<b>$x",
-        "facts": [],
-    }
+    entry = _entry(name="<img src=x>", error="<b>$x", capabilities=["completion"])
     told = {"phase": "failed", "message": "<script>alert(1)</script>", "models": [entry]}
     page = status_page.render(told, locked=True)
     assert "<img" not in page

@@ -109,6 +109,26 @@ def test_a_program_that_tells_nothing_of_itself_is_ended(
     asyncio.run(start())
 
 
+def test_a_program_that_hangs_while_it_loads_is_noticed(models: Path, tmp_path: Path) -> None:
+    program = tmp_path / "llama-server"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+
+    async def start() -> None:
+        async with client.new_session() as session:
+            config = EngineConfig("tiny", models / "tiny.gguf", 16384, slots=2, threads=1)
+            engine = Engine(config, binary=program, session=session)
+            starting = asyncio.create_task(engine.start())
+            async with asyncio.timeout(60):
+                while engine.idle_seconds < 1:
+                    await asyncio.sleep(0.05)
+            starting.cancel()
+            await asyncio.wait((starting,))
+            assert engine.state is State.STOPPED
+
+    asyncio.run(start())
+
+
 def test_a_program_serves_as_well(models: Path, tmp_path: Path) -> None:
     async def talk() -> None:
         async with _started(models / "tiny.gguf", stand_in_engine(tmp_path)) as engine:
