@@ -10,9 +10,10 @@ import secrets
 import time
 from datetime import UTC, datetime
 
+# A secret ends at a quote or a backslash: what is looked through is JSON.
 _SECRETS = re.compile(
     r"(hf_[A-Za-z0-9]{6})[A-Za-z0-9]+|(ocl_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+"
-    r"|((?i:bearer)\s+\S{4})\S+|((?i:x-api-key)\W+\S{4})\S+"
+    r'|((?i:bearer)\s+[^\s"\\]{4})[^\s"\\]+|((?i:x-api-key)\W+[^\s"\\]{4})[^\s"\\]+'
 )
 
 # Seconds after which a state that lasts is told once more.

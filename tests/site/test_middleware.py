@@ -60,14 +60,24 @@ def test_the_address_is_counted_from_the_right(
     assert client_address(request) == expected
 
 
-@pytest.mark.parametrize(
-    "secret",
-    [
-        "hf_abcdefghijklmnopqrstuvwxyz",
-        "ocl_abcdefghijklmnopqrstuvwxyz",
-        "Authorization: Bearer abcdefghijklmnopqrstuvwxyz",
-        "x-api-key: abcdefghijklmnopqrstuvwxyz",
-    ],
+SECRETS = (
+    "hf_abcdefghijklmnopqrstuvwxyz",
+    "ocl_abcdefghijklmnopqrstuvwxyz",
+    "Authorization: Bearer abcdefghijklmnopqrstuvwxyz",
+    "x-api-key: abcdefghijklmnopqrstuvwxyz",
 )
+
+
+@pytest.mark.parametrize("secret", SECRETS)
 def test_secrets_are_cut_from_logs(secret: str) -> None:
     assert "klmnopqrstuvwxyz" not in redact(f"calling with {secret} now")
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("shape", ["{}", '"{}"', '{{"header": "{}"}}'])
+def test_a_line_without_its_secret_is_still_json(secret: str, shape: str) -> None:
+    record = logging.LogRecord("x", logging.INFO, "x", 1, shape.format(secret), (), None)
+    record.fields = {"said": shape.format(secret), "path": "/a b"}
+    line = JsonFormatter().format(record)
+    assert "klmnopqrstuvwxyz" not in line
+    assert json.loads(line)["path"] == "/a b"
