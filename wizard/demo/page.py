@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from limits import parse_many
 
 from wizard.demo import embedded
@@ -43,7 +43,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-@require_GET
+@require_safe
 def playground(request: HttpRequest) -> HttpResponse:
     """The chat. Without JavaScript: what it needs, and how to ask by curl."""
     offers = [offer for upstream in settings.DEMO_UPSTREAMS for offer in upstream.offers]
@@ -64,7 +64,7 @@ def playground(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 def deploy(request: HttpRequest) -> HttpResponse:
     """To the wizard with the model that an alias stands for; it resolves names itself."""
     alias = request.GET.get("model", "")[:LONGEST_NAME]

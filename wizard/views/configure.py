@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from wizard.forms import to_query
 from wizard.hardware.gpus import exact_name
@@ -47,13 +47,13 @@ STORAGE = {
 }
 
 
-@require_GET
+@require_safe
 @answered
 def hub_configure(request: HttpRequest, user: str, repo: str) -> HttpResponse:
     return _configure(request, hub_ref(user, repo))
 
 
-@require_GET
+@require_safe
 @answered
 def ollama_configure(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
     return _configure(request, ollama_ref(name, namespace))

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from wizard.console.bids import SETTLING_SECONDS
 from wizard.console.changes import running
@@ -34,21 +34,21 @@ DEPOSIT = 5
 _OWN = ("dseq",)
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered
 def hub_deploy(request: HttpRequest, user: str, repo: str) -> HttpResponse:
     return _deploy(request, hub_ref(user, repo))
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered
 def ollama_deploy(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
     return _deploy(request, ollama_ref(name, namespace))
 
 
-@require_GET
+@require_safe
 @never_cache
 def deployments(request: HttpRequest) -> HttpResponse:
     """One's own deployments; the script fetches them."""
@@ -56,7 +56,7 @@ def deployments(request: HttpRequest) -> HttpResponse:
     return render(request, "wizard/deployments.html", context)
 
 
-@require_GET
+@require_safe
 @never_cache
 def deployment(request: HttpRequest, dseq: int) -> HttpResponse:
     """A deployment by its number alone, as the list links to it."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from wizard.forms import read_choices, read_key_hash, to_query
 from wizard.plan_json import plan_document
@@ -109,28 +109,28 @@ def _plan_json(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     return JsonResponse(plan_document(found.plan, links), json_dumps_params=options)
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered
 def hub_deploy_yaml(request: HttpRequest, user: str, repo: str) -> HttpResponse:
     return _deploy_yaml(request, hub_ref(user, repo))
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered
 def ollama_deploy_yaml(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
     return _deploy_yaml(request, ollama_ref(name, namespace))
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered
 def hub_compose_yaml(request: HttpRequest, user: str, repo: str) -> HttpResponse:
     return _compose_yaml(request, hub_ref(user, repo))
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered
 def ollama_compose_yaml(
@@ -139,14 +139,14 @@ def ollama_compose_yaml(
     return _compose_yaml(request, ollama_ref(name, namespace))
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered
 def hub_plan_json(request: HttpRequest, user: str, repo: str) -> HttpResponse:
     return _plan_json(request, hub_ref(user, repo))
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered
 def ollama_plan_json(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from wizard import openapi
 
 
-@require_GET
+@require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "wizard/docs.html", {"section": "docs"})
 
 
-@require_GET
+@require_safe
 @cache_control(public=True, max_age=86_400)
 def badge(request: HttpRequest) -> HttpResponse:
     """“Deploy with OneClickLLM”, to be shown on other sites."""
@@ -24,7 +24,7 @@ def badge(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 @cache_control(public=True, max_age=3600)
 def openapi_json(request: HttpRequest) -> JsonResponse:
     """OpenAPI 3.1 of a model's files."""

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from wizard import forms
 from wizard.hardware.prices import price_list
@@ -59,7 +59,7 @@ def _tags(model: Model) -> tuple[str, ...]:
     return tuple(found)
 
 
-@require_GET
+@require_safe
 @answered
 def home(request: HttpRequest) -> HttpResponse:
     """Search, or the popular models; a pasted name leads to its model."""

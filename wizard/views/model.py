@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from wizard.hardware.prices import price_list
 from wizard.hardware.values import Offer, PriceList
@@ -34,13 +34,13 @@ class VariantRow:
     is_default: bool
 
 
-@require_GET
+@require_safe
 @answered
 def hub_model(request: HttpRequest, user: str, repo: str) -> HttpResponse:
     return _model(request, hub_ref(user, repo))
 
 
-@require_GET
+@require_safe
 @answered
 def ollama_model(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
     return _model(request, ollama_ref(name, namespace))

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from wizard.console.groups import Document
 from wizard.console.screening import Relaxation, relaxations, screen, screen_all
@@ -36,14 +36,14 @@ class Way:
     address: str
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered_async
 async def hub_screening(request: HttpRequest, user: str, repo: str) -> HttpResponse:
     return await _screening(request, hub_ref(user, repo))
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered_async
 async def ollama_screening(
@@ -52,14 +52,14 @@ async def ollama_screening(
     return await _screening(request, ollama_ref(name, namespace))
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered_async
 async def hub_hosts(request: HttpRequest, user: str, repo: str, number: int) -> HttpResponse:
     return await _hosts(request, hub_ref(user, repo), number)
 
 
-@require_GET
+@require_safe
 @never_cache
 @answered_async
 async def ollama_hosts(

@@ -5,8 +5,11 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from django.conf import settings
 from django.test import Client
+
+from tests.wizard.pages.conftest import QWEN
 
 STATIC = Path(settings.BASE_DIR) / "static"
 
@@ -22,6 +25,16 @@ def test_the_badge_is_an_svg_that_other_sites_may_show(site: Client) -> None:
     assert answer["Content-Type"] == "image/svg+xml"
     assert answer["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert ElementTree.fromstring(answer.content).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own file
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/", "/check/", "/docs/", "/badge.svg", "/deployments/", "/playground/", "/api/openapi.json"]
+    + [f"{QWEN}/{page}" for page in ("", "configure/", "deploy/", "deploy.yaml", "plan.json")],
+)
+def test_a_monitor_may_ask_for_the_head_alone(site: Client, address: str) -> None:
+    assert site.head(address).status_code == 200
+    assert site.post(address).status_code == (200 if address == "/check/" else 405)
 
 
 def test_what_is_vendored_is_what_was_checked() -> None:
