@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
@@ -71,28 +72,29 @@ class _Counters:
 class _SharedStreams:
     """How many answers each address has in all workers.
 
-    A key lives as long as an answer may take after the last one began, so that
-    what a worker that crashed left behind is soon forgotten.
+    Each has its own time, as long as an answer may take: what a worker that crashed
+    left behind counts no more then, also where its address goes on asking.
     """
 
     def __init__(self, pool: ConnectionPool, deadline: float) -> None:
         self._seconds = math.ceil(deadline + LEEWAY_SECONDS)
         self._redis = Redis(connection_pool=pool)
 
-    async def enter(self, address: str) -> int:
+    async def enter(self, address: str, answer: str) -> int:
         """Count one more; all that there are now. Raises RedisError."""
+        key, now = _answers_key(address), time.time()
         async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.incr(_streams_key(address))
-            pipeline.expire(_streams_key(address), self._seconds)
-            count, _ = await pipeline.execute()
+            pipeline.zremrangebyscore(key, "-inf", now)
+            pipeline.zadd(key, {answer: now + self._seconds})
+            pipeline.zcard(key)
+            pipeline.expire(key, self._seconds)
+            _, _, count, _ = await pipeline.execute()
         return int(count)
 
-    async def leave(self, address: str) -> None:
-        """Count one less, if Redis can be reached; the key is forgotten otherwise."""
+    async def leave(self, address: str, answer: str) -> None:
+        """Count one less, if Redis can be reached; it is forgotten in time otherwise."""
         with contextlib.suppress(RedisError, OSError):
-            # Below zero the server has forgotten what it was told; zero is soon forgotten itself.
-            if await self._redis.decr(_streams_key(address)) < 0:
-                await self._redis.delete(_streams_key(address))
+            await self._redis.zrem(_answers_key(address), answer)
 
 
 class Limiter:
@@ -139,12 +141,12 @@ class Limiter:
     async def stream(self, address: str) -> AsyncGenerator[None]:
         """Hold one of an address's places. Raises TooManyRequests."""
         self._streams[address] += 1
-        is_shared = False
+        answer = secrets.token_hex(8)
+        shared = None if self._is_away() else self._shared_streams
         try:
             running = self._streams[address]
-            if self._shared_streams and not self._is_away():
-                elsewhere = await self._entered(self._shared_streams, address)
-                is_shared, running = elsewhere > 0, max(running, elsewhere)
+            if shared:
+                running = max(running, await self._entered(shared, address, answer))
             most = self._limits.streams_per_address
             if running > most:
                 message = f"this demo answers {most} requests of an address at the same time"
@@ -154,14 +156,15 @@ class Limiter:
             self._streams[address] -= 1
             if not self._streams[address]:
                 del self._streams[address]
-            if is_shared and self._shared_streams:
-                self._later(self._shared_streams.leave(address))
+            if shared:
+                # Also where it was not told in time that the answer was counted.
+                self._later(shared.leave(address, answer))
 
-    async def _entered(self, streams: _SharedStreams, address: str) -> int:
+    async def _entered(self, streams: _SharedStreams, address: str, answer: str) -> int:
         """How many answers the address has in all workers, this one included; 0 if unknown."""
         try:
             async with asyncio.timeout(REDIS_SECONDS * 2):
-                return await streams.enter(address)
+                return await streams.enter(address, answer)
         except (RedisError, OSError) as error:
             self._note_away(error)
             return 0
@@ -226,8 +229,8 @@ async def _standing(counters: _Counters, item: RateLimitItem, *who: str) -> Stan
     return Standing(item.amount, remaining, wait)
 
 
-def _streams_key(address: str) -> str:
-    return f"{KEY_PREFIX}:streams:{address}"
+def _answers_key(address: str) -> str:
+    return f"{KEY_PREFIX}:answers:{address}"
 
 
 def _storage(url: str, pool: ConnectionPool) -> RedisStorage:

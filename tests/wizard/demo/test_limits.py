@@ -17,6 +17,7 @@ from tests.site.redis_server import redis_server
 from tests.standins.ports import free_port
 from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import demo_site, wait_until
+from wizard.demo.errors import TooManyRequests
 from wizard.demo.limiting import Limiter
 from wizard.demo.values import Limits
 
@@ -179,4 +180,29 @@ def test_no_connection_to_redis_is_left_open(tmp_path: Path) -> None:
 
     with redis_server(free_port(), tmp_path) as url, redis.Redis.from_url(url) as client:
         assert asyncio.run(answer(url)) > 1
-        assert not int(client.get("oneclick:demo:streams:192.0.2.7") or 0)
+        assert not client.exists("oneclick:demo:answers:192.0.2.7")
+
+
+def test_what_a_dead_worker_held_is_free_again_although_its_address_goes_on_asking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wizard.demo.limiting.LEEWAY_SECONDS", 0)
+
+    async def ask(url: str) -> None:
+        limits = Limits(deadline=1, streams_per_address=1)
+        dead, other = Limiter(limits, url), Limiter(limits, url)
+        async with dead.stream("192.0.2.8"), asyncio.timeout(60):
+            while not await _is_let_in(other, "192.0.2.8"):
+                await asyncio.sleep(0.05)
+        await asyncio.gather(dead.close(), other.close())
+
+    with redis_server(free_port(), tmp_path) as url:
+        asyncio.run(ask(url))
+
+
+async def _is_let_in(limiter: Limiter, address: str) -> bool:
+    try:
+        async with limiter.stream(address):
+            return True
+    except TooManyRequests:
+        return False
