@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from wizard.console import accepting, bids, endpoint, errors
+from wizard.console import accepting, bids, endpoint
 from wizard.console.bids import SETTLING_SECONDS, Offered
 from wizard.console.client import Console
 from wizard.console.endpoint import Seen
 from wizard.console.errors import ConsoleError
 from wizard.console.progress import Progress, Stage, progress
 from wizard.console.values import Created
-
-logger = logging.getLogger(__name__)
 
 Look = Progress | Seen | ConsoleError
 
@@ -92,14 +89,15 @@ class Follower:
         """Look where it stands, and do what is to be done there."""
         try:
             stands, rows = await self._look()
+            if stands.stage in (Stage.BIDDING, Stage.CHOOSING):
+                await self._maybe_take(rows, passed)
         except ConsoleError as error:
+            # The next look shows whether there is a lease, and which bids are left.
             if error.is_passing:
                 return [error]
             raise
         if stands.stage in (Stage.LOST, Stage.CLOSED):
             raise NotStarted(stands.trouble or "The deployment is closed.")
-        if stands.stage in (Stage.BIDDING, Stage.CHOOSING):
-            await self._maybe_take(rows, passed)
         return [stands, await self._seen(stands.uri)] if stands.uri else [stands]
 
     async def _look(self) -> tuple[Progress, tuple[Offered, ...]]:
@@ -121,16 +119,9 @@ class Follower:
         if rows and self._first_bid is None:
             self._first_bid = passed
         if wanted and passed - (self._first_bid or 0.0) >= self.patience.settling:
-            await self._accept(wanted)
+            await accepting.accept(self.console, wanted.id, self.made.manifest)
         if wanted or passed <= self.patience.bids:
             return
         if rows:
             raise NoAuditedBid(f"There are {len(rows)} bids, none of an audited provider.")
         raise NoBids(f"{passed / 60:.0f} minutes have passed.")
-
-    async def _accept(self, wanted: Offered) -> None:
-        try:
-            await accepting.accept(self.console, wanted.id, self.made.manifest)
-        except (errors.BidGone, errors.ConsoleSlow) as error:
-            # The next look shows whether there is a lease, and which bids are left.
-            logger.info("console: a bid was not taken: %s", error)

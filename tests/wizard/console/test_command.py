@@ -153,6 +153,24 @@ def test_an_outage_passes(api: ConsoleApi, endpoint: Endpoint) -> None:
     assert "endpoint " in out.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (429, "Akash Console asks us to slow down: asking again."),
+        (503, "Akash Console took too long: asking again."),
+    ],
+)
+def test_an_outage_while_a_bid_is_taken_passes(
+    api: ConsoleApi, endpoint: Endpoint, status: int, words: str
+) -> None:
+    endpoint.phase = "ready"
+    api.fail(r"/v1/leases", text("upstream", status), times=1)
+    out, told = StringIO(), StringIO()
+    call_command("deploy", *REF, stdout=out, stderr=told)
+    assert words in told.getvalue()
+    assert "endpoint " in out.getvalue()
+
+
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_what_was_made(api: ConsoleApi, settings: Settings) -> None:
     """Ctrl-C in a terminal, as a process of its own gets it."""
