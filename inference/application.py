@@ -66,6 +66,7 @@ def build(runtime: Runtime) -> web.Application:
 @web.middleware
 async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
     runtime, began = runtimes.of(request), time.monotonic()
+    request["id"] = secrets.token_hex(8)
     code = 499
     try:
         answer = await _guarded(request, handler)
@@ -123,6 +124,7 @@ def _note(request: web.Request, runtime: Runtime, code: int, seconds: float) -> 
     if request.method == "POST":
         runtime.metrics.duration.observe(seconds)
     fields = {
+        "id": request["id"],
         "method": request.method,
         "route": route,
         "status": code,
@@ -134,7 +136,7 @@ def _note(request: web.Request, runtime: Runtime, code: int, seconds: float) -> 
 
 
 async def _headers(request: web.Request, answer: web.StreamResponse) -> None:
-    answer.headers["X-Request-ID"] = secrets.token_hex(8)
+    answer.headers["X-Request-ID"] = request["id"]
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers.pop("Server", None)
     origin = request.headers.get("Origin")

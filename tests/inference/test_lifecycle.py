@@ -6,6 +6,9 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -289,13 +292,25 @@ def test_the_port_opens_only_when_ready_where_that_is_asked(models: Path, tmp_pa
         assert endpoint.process.wait(SOON) != 0
 
 
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        flags = ("--allow-pull", "--models-dir", str(tmp_path), "--port", port)
+        command = [sys.executable, "-m", "inference", "serve", *flags]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_logs_are_json_without_prompts(on_stand_in: Endpoint) -> None:
     with on_stand_in.client() as http:
-        http.post("/api/chat", json=_chat("say my-secret-thoughts"))
-    _eventually(lambda: '"/api/chat"' in on_stand_in.logged())
+        answer = http.post("/api/chat", json=_chat("say my-secret-thoughts"))
+    identifier = answer.headers["X-Request-ID"]
+    _eventually(lambda: f'"{identifier}"' in on_stand_in.logged())
     records = [json.loads(line) for line in on_stand_in.logged().splitlines()]
-    requests = [record for record in records if record.get("route") == "/api/chat"]
-    assert requests[-1]["method"] == "POST"
-    assert requests[-1]["milliseconds"] > 0
+    (told,) = (record for record in records if record.get("id") == identifier)
+    assert (told["method"], told["route"]) == ("POST", "/api/chat")
+    assert told["milliseconds"] > 0
     assert "my-secret-thoughts" not in on_stand_in.logged()
     assert on_stand_in.key not in on_stand_in.logged()
