@@ -28,6 +28,10 @@ _WORTH_A_RESTART = (RegistryUnreachable, RegistryAnswer)
 _log = logging.getLogger(__name__)
 
 
+class CannotListen(InferenceError):
+    """The port is taken, or the address is not this machine's."""
+
+
 def serve(settings: Settings, head_start: HeadStart | None = None) -> int:
     """Serve until SIGTERM or SIGINT, with an engine that may have begun already.
 
@@ -69,9 +73,9 @@ async def run(
         await runner.setup()
         try:
             return await _live(runtime, runner, stop)
-        except OSError as error:
-            _log.error("cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
-            return 1
+        except CannotListen as error:
+            _log.error("%s", error)
+            return error.exit_code
         finally:
             runtime.phase = Phase.STOPPING
             loop.call_later(settings.grace_time, runtime.end_answers)
@@ -118,7 +122,11 @@ async def _gave_up(runtime: Runtime, stopped: asyncio.Task[bool]) -> bool:
 
 async def _listen(runtime: Runtime, runner: web.AppRunner) -> None:
     settings = runtime.settings
-    await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+    except OSError as error:
+        told = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        raise CannotListen(told) from error
     _log.info("listening on http://%s:%d", settings.host, settings.port)
 
 

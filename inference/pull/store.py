@@ -24,7 +24,7 @@ import orjson
 from inference.errors import NotEnoughDisk
 from inference.models import LocalFile, LocalModel
 from inference.pull import records
-from inference.pull.disk import storage_error, sync_folder
+from inference.pull.disk import sync_folder, told_as_storage
 from inference.pull.download import journal_of, part_of
 from inference.pull.values import RemoteFile
 
@@ -42,18 +42,20 @@ class Store:
 
     def prepare(self) -> None:
         """Make the folders. Raises StorageError where that is not allowed."""
-        try:
+        with told_as_storage(self.folder):
             for folder in (self._blobs, self._index, self._splits):
                 folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, self.folder) from None
 
     @asynccontextmanager
     async def lock(self, interval: float, waiting: Callable[[], None]) -> AsyncIterator[None]:
-        """Be the only process that changes the folder; a kill lets go of it."""
-        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        """Be the only process that changes the folder; a kill lets go of it.
+
+        Raises StorageError where nothing can be written there, or locked.
+        """
+        with told_as_storage(self.folder):
+            handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            while not _locked(handle):
+            while not self._is_locked(handle):
                 waiting()
                 await asyncio.sleep(interval)
             yield
@@ -106,13 +108,10 @@ class Store:
 
     def keep(self, model: LocalModel, asked_projector: str) -> LocalModel:
         """Note that a model is complete. Returns it as a later start will find it."""
-        model = self._with_split_names(model)
-        data = orjson.dumps(records.write(records.Record(model, asked_projector), self.folder))
-        path = self._record_path(model.name)
-        try:
-            _write_whole(path, data)
-        except OSError as error:
-            raise storage_error(error, self.folder) from None
+        with told_as_storage(self.folder):
+            model = self._with_split_names(model)
+            data = orjson.dumps(records.write(records.Record(model, asked_projector), self.folder))
+            _write_whole(self._record_path(model.name), data)
         return model
 
     def remove(self, name: str) -> bool:
@@ -158,6 +157,15 @@ class Store:
         folder.mkdir(exist_ok=True)
         return replace(model, files=tuple(_linked(file, folder) for file in model.files))
 
+    def _is_locked(self, handle: int) -> bool:
+        """Whether the lock is ours now."""
+        with told_as_storage(self.folder):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
     def _free(self) -> int:
         return shutil.disk_usage(self.folder).free
 
@@ -199,14 +207,6 @@ def _on_disk(part: Path) -> int:
         return part.stat().st_blocks * 512
     except OSError:
         return 0
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _linked(file: LocalFile, folder: Path) -> LocalFile:

@@ -125,6 +125,15 @@ def test_a_folder_that_cannot_be_used_is_told(puller: Puller) -> None:
         puller.pull(NAME)
 
 
+def test_a_folder_that_cannot_be_locked_is_told(puller: Puller) -> None:
+    """As one that is mounted for reading only: it is there, and nothing in it can be opened."""
+    (puller.folder / ".lock").mkdir(parents=True)
+    with pytest.raises(StorageError, match="cannot be used"):
+        puller.pull(NAME)
+    with pytest.raises(StorageError, match="cannot be used"):
+        asyncio.run(remove(NAME, puller.told()))
+
+
 def test_room_is_made_by_giving_up_other_downloads(tmp_path: Path) -> None:
     """What another model left unfinished goes before a download is refused."""
     store = Store(tmp_path)
