@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
+from oneclick_site.callers import caller
 from oneclick_site.logs import hashed
 
 logger = logging.getLogger("oneclick.access")
@@ -46,18 +47,6 @@ def access_log(get_response: GetResponse) -> GetResponse:
     return _around(get_response, _log)
 
 
-def client_address(request: HttpRequest) -> str:
-    """The caller's address, behind `TRUSTED_PROXIES` proxies.
-
-    Each proxy appends the address that it saw, so ours is counted from the
-    right of `X-Forwarded-For`; what stands further left is the caller's word.
-    """
-    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    if settings.TRUSTED_PROXIES and len(forwarded) >= settings.TRUSTED_PROXIES:
-        return forwarded[-settings.TRUSTED_PROXIES].strip()
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
 def _around(
     get_response: GetResponse, after: Callable[[HttpRequest, HttpResponseBase, float], None]
 ) -> GetResponse:
@@ -86,12 +75,16 @@ def _add_headers(response: HttpResponseBase) -> None:
 
 
 def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    peer, forwarded = (
+        request.META.get("REMOTE_ADDR", ""),
+        request.headers.get("X-Forwarded-For", ""),
+    )
     fields = {
         "method": request.method,
         "path": request.path,
         "status": response.status_code,
         "ms": round(seconds * 1000, 1),
-        "caller": hashed(client_address(request)),
+        "caller": hashed(caller(peer, forwarded, settings.TRUSTED_PROXIES)),
     }
     # Asked by health checks for as long as the site runs.
     level = logging.DEBUG if request.path == "/healthz" else logging.INFO

@@ -4,11 +4,12 @@ import json
 import logging
 
 import pytest
-from django.test import Client, RequestFactory
+from django.test import Client
 from pytest_django.fixtures import Settings
 
-from oneclick_site.logs import JsonFormatter, redact
-from oneclick_site.middleware import HEADERS, client_address
+from oneclick_site.callers import caller
+from oneclick_site.logs import JsonFormatter, hashed, redact
+from oneclick_site.middleware import HEADERS
 
 
 def test_it_works(client: Client) -> None:
@@ -42,22 +43,17 @@ def test_health_checks_are_in_the_log_only_where_it_tells_more(
     assert [record.levelno for record in caplog.records] == [logging.DEBUG]
 
 
-@pytest.mark.parametrize(
-    ("proxies", "forwarded", "expected"),
-    [
-        (0, "198.51.100.7", "127.0.0.1"),
-        (1, "198.51.100.7", "198.51.100.7"),
-        (1, "1.1.1.1, 198.51.100.7", "198.51.100.7"),
-        (2, "198.51.100.7, 10.0.0.1", "198.51.100.7"),
-        (2, "198.51.100.7", "127.0.0.1"),
-    ],
-)
-def test_the_address_is_counted_from_the_right(
-    settings: Settings, proxies: int, forwarded: str, expected: str
+def test_a_caller_is_told_as_the_demo_tells_it(
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings.TRUSTED_PROXIES = proxies
-    request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})
-    assert client_address(request) == expected
+    settings.TRUSTED_PROXIES = 1
+    addresses = ("2001:db8::1", "2001:db8::ffff:1", "198.51.100.7")
+    with caplog.at_level(logging.INFO, "oneclick.access"):
+        for address in addresses:
+            client.get("/badge.svg", headers={"X-Forwarded-For": f"1.1.1.1, {address}"})
+    fields = [getattr(record, "fields", {}) for record in caplog.records]
+    expected = [hashed(caller("", address, 1)) for address in addresses]
+    assert [each["caller"] for each in fields] == expected
 
 
 SECRETS = (

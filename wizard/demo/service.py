@@ -7,9 +7,9 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from oneclick_site.callers import caller
 from oneclick_site.logs import hashed
 from wizard.demo import client
-from wizard.demo.callers import caller
 from wizard.demo.catalogue import Catalogue
 from wizard.demo.dispatch import Dispatcher
 from wizard.demo.errors import Stopping, TimedOut

@@ -1,4 +1,4 @@
-"""Who calls: the address that limits count by."""
+"""Who calls: the address that limits count by, and that logs tell the hash of."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wizard.demo.callers import UNKNOWN, caller
+from oneclick_site.callers import UNKNOWN, caller
 
 PEER = "192.0.2.1"
 
