@@ -24,12 +24,14 @@ import orjson
 # Bytes of a request's beginning that are remembered, to find a conversation's slot again:
 # more than the instructions and tools that all conversations of an agent begin with.
 REMEMBERED = 1 << 18
-# Bytes of a prompt that are read in the time that one more run of busy slots costs over an
-# answer of some 200 tokens, for each of which the weights are read once more. Meanwhile a
-# card reads about 20 tokens of a prompt (by its arithmetic and its bandwidth), a processor
-# two or three; a token is four bytes.
-RUN_ON_CARD = 200 * 20 * 4
-RUN_ON_PROCESSOR = 200 * 5 // 2 * 4
+# Bytes of a prompt that are read in the time that one more run of busy slots costs for each
+# token of an answer, which is that of reading the weights once more. Meanwhile a card reads
+# about 20 tokens of a prompt (by its arithmetic and its bandwidth), a processor two or three;
+# a token is four bytes.
+RUN_ON_CARD = 20 * 4
+RUN_ON_PROCESSOR = 10
+# Tokens of an answer whose length nobody told, and the most that one is taken to have.
+USUAL_ANSWER = 200
 _COMPARED = 1 << 12
 # What a model reads first, as the dialects name it.
 _BEGINNING = ("tools", "system", "instructions", "messages", "prompt", "input", "input_prefix")
@@ -48,6 +50,8 @@ _PLACEABLE = frozenset(
     )
 )
 _GENERATING = _PLACEABLE | {"/v1/messages"}
+# How many tokens an answer may have, as the dialects name it.
+_LENGTH = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict")
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,13 @@ class Request:
     """What a slot is wanted for.
 
     ``beginning`` is the start of what the model reads, ``width`` the number of
-    slots that it takes at once. One that is not ``placeable`` gets the slots
-    that the engine chooses.
+    slots that it takes at once, ``answer`` the tokens that are expected of it.
+    One that is not ``placeable`` gets the slots that the engine chooses.
     """
 
     beginning: bytes = b""
     width: int = 1
+    answer: int = USUAL_ANSWER
     placeable: bool = True
 
 
@@ -78,7 +83,8 @@ class _Turn:
 class Slots:
     """The slots of one child, handed out in the order of asking.
 
-    ``run`` is what one more run of busy slots costs, in bytes of a prompt.
+    ``run`` is what one more run of busy slots costs, in bytes of a prompt for each token of
+    an answer.
     """
 
     def __init__(self, number: int, run: int = RUN_ON_PROCESSOR) -> None:
@@ -124,7 +130,7 @@ class Slots:
         if not turn.request.placeable or turn.width > 1 or self._unplaced:
             self._unplaced += turn.width
             return
-        turn.slot = self._best(turn.request.beginning)
+        turn.slot = self._best(turn.request)
         self._busy.add(turn.slot)
         self._held[turn.slot] = turn.request.beginning
 
@@ -137,16 +143,16 @@ class Slots:
             self._busy.remove(turn.slot)
             self._last_used[turn.slot] = next(self._clock)
 
-    def _best(self, beginning: bytes) -> int:
+    def _best(self, request: Request) -> int:
         """Beside busy ones, or where so much of the beginning is that this is worth more; among
         equals the one that rested longest."""
         free = (slot for slot in range(self._number) if slot not in self._busy)
-        return max(free, key=lambda slot: (self._worth(slot, beginning), -self._last_used[slot]))
+        return max(free, key=lambda slot: (self._worth(slot, request), -self._last_used[slot]))
 
-    def _worth(self, slot: int, beginning: bytes) -> int:
+    def _worth(self, slot: int, request: Request) -> int:
         """Bytes of a prompt that need not be read, or whose reading lasts as long."""
         neighbours = (slot - 1 in self._busy) + (slot + 1 in self._busy)
-        return neighbours * self._run + shared(self._held[slot], beginning)
+        return neighbours * self._run * request.answer + shared(self._held[slot], request.beginning)
 
 
 def request(path: str, payload: Mapping[str, Any]) -> Request | None:
@@ -157,7 +163,7 @@ def request(path: str, payload: Mapping[str, Any]) -> Request | None:
     width = _prompts(payload.get("prompt")) * _number(answers)
     placeable = path in _PLACEABLE and payload.get("id_slot") is None
     beginning = b"".join(orjson.dumps(payload[key]) for key in _BEGINNING if key in payload)
-    return Request(beginning[:REMEMBERED], width, placeable)
+    return Request(beginning[:REMEMBERED], width, _answer(payload), placeable)
 
 
 def shared(one: bytes, other: bytes) -> int:
@@ -172,6 +178,12 @@ def shared(one: bytes, other: bytes) -> int:
     return start + bisect_left(ends, True, key=lambda end: one[start:end] != other[start:end])
 
 
+def _answer(payload: Mapping[str, Any]) -> int:
+    """Tokens that the answer is expected to have: as many as usual, or as may be."""
+    told = (payload.get(name) for name in _LENGTH)
+    return min([USUAL_ANSWER, *(length for length in told if _is_count(length))])
+
+
 def _prompts(prompt: Any) -> int:
     """How many prompts there are: a list with a number in it is the tokens of one."""
     if not isinstance(prompt, list) or any(isinstance(part, int) for part in prompt):
@@ -180,4 +192,8 @@ def _prompts(prompt: Any) -> int:
 
 
 def _number(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 1
+    return value if _is_count(value) else 1
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value > 0

@@ -1,8 +1,9 @@
 """Write tiny llama-architecture GGUF files with random weights: models in milliseconds.
 
 The vocabulary is the 256 bytes and three real special tokens, the template is
-ChatML. Tokens that are no printable ASCII have a weight of zero in the output,
-so that the babble is readable and cheap to compare.
+ChatML. Tokens that are no printable ASCII, the end of a text among them, have a
+weight of zero in the output: the babble is readable, cheap to compare, and as
+long as was asked for.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
@@ -93,7 +94,8 @@ def write_model(
     if fills_in:
         for token, key in enumerate(FILLS_IN, start=base + len(SPECIALS)):
             fields[f"tokenizer.ggml.fim_{key}_token_id"] = token
-    dead = {i for i in range(256) if not 32 <= i < 127 and i != 10}
+    silent = {i for i in range(base) if not 32 <= i < 127 and i != 10}
+    silent.update(range(base, len(vocabulary)))
     tensors: dict[str, tuple[tuple[int, ...], array[float]]] = {}
 
     def add(key: str, *shape: int, scale: float = 0.0, zero: frozenset[int] = frozenset()) -> None:
@@ -119,7 +121,7 @@ def write_model(
         add(block + "ffn_up.weight", hidden, width)
         add(block + "ffn_down.weight", width, hidden)
     add("output_norm.weight", width)
-    add("output.weight", len(vocabulary), width, scale=0.3, zero=frozenset(dead))
+    add("output.weight", len(vocabulary), width, scale=0.3, zero=frozenset(silent))
     _write(path, fields, tensors)
     return path
 

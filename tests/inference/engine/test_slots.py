@@ -59,7 +59,7 @@ def test_a_conversation_finds_its_slot_again() -> None:
 
 def test_a_long_conversation_leaves_the_others_for_its_own_slot() -> None:
     async def run() -> None:
-        slots, agent = Slots(8, run=1000), b"x" * 3000
+        slots, agent = Slots(8, run=5), b"x" * 3000
         async with _taking(slots, Request(b"a"), Request(b"b"), Request(b"c"), Request(agent)):
             pass
         async with _taking(slots, Request(b"a"), Request(agent + b"more")) as found:
@@ -68,6 +68,24 @@ def test_a_long_conversation_leaves_the_others_for_its_own_slot() -> None:
             assert found == [0, 1]
 
     asyncio.run(run())
+
+
+def test_a_short_answer_is_no_reason_to_leave_the_own_slot() -> None:
+    """A hole between busy slots is worth as much as tokens are computed in it."""
+
+    async def run(answer: int) -> list[int | None]:
+        slots, chat = Slots(4), b"x" * 1500
+        async with _taking(slots, Request(b"a"), Request(b"b"), Request(b"c"), Request(chat)):
+            pass
+        async with AsyncExitStack() as others:
+            await others.enter_async_context(slots.taken(Request(b"a")))
+            async with slots.taken(Request(b"b")):
+                await others.enter_async_context(slots.taken(Request(b"c")))
+            async with _taking(slots, Request(chat + b"more", answer=answer)) as found:
+                return found
+
+    assert asyncio.run(run(32)) == [3]
+    assert asyncio.run(run(200)) == [1]
 
 
 def test_a_new_conversation_gets_the_slot_that_rested_longest() -> None:
@@ -194,6 +212,21 @@ def test_what_a_request_wants() -> None:
         assert found
         assert (found.width, found.placeable) == (width, placeable)
     assert request("/v1/embeddings", {"input": "a"}) is None
+
+
+def test_how_long_an_answer_is_taken_to_be() -> None:
+    cases: list[tuple[dict[str, Any], int]] = [
+        ({}, 200),
+        ({"max_tokens": 32}, 32),
+        ({"max_completion_tokens": 8, "max_tokens": None}, 8),
+        ({"n_predict": -1}, 200),
+        ({"max_output_tokens": 100_000}, 200),
+        ({"max_tokens": "many"}, 200),
+    ]
+    for payload, answer in cases:
+        found = request(CHAT, {"messages": [], **payload})
+        assert found
+        assert found.answer == answer
 
 
 @given(st.binary(), st.binary(), st.binary())
