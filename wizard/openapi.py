@@ -273,6 +273,7 @@ def _offer() -> Schema:
         chosen={"type": "boolean"},
         needed_bytes=whole,
         headroom_bytes=whole,
+        # Of one replica, with all that runs beside its cards.
         usd_per_hour=_or_null("number"),
         largest_context=_or_null("integer"),
         tokens_per_second=_or_null("number"),

@@ -8,6 +8,7 @@ from typing import Any
 from wizard.hardware.choice import largest_contexts
 from wizard.hardware.values import Offer
 from wizard.planning.limits import limits
+from wizard.planning.whole_price import whole_offers
 from wizard.planning.workload import workload_of
 from wizard.sdl.values import Engine, Plan
 from wizard.sizing.buffers import Buffers, buffers
@@ -32,7 +33,9 @@ def plan_document(plan: Plan, links: Mapping[str, str]) -> dict[str, Any]:
         "limits": found.document() if found else None,
         "offers": [
             _offer(offer, longest, _place(offer) in chosen)
-            for offer, longest in zip(plan.offers, _largest_contexts(plan), strict=True)
+            for offer, longest in zip(
+                whole_offers(plan, plan.offers), _largest_contexts(plan), strict=True
+            )
         ],
         "price": {
             "usd_per_hour": plan.usd_per_hour,

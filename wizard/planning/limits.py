@@ -21,8 +21,15 @@ def limits(plan: Plan) -> CardAnswer | None:
         on_gpu(workload_of(plan), best.gpu, plan.count, plan.nodes),
         usable_bytes=best.gpu.usable_bytes,
         bandwidth=best.gpu.bandwidth,
-        usd_per_hour=best.gpu.usd_per_hour,
+        usd_per_hour=_share(plan),
     )
+
+
+def _share(plan: Plan) -> float | None:
+    """USD per hour of one card, with its part of all that runs beside it."""
+    if plan.usd_per_hour is None:
+        return None
+    return plan.usd_per_hour / plan.replicas / (plan.count * plan.nodes)
 
 
 def in_words(plan: Plan, found: CardAnswer) -> str:

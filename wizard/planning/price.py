@@ -59,13 +59,15 @@ def default_ceiling(chosen: tuple[Offer, ...], rest: float) -> tuple[float, str]
     providers from bidding at all.
     """
     dearest = max((_node_price(offer) for offer in chosen), default=0.0)
-    ceiling = max(_SMALLEST_CEILING, math.ceil((dearest + rest) * ABOVE_MARKET * 100) / 100)
+    above = math.ceil((dearest + rest) * ABOVE_MARKET * 100) / 100
+    ceiling = max(_SMALLEST_CEILING, above)
     market = f"${dearest:.2f} for the dearest card named + " if chosen else ""
-    sentence = (
-        f"{market}${rest:.2f} for CPU, memory and disk, × {ABOVE_MARKET} so that more providers "
-        f"can bid = ${ceiling:.2f} an hour at most. You pay the bid that you accept, not this."
-    )
-    return ceiling, sentence
+    market += f"${rest:.2f} for CPU, memory and disk"
+    if ceiling > above:
+        how = f"so little that ${ceiling:.2f} an hour is the ceiling, and more providers can bid"
+    else:
+        how = f"× {ABOVE_MARKET} so that more providers can bid = ${ceiling:.2f} an hour at most"
+    return ceiling, f"{market}, {how}. You pay the bid that you accept, not this."
 
 
 def _node_price(offer: Offer) -> float:

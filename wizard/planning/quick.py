@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 from wizard.hardware.choice import cheapest, offers
 from wizard.hardware.values import Offer, PriceList
 from wizard.planning.cards import is_cpu_enough
-from wizard.planning.price import resources_usd_per_hour
-from wizard.planning.resources import resources_for
+from wizard.planning.whole_price import whole
 from wizard.planning.workload import (
     USUAL_CONTEXT,
     USUAL_SLOTS,
@@ -20,9 +18,7 @@ from wizard.registry import catalogue
 from wizard.registry.errors import RegistryError
 from wizard.registry.lookup import variant_for
 from wizard.registry.values import Architecture, Format, Model, ModelFile, Source, Variant
-from wizard.sdl.values import Engine, StorageClass
-from wizard.sizing import estimate
-from wizard.sizing.values import Workload
+from wizard.sdl.values import Engine
 
 # Average bytes a parameter of Q4_K_M (4.85 bits) and of bf16 weights.
 _GGUF_BYTES = 0.61
@@ -44,7 +40,10 @@ def quick_fit(model: Model, price_list: PriceList) -> Offer | None:
 def cheapest_fit(
     architecture: Architecture, variant: Variant, price_list: PriceList
 ) -> Offer | None:
-    """What a plan for this variant would name first, at a usual context and slots."""
+    """What a plan for this variant would name first, at a usual context and slots.
+
+    Its price is that of the whole, as a plan's is.
+    """
     is_vllm = variant.format is Format.SAFETENSORS
     workload = workload_on(
         architecture,
@@ -53,25 +52,11 @@ def cheapest_fit(
         slots=USUAL_VLLM_SLOTS if is_vllm else USUAL_SLOTS,
     )
     if not is_vllm and is_cpu_enough(architecture, variant):
-        return _on_cpu(architecture, variant, workload, price_list)
-    return cheapest(architecture, variant, workload, price_list)
-
-
-def _on_cpu(
-    architecture: Architecture, variant: Variant, workload: Workload, price_list: PriceList
-) -> Offer | None:
-    """The offer without a card, at the price of its cores, memory and disk."""
-    found = offers(architecture, variant, workload, price_list)
-    resources = resources_for(
-        estimate(architecture, variant, replace(workload, gpus=0)),
-        workload.family,
-        count=0,
-        nodes=1,
-        storage_class=StorageClass.NVME,
-        storage_gib=None,
-    )
-    cost = resources_usd_per_hour(resources, StorageClass.NVME)
-    return next((replace(offer, usd_per_hour=cost) for offer in found if not offer.gpu), None)
+        found = offers(architecture, variant, workload, price_list)
+        best = next((offer for offer in found if not offer.gpu), None)
+    else:
+        best = cheapest(architecture, variant, workload, price_list)
+    return best and whole(best, architecture, variant, workload)
 
 
 def _usual_variant(model: Model) -> Variant | None:

@@ -52,8 +52,10 @@ def explain_ceiling(market: float | None, ceiling: float, units: int = 1) -> str
             f"The ceiling is {sum_}{each}. That is {-above} % below the market's "
             f"{_usd(market)}: there may be no bids."
         )
+    # A percentage of several hundreds says less than a factor does.
+    how_far = f"{ceiling / market:.0f} times that" if above > 150 else f"{above} % above that"
     return (
-        f"What the file names costs up to about {_usd(market)} an hour; the ceiling is {above} % "
-        f"above that, so that more providers bid: {sum_}{each}. You pay the bid that you choose, "
+        f"What the file names costs up to about {_usd(market)} an hour; the ceiling is {how_far}, "
+        f"so that more providers bid: {sum_}{each}. You pay the bid that you choose, "
         "not the ceiling."
     )

@@ -73,6 +73,12 @@ def monthly(usd_per_hour: float | None) -> float | None:
 
 
 @register.filter
+def licence(name: str) -> str:
+    """A licence as its registry names it; the Hub calls one that it does not know “other”."""
+    return "its own" if name == "other" else name
+
+
+@register.filter
 def age(moment: datetime | None) -> str:
     """``6 minutes ago``; the date itself after a fortnight."""
     if moment is None:

@@ -94,8 +94,8 @@ class OfferRow:
     hosts: Screening | None = None
 
 
-def offer_row(offer: Offer, *, is_chosen: bool, choice: str) -> OfferRow:
-    """``used`` is the width of the small bar's part in use."""
+def offer_row(offer: Offer, *, is_chosen: bool, choice: str, replicas: int = 1) -> OfferRow:
+    """``used`` is the width of the small bar's part in use; the price is that of all replicas."""
     capacity = max(offer.needed_bytes + offer.headroom_bytes, 1)
     speed, token_price = offer.tokens_per_second, offer.usd_per_million_tokens
     return OfferRow(
@@ -107,10 +107,14 @@ def offer_row(offer: Offer, *, is_chosen: bool, choice: str) -> OfferRow:
         spare=_spare(offer),
         speed=f"≈ {speed:.0f} tokens/s" if speed else "",
         token_price=f"≈ {usd(token_price)} a million tokens" if token_price else "",
-        price="no price" if offer.usd_per_hour is None else f"{usd(offer.usd_per_hour)} / h",
+        price=_price(offer.usd_per_hour, replicas),
         is_chosen=is_chosen,
         choice=choice,
     )
+
+
+def _price(usd_per_hour: float | None, replicas: int) -> str:
+    return "no price" if usd_per_hour is None else f"{usd(usd_per_hour * replicas)} / h"
 
 
 def _spare(offer: Offer) -> str:

@@ -14,6 +14,7 @@ from django.conf import settings
 from wizard.forms import to_query
 from wizard.hardware.gpus import exact_name
 from wizard.hardware.values import Offer
+from wizard.planning.whole_price import whole_offers
 from wizard.registry.values import ModelRef
 from wizard.sdl.values import Choices, Plan
 from wizard.views.addresses import model_address
@@ -70,9 +71,12 @@ def _rows(situation: Situation) -> Iterator[OfferRow]:
     plan = situation.plan
     chosen = {offer.title for offer in plan.chosen}
     others = (o for o in plan.offers if is_fitting(o) and o.title not in chosen)
-    for offer in (*plan.chosen, *others)[:MOST_ROWS]:
+    shown = (*plan.chosen, *others)[:MOST_ROWS]
+    for offer in whole_offers(plan, shown):
         choice = to_query(choices_of(offer, situation.choices))
-        yield offer_row(offer, is_chosen=offer.title in chosen, choice=choice)
+        yield offer_row(
+            offer, is_chosen=offer.title in chosen, choice=choice, replicas=plan.replicas
+        )
 
 
 def _part(ref: ModelRef, query: str, number: int, rows: list[OfferRow]) -> Part:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -30,6 +31,30 @@ def test_a_hugging_face_model_names_its_conversions(site: Client) -> None:
 def test_a_gated_model_says_so_first(site: Client) -> None:
     text = site.get("/models/hf/meta-llama/Llama-3.1-8B-Instruct/").content.decode()
     assert "This model is gated" in text
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("hf/Qwen/Qwen3-8B-GGUF", "apache-2.0"),
+        ("ollama/nemotron-mini", "its own"),
+        ("hf/Qwen/Qwen3-8B-AWQ", "not known here"),
+    ],
+)
+def test_the_licence_is_told_or_that_it_is_not_known(
+    site: Client, address: str, words: str
+) -> None:
+    text = site.get(f"/models/{address}/").content.decode()
+    assert f"<dt>Licence</dt><dd>{words}</dd>" in text
+
+
+def test_a_variant_s_price_is_that_of_its_plan(site: Client) -> None:
+    text = site.get("/models/ollama/qwen3:8b/").content.decode()
+    row = text[text.index('<tr class="on"') :]
+    plan = site.get("/models/ollama/qwen3:8b/plan.json").json()
+    assert f"${plan['price']['usd_per_hour']:.2f} / h" in row[: row.index("</tr>")]
+    chosen = next(offer for offer in plan["offers"] if offer["chosen"])
+    assert chosen["usd_per_hour"] == pytest.approx(plan["price"]["usd_per_hour"])
 
 
 def test_an_unknown_model_is_not_found(site: Client) -> None:

@@ -215,6 +215,13 @@ def test_the_slider_ends_at_the_models_own_limit() -> None:
     assert context_marks(512) == (512,)
 
 
+def test_a_tiny_plan_s_ceiling_is_not_told_as_a_product(plan_for: MakePlan) -> None:
+    plan = plan_for(EMBEDDINGS)
+    sentence = next(item.sentence for item in plan.reasons if item.field == "price_ceiling")
+    assert "so little that $0.10 an hour is the ceiling" in sentence
+    assert "×" not in sentence
+
+
 def test_a_lists_fit_is_the_plans(plan_for: MakePlan) -> None:
     plan = plan_for(LLAMA, Choices(context=8192))
     offer = cheapest_fit(plan.architecture, plan.variant, plan.price_list)

@@ -33,6 +33,12 @@ def test_the_ceiling_is_explained_with_its_arithmetic() -> None:
     assert "50 % above" in words
 
 
+def test_far_above_the_market_is_told_as_a_factor() -> None:
+    words = pricing.explain_ceiling(0.02, 0.1)
+    assert "the ceiling is 5 times that" in words
+    assert "%" not in words
+
+
 def test_a_ceiling_below_the_market_is_warned_of() -> None:
     assert "25 % below the market's $2.00: there may be no bids" in pricing.explain_ceiling(2, 1.5)
 
