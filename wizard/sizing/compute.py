@@ -10,6 +10,7 @@ from wizard.registry.layer_patterns import ONE_SHARED_EXPERT
 from wizard.registry.values import Architecture
 from wizard.sizing import (
     crossing,
+    encoders,
     hosted,
     kernels,
     layers,
@@ -42,6 +43,10 @@ def scratch(architecture: Architecture, workload: Workload, card: int | None = N
     """
     fused, tokens = kernels.is_fused(architecture, workload), token_count(architecture, workload)
     span = scored_cells(architecture, workload)
+    if encoders.applies(architecture):
+        place = (card or 0) if workload.gpus else None
+        row = encoders.widest(architecture, span, fused=fused, card=place)
+        return _FLOAT * tokens * row
     cast = unpacked(architecture, workload) // (_FLOAT * tokens) if workload.gpus else 0
     row = stages.widest(architecture, span, fused=fused, cards=workload.gpus, cast=cast)
     width = architecture.embedding_length
@@ -183,6 +188,8 @@ def _arriving(architecture: Architecture, card: int) -> int:
     What a state space layer leaves is in several pieces where nothing attends.
     """
     width = architecture.embedding_length
+    if encoders.applies(architecture):
+        return encoders.arriving(architecture, card)
     if card == 0:
         several = stages.branches(architecture) - 1
         rows = (1 + several) * width + several * stages.given(architecture)

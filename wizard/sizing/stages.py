@@ -99,7 +99,6 @@ def carried(architecture: Architecture) -> int:
     width = architecture.embedding_length
     more = width if architecture.name in _KEEPS_INPUT else 0
     more += width * _STREAMS.get(architecture.name, 0)
-    more += 0 if architecture.causal else width
     if architecture.per_layer_embedding:
         more += width + architecture.layers * architecture.per_layer_embedding
     return more

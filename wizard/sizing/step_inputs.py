@@ -40,7 +40,7 @@ def output_count(architecture: Architecture, workload: Workload) -> int:
     tokens = token_count(architecture, workload)
     if workload.embeds and architecture.name in _NO_LOGITS:
         return 0
-    has_all = workload.embeds or architecture.pools or architecture.name in _ALL_OUTPUTS
+    has_all = workload.embeds or architecture.name in _ALL_OUTPUTS
     return tokens if has_all else min(workload.slots, tokens)
 
 
