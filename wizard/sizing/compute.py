@@ -9,13 +9,17 @@ from __future__ import annotations
 from wizard.registry.layer_patterns import ONE_SHARED_EXPERT
 from wizard.registry.values import Architecture
 from wizard.sizing import (
+    attention,
     crossing,
+    deepstack,
     encoders,
     hosted,
     kernels,
     layers,
     matrices,
+    mixtures,
     placement,
+    residual,
     stages,
 )
 from wizard.sizing.cells import BLOCKS, PLAIN, cells, row_bytes
@@ -43,28 +47,47 @@ def scratch(architecture: Architecture, workload: Workload, card: int | None = N
     """
     fused, tokens = kernels.is_fused(architecture, workload), token_count(architecture, workload)
     span = scored_cells(architecture, workload)
+    if card and deepstack.applies(architecture):
+        architecture = deepstack.behind_first(architecture)
     if encoders.applies(architecture):
         place = (card or 0) if workload.gpus else None
         row = encoders.widest(architecture, span, fused=fused, card=place)
         return _FLOAT * tokens * row
-    cast = unpacked(architecture, workload) // (_FLOAT * tokens) if workload.gpus else 0
-    row = stages.widest(architecture, span, fused=fused, cards=workload.gpus, cast=cast)
-    width = architecture.embedding_length
-    is_cast = workload.kv_type is not KvType.F16
-    if is_cast and (workload.gpus or not architecture.kv_lora_rank):
-        row += stages.queries(architecture)
-        row += 2 * width if architecture.deepstack_layers else 0
-    again = stages.pieces(architecture) if workload.gpus else _looked_up(architecture)
-    logits = 0
-    if card is None or card >= workload.gpus - 1:
-        logits = output_count(architecture, workload) * (architecture.vocab_size + 2 * width)
-        logits += tokens * (2 if workload.gpus else 3) * width
+    row = _widest(architecture, workload, span, fused=fused)
+    again = mixtures.pieces(architecture) if workload.gpus else _looked_up(architecture)
+    is_last = card is None or card >= workload.gpus - 1
     turned = 0 if fused else _turned(architecture, workload)
     return max(
-        _FLOAT * tokens * (row + again) + turned,
+        _FLOAT * tokens * row + turned,
         _recurrent(architecture, workload, again),
-        _FLOAT * logits,
+        _FLOAT * _logits(architecture, workload) if is_last else 0,
     )
+
+
+def _logits(architecture: Architecture, workload: Workload) -> int:
+    """Elements of all outputs' logits, and of what lies beside."""
+    tokens, outputs = token_count(architecture, workload), output_count(architecture, workload)
+    width, cards = architecture.embedding_length, workload.gpus
+    if deepstack.applies(architecture):
+        beside = tokens * deepstack.beside(architecture, cards=cards)
+    else:
+        beside = outputs * 2 * width + tokens * (2 if cards else 3) * width
+    return outputs * architecture.vocab_size + beside
+
+
+def _widest(architecture: Architecture, workload: Workload, span: int, *, fused: bool) -> int:
+    """Elements a token at the widest stage, with what a cache that is cast adds to it."""
+    cards = workload.gpus
+    if deepstack.applies(architecture):
+        return deepstack.widest(architecture, span, fused=fused, cards=cards)
+    tokens = token_count(architecture, workload)
+    cast = unpacked(architecture, workload) // (_FLOAT * tokens) if cards else 0
+    row = stages.widest(architecture, span, fused=fused, cards=cards, cast=cast)
+    is_cast = workload.kv_type is not KvType.F16
+    if is_cast and (cards or not architecture.kv_lora_rank):
+        row += residual.queries(architecture)
+        row += 2 * architecture.embedding_length if architecture.deepstack_layers else 0
+    return row + (mixtures.pieces(architecture) if cards else _looked_up(architecture))
 
 
 def _recurrent(architecture: Architecture, workload: Workload, again: int) -> int:
@@ -126,7 +149,7 @@ def card_bytes(
         )
     if not _overlaps(architecture, workload):
         return total
-    rows = _arriving(architecture, card) + stages.carried(architecture)
+    rows = _arriving(architecture, card) + residual.carried(architecture)
     rows += crossing.elements(architecture, workload, card)
     back = crossing.hosted_bytes(architecture, workload, card, token_count(architecture, workload))
     total += (_COPIES - 1) * own + _COPIES * back
@@ -136,10 +159,12 @@ def card_bytes(
 def _visiting(architecture: Architecture, workload: Workload) -> int:
     """Bytes of the attention of a layer whose cache lies in RAM: all of it is copied."""
     fused = kernels.is_fused(architecture, workload)
-    row = stages.attention(architecture, scored_cells(architecture, workload), fused=fused)
-    row += 2 * architecture.embedding_length + stages.projected(architecture)
+    row = attention.width(architecture, scored_cells(architecture, workload), fused=fused)
+    row += 2 * architecture.embedding_length + residual.projected(architecture)
     beside = _FLOAT * token_count(architecture, workload) * row
-    return _largest_cache(architecture, workload) + beside + unpacked(architecture, workload)
+    return (
+        placement.largest_cache(architecture, workload) + beside + unpacked(architecture, workload)
+    )
 
 
 def _where_a_cache_was(architecture: Architecture, workload: Workload) -> int:
@@ -147,7 +172,7 @@ def _where_a_cache_was(architecture: Architecture, workload: Workload) -> int:
     if not architecture.experts:
         return 0
     beside = 4 * _FLOAT * token_count(architecture, workload) * architecture.embedding_length
-    return _largest_cache(architecture, workload) + beside
+    return placement.largest_cache(architecture, workload) + beside
 
 
 def _around_matrices(architecture: Architecture, workload: Workload, matrix_bytes: int) -> int:
@@ -162,7 +187,7 @@ def _around_matrices(architecture: Architecture, workload: Workload, matrix_byte
     row = 2 * inner if architecture.name in matrices.NOT_GATED else 0
     if architecture.deepstack_layers:
         row += (architecture.deepstack_layers + 3) * width
-    if architecture.name in stages.SCALED_STREAMS:
+    if architecture.name in residual.SCALED_STREAMS:
         # The layers' own embeddings, looked up and projected.
         row += 2 * matrices.looked_up_by_layers(architecture)
     return again + _FLOAT * token_count(architecture, workload) * row
@@ -191,11 +216,11 @@ def _arriving(architecture: Architecture, card: int) -> int:
     if encoders.applies(architecture):
         return encoders.arriving(architecture, card)
     if card == 0:
-        several = stages.branches(architecture) - 1
-        rows = (1 + several) * width + several * stages.given(architecture)
+        several = residual.branches(architecture) - 1
+        rows = (1 + several) * width + several * residual.given(architecture)
         rows += width if architecture.name in _RESHAPED else 0
     else:
-        rows = (1 + stages.streams(architecture)) * width
+        rows = (1 + residual.streams(architecture)) * width
     has_states = bool(architecture.recurrent_layers)
     is_alone = not architecture.heads or architecture.name in matrices.ONE_PART
     return rows + (3 * width if has_states and is_alone else 0)
@@ -208,10 +233,13 @@ def _peak(architecture: Architecture, workload: Workload, card: int) -> int:
     if not extra:
         return widest
     tokens, span = token_count(architecture, workload), scored_cells(architecture, workload)
-    row = stages.beside_scores(architecture, fused=True)
+    row = attention.beside_scores(architecture, fused=True)
+    if deepstack.applies(architecture):
+        row = deepstack.beside(architecture, cards=workload.gpus)
+        row += residual.queries(architecture)
     if architecture.kv_lora_rank:
-        row = stages.attention(architecture, span, fused=True)
-        row += architecture.heads * architecture.kv_lora_rank + stages.chosen(architecture, span)
+        row = attention.width(architecture, span, fused=True)
+        row += architecture.heads * architecture.kv_lora_rank + attention.chosen(architecture, span)
     beside = _FLOAT * tokens * row
     if architecture.name in _PARALLEL:
         beside = widest + _FLOAT * tokens * 2 * architecture.embedding_length
@@ -223,21 +251,6 @@ def _peak(architecture: Architecture, workload: Workload, card: int) -> int:
 def buffer_bytes(architecture: Architecture, workload: Workload) -> int:
     """Bytes of the compute buffer of the fullest card."""
     return card_bytes(architecture, workload, max(0, workload.gpus - 1))
-
-
-def _attention_in_ram(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of one layer's cache, queries and result, where only RAM has a kernel for them."""
-    tokens = token_count(architecture, workload)
-    each = architecture.heads * (architecture.key_length + architecture.value_length)
-    return _largest_cache(architecture, workload) + _FLOAT * tokens * each
-
-
-def _largest_cache(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of the largest layer's cache."""
-    span = cells(architecture, workload)
-    caches = placement.cell_bytes(architecture, workload).values()
-    sizes = (cell * (span.sliding if slides else span.full) for cell, slides in caches)
-    return max(sizes, default=0)
 
 
 def _states_in_ram(architecture: Architecture, tokens: int, slots: int) -> int:
@@ -260,8 +273,8 @@ def _stored_from_one(architecture: Architecture) -> int:
     """
     if architecture.name not in matrices.FUSED_QUERIES:
         return 0
-    turns = architecture.name not in stages.PLAIN_QUERIES
-    once = 0 if turns else 2 * stages.projected(architecture)
+    turns = architecture.name not in attention.PLAIN_QUERIES
+    once = 0 if turns else 2 * residual.projected(architecture)
     return once + architecture.embedding_length
 
 
@@ -274,18 +287,18 @@ def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int
     if not workload.gpus:
         return 0
     copies = _COPIES if _overlaps(architecture, workload) else 1
-    tokens, branches = token_count(architecture, workload), stages.branches(architecture)
-    kept = inputs(architecture, workload) + _FLOAT * tokens * branches * stages.given(architecture)
+    tokens, branches = token_count(architecture, workload), residual.branches(architecture)
+    kept = inputs(architecture, workload) + _FLOAT * tokens * branches * residual.given(
+        architecture
+    )
     rows = (branches + architecture.learned_positions) * architecture.embedding_length
     rows += matrices.looked_up_by_layers(architecture)
-    rows += architecture.embedding_length if architecture.name in stages.SCALED_STREAMS else 0
+    rows += architecture.embedding_length if architecture.name in residual.SCALED_STREAMS else 0
     least = _FLOAT * rows * tokens
     if not placement.is_whole(architecture, workload):
         least += _states_in_ram(architecture, tokens, workload.slots)
         least += _FLOAT * tokens * _stored_from_one(architecture)
-    if kernels.is_fused(architecture, workload) and not kernels.has_kernels(architecture):
-        least += _attention_in_ram(architecture, workload)
-    found = hosted.hosted(architecture, tokens, workload.slots)
+    found = crossing.hosted_in(architecture, workload, tokens)
     if found is None:
         return copies * kept + least
     read = found.reads + (expert_bytes if found.reads_experts else 0)

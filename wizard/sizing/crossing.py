@@ -7,8 +7,11 @@ On several cards each copy is there four times, and none is ever freed
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import hosted, placement, stages
+from wizard.sizing import hosted, kernels, layers, placement, residual
+from wizard.sizing.hosted import Hosted
 from wizard.sizing.values import Workload
+
+_FLOAT, _HALF = 4, 2
 
 
 def elements(architecture: Architecture, workload: Workload, card: int) -> int:
@@ -24,7 +27,7 @@ def _residuals(architecture: Architecture, workload: Workload, card: int) -> int
         placement.card_of(index, architecture, workload) for index in range(architecture.layers)
     )
     first = next((index for index, owner in enumerate(owners) if owner == card), 0)
-    return 2 * architecture.embedding_length * stages.residuals(architecture, first)
+    return 2 * architecture.embedding_length * residual.residuals(architecture, first)
 
 
 def _between(architecture: Architecture, workload: Workload, card: int) -> int:
@@ -47,9 +50,26 @@ def _between(architecture: Architecture, workload: Workload, card: int) -> int:
     return there * sent + back * heads * architecture.value_length
 
 
+def hosted_in(architecture: Architecture, workload: Workload, tokens: int) -> Hosted | None:
+    """What runs in RAM although everything is on cards: attention, too, without a kernel."""
+    is_fused = kernels.is_fused(architecture, workload)
+    if not is_fused or kernels.has_kernels(architecture):
+        return hosted.hosted(architecture, tokens, workload.slots)
+    layer = layers.kv_layer(architecture, 0)
+    # Without a cache keys and values come as halves.
+    cached = placement.largest_cache(architecture, workload) or (
+        _HALF * tokens * (layer.keys + layer.values)
+    )
+    return Hosted(
+        reads=cached + _FLOAT * tokens * architecture.heads * architecture.key_length,
+        gives=_FLOAT * tokens * architecture.heads * architecture.value_length,
+        layers=tuple(range(architecture.layers)),
+    )
+
+
 def hosted_bytes(architecture: Architecture, workload: Workload, card: int, tokens: int) -> int:
     """Bytes that come back to a card from what its layers compute in RAM, once."""
-    found = hosted.hosted(architecture, tokens, workload.slots)
+    found = hosted_in(architecture, workload, tokens)
     if found is None:
         return 0
     cards = (placement.card_of(index, architecture, workload) for index in found.layers)

@@ -1,10 +1,10 @@
-"""Elements that a token takes in encoders' graphs, which have no caches (``build_attn_inp_no_cache``).
+"""Elements that a token takes in the graphs of encoders, which have no caches.
 
-Norms come last in most, all tokens are outputs, and keys and values are read where they
-were made: ``src/models/bert.cpp``, ``modern-bert.cpp``, ``neo-bert.cpp``, ``eurobert.cpp``,
-``gemma-embedding.cpp``. What is alive beside the widest stage, in rows of the model's width:
-the residual, the inputs of the branches for vectors and for text with vectors, which stay to
-the end, and a hole that the normed input leaves.
+``build_attn_inp_no_cache``: norms come last in most, all tokens are outputs, and keys and
+values are read where they were made (``src/models/bert.cpp``, ``modern-bert.cpp``,
+``neo-bert.cpp``, ``eurobert.cpp``, ``gemma-embedding.cpp``). What is alive beside the widest
+stage, in rows of the model's width: the residual, the inputs of the branches for vectors and
+for text with vectors, which stay to the end, and the hole of the normed input.
 """
 
 from __future__ import annotations

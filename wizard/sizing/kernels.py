@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wizard.registry.values import Architecture
-from wizard.sizing import layers, stages
+from wizard.sizing import attention, layers
 from wizard.sizing.cells import PLAIN
 from wizard.sizing.values import Workload
 
@@ -19,13 +21,14 @@ def is_fused(architecture: Architecture, workload: Workload) -> bool:
     llama-server turns flash attention off where a card has no kernel for a layer,
     unless the cache is quantised: then RAM has one.
     """
-    if not workload.flash_attention or architecture.name in stages.NEVER_FUSED:
+    if not workload.flash_attention or architecture.name in attention.NEVER_FUSED:
         return False
     if not workload.gpus or workload.kv_type not in PLAIN:
         return True
     return has_kernels(architecture)
 
 
+@lru_cache(maxsize=512)
 def has_kernels(architecture: Architecture) -> bool:
     """Whether CUDA has flash attention for all layers."""
     found = layers.kv_layers(architecture)

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import layers, weights
-from wizard.sizing.cells import row_bytes
+from wizard.sizing.cells import cells, row_bytes
 from wizard.sizing.values import KvType, Workload
 
 
@@ -96,6 +96,13 @@ def cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tupl
         )
         for layer in found
     }
+
+
+def largest_cache(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of the largest layer's cache."""
+    span, caches = cells(architecture, workload), cell_bytes(architecture, workload).values()
+    sizes = (cell * (span.sliding if slides else span.full) for cell, slides in caches)
+    return max(sizes, default=0)
 
 
 def state_bytes(architecture: Architecture) -> int:

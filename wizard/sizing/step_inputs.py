@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from wizard.registry.layer_patterns import LIGHTNING
 from wizard.registry.values import Architecture
-from wizard.sizing import compressed, kernels, layers, stages
+from wizard.sizing import attention, compressed, kernels, layers
 from wizard.sizing.cells import PLAIN, asked, cells, padded, step, told_step
 from wizard.sizing.values import KvType, Workload
 
@@ -98,9 +98,9 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
         spanned = tokens
     if any(architecture.sliding_layers):
         spanned += span.sliding_mask if is_cached else tokens
-    is_asked = workload.flash_attention and architecture.name not in stages.NEVER_FUSED
+    is_asked = workload.flash_attention and architecture.name not in attention.NEVER_FUSED
     rows = 8 if is_asked else 8 * max((layer.values for layer in found), default=1)
-    rows += _FLOAT * stages.buckets(architecture, spanned) * layers_here
+    rows += _FLOAT * attention.buckets(architecture, spanned) * layers_here
     if architecture.name in _OWN_MASKS and layers_here > 1:
         # Of the pooled keys' mask a quarter as many numbers, of 32 bits.
         copies = -(-indexed * layers_here // architecture.layers)

@@ -9,22 +9,13 @@ drawn and counted before the estimate was looked at; what they found is told in
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 import pytest
 
-from tests.wizard.sizing import shapes
-from tests.wizard.sizing.families import header
-from wizard.registry import header_document
-from wizard.registry.values import Architecture
-from wizard.sizing import estimate
-from wizard.sizing.values import KvType, MemoryEstimate, Workload
+from tests.wizard.sizing import counted_cases
 
-BLIND: dict[str, Any] = json.loads(Path(__file__).with_name("blind.json").read_text())
+CASES = counted_cases.read("blind.json")
 # A card's rows of quantised caches are padded, which is no part of their size.
 PADDING = 1 << 17
 MIB = 1 << 20
@@ -32,55 +23,8 @@ MIB = 1 << 20
 SELDOM, LEAST, MOST_UNDER = 0.02, 0.93, 40 * MIB
 
 
-@dataclass(frozen=True)
-class Case:
-    """A model's workload, and the bytes that were reserved for it."""
-
-    model: str
-    workload: Workload
-    caches: int
-    caches_host: int
-    compute: int
-    compute_host: int
-
-    @property
-    def is_padded(self) -> bool:
-        return self.workload.gpus > 0 and self.workload.kv_type is not KvType.F16
-
-    def estimated(self) -> MemoryEstimate:
-        return estimate(_architecture(self.model), shapes.gguf(10**10, "Q8_0"), self.workload)
-
-
-def _workload(told: dict[str, Any]) -> Workload:
-    return Workload(
-        told["context"],
-        slots=told["slots"],
-        unified_kv=told.get("unified", False),
-        ubatch=told.get("ubatch", 512),
-        flash_attention=told.get("flash_attention", True),
-        kv_type=KvType(told.get("kv", "f16")),
-        embeds=told.get("embeds", False),
-        gpus=told.get("gpus", 1),
-    )
-
-
-def _architecture(name: str) -> Architecture:
-    document = {"keys": header(BLIND["models"][name]), "file_bytes": 10**10}
-    return header_document.document(document).header.architecture()
-
-
-def _case(model: str, told: dict[str, Any], *sizes: int) -> Case:
-    workload = _workload(told)
-    if workload.gpus:
-        return Case(model, workload, *sizes)
-    return Case(model, workload, sizes[1], 0, sizes[3], 0)
-
-
-CASES = [_case(*row) for row in BLIND["cases"]]
-
-
 def test_it_works() -> None:
-    assert len(BLIND["models"]) >= 80
+    assert len({case.model for case in CASES}) >= 80
     assert len(CASES) >= 500
 
 
@@ -98,8 +42,7 @@ def test_caches_are_the_engines_to_the_byte(gpus: int) -> None:
 def test_compute_is_seldom_less_and_usually_near(gpus: int, usual: float) -> None:
     ratios = []
     for case in CASES:
-        # Embedding models are meant to embed: all their outputs are counted.
-        if case.workload.gpus != gpus or _architecture(case.model).pools:
+        if case.workload.gpus != gpus:
             continue
         found = case.estimated().compute
         assert found >= min(LEAST * case.compute, case.compute - 4 * MIB), case

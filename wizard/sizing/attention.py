@@ -1,0 +1,127 @@
+"""Elements that a token takes in attention (``build_attn_mha``), and beside its scores."""
+
+from __future__ import annotations
+
+from wizard.registry.values import Architecture
+from wizard.sizing import layers, mixtures, residual
+
+# Attention reads what the layer before left as it is; norms come after it.
+_PLAIN_INPUTS = frozenset({"exaone4", "exaone-moe"})
+# A plain feed-forward part runs beside the experts.
+_DENSE_BESIDE_EXPERTS = frozenset({"arctic"})
+# Queries are read where the one matrix put them, with keys and values: positions are added
+# to the scores, or to the input.
+PLAIN_QUERIES = frozenset({"bloom", "gpt2", "jais", "mpt", "starcoder"})
+# A bias of each position to each other one is added to the scores.
+_POSITION_BIASES = frozenset({"t5", "t5encoder"})
+# ``build_attn_mha`` has no fused kernel for them.
+NEVER_FUSED = frozenset({"grok"}) | _POSITION_BIASES
+# A sparse attention keeps what it chose in each layer until the end: their graphs take a
+# tensor of zeros as an input for it (``build_attn`` with ``top_k``).
+_CHOOSES = frozenset({"deepseek32", "glm-dsa", "dots3note", "hy_v4"})
+
+
+def width(architecture: Architecture, span: int, *, fused: bool) -> int:
+    """Queries, the attention's result and new keys; all scores where it is not fused.
+
+    ``span`` is the cells that one token attends to. Beside scores, as beside a
+    cache that is unpacked, lie the holes that the layer before left.
+    """
+    if not architecture.heads:
+        return 0
+    scores = 0 if fused else architecture.heads * span
+    if architecture.name in _POSITION_BIASES:
+        scores = 3 * architecture.heads * span
+    scores += _indexer(architecture, span)
+    if architecture.kv_lora_rank:
+        # Scores lie behind the holes of rows that are put together for them.
+        holes = 0 if fused else 3 * architecture.embedding_length
+        return scores + _latent(architecture) + holes + residual.kept(architecture)
+    return scores + (
+        fused_width(architecture) if fused else beside_scores(architecture, fused=False)
+    )
+
+
+def beside_scores(architecture: Architecture, *, fused: bool) -> int:
+    """Queries as projected, normed and turned, keys and values, and the holes around."""
+    shares = architecture.experts and architecture.shared_feed_forward_length
+    is_odd = shares or architecture.recurrent_layers or not architecture.causal
+    if is_odd or architecture.deepstack_layers or architecture.name in _DENSE_BESIDE_EXPERTS:
+        return _beside_others(architecture)
+    row = _beside_cache(architecture)
+    if fused or not architecture.experts:
+        return row
+    # Scores do not fit into what experts left; a cache is unpacked behind a result that does.
+    return row + mixtures.results(architecture) + 2 * architecture.embedding_length
+
+
+def _beside_cache(architecture: Architecture) -> int:
+    """Queries, the residual, inputs as they came, and the hole of the normed input.
+
+    Keys and values lie in the cache by then, and what they came in is free at the end;
+    queries wider than the model are turned in a place of their own. Where nothing turns
+    them they are a part of what they came in.
+    """
+    asked, width = residual.queries(architecture), architecture.embedding_length
+    found = layers.kv_layers(architecture)
+    new = max((layer.keys + layer.values for layer in found), default=0)
+    rows = 4 + (new >= 2 * width or architecture.name in _PLAIN_INPUTS)
+    again = asked if asked > width else 0
+    again += new if architecture.name in PLAIN_QUERIES else 0
+    return asked + again + rows * width + residual.kept(architecture)
+
+
+def _beside_others(architecture: Architecture) -> int:
+    """The same between experts or states, which leave holes of other sizes."""
+    found = layers.kv_layers(architecture)
+    new = max((layer.keys + layer.values for layer in found), default=0)
+    rows = 2 + 2 * residual.branches(architecture)
+    if architecture.deepstack_layers and not architecture.experts:
+        # The inputs of several layers are there in both branches, padded and copied.
+        rows += architecture.deepstack_layers + 3
+    holes = rows * architecture.embedding_length + mixtures.results(architecture)
+    return 3 * residual.queries(architecture) + 2 * new + holes + residual.kept(architecture)
+
+
+def _latent(architecture: Architecture) -> int:
+    """MLA: each head's query as it is, absorbed, rotated, and put together."""
+    row = architecture.kv_lora_rank + architecture.rope_dimension
+    head = (
+        architecture.kv_lora_rank
+        + row
+        + architecture.rope_dimension
+        + architecture.latent_key_length
+    )
+    return architecture.heads * head + 4 * architecture.embedding_length
+
+
+def _indexer(architecture: Architecture, span: int) -> int:
+    """A sparse attention's indexer: its queries, scores of all cells, and masks made of them.
+
+    MiniMax-M3 scores blocks for each of the indexer's heads, and turns the scores around.
+    """
+    if not architecture.indexer_length:
+        return 0
+    asked = architecture.indexer_heads * architecture.indexer_length
+    scored = 2 * architecture.indexer_heads if architecture.name == "minimax-m3" else 0
+    return asked + (scored + 1) * span
+
+
+def buckets(architecture: Architecture, span: int) -> int:
+    """Elements of a token's position buckets: once in RAM, and for each layer on a card."""
+    return span if architecture.name in _POSITION_BIASES else 0
+
+
+def chosen(architecture: Architecture, span: int) -> int:
+    """Elements of a token that sparse attention keeps of all layers till the end."""
+    if architecture.name not in _CHOOSES:
+        return 0
+    choosing = sum(1 for layer in layers.kv_layers(architecture) if not layer.window)
+    return choosing * min(architecture.indexer_top_k, span)
+
+
+def fused_width(architecture: Architecture) -> int:
+    """Attention with one kernel: queries, their result, new keys and values."""
+    found = layers.kv_layers(architecture)
+    new = max((layer.keys + layer.values for layer in found), default=0)
+    return 2 * residual.queries(architecture) + new + 2 * architecture.embedding_length
