@@ -29,6 +29,13 @@ MAX_KEPT_STRING = 1 << 18
 MAX_KEPT_ARRAY = 4096
 MAX_DIMENSIONS = 4
 MAX_NESTING = 2
+# Keys by which a maker may be told.
+_MAKER_KEYS = (
+    "general.quantized_by",
+    "general.repo_url",
+    "quantize.imatrix.file",
+    "quantize.imatrix.dataset",
+)
 _STRING, _ARRAY = 8, 9
 _SCALARS = {
     0: struct.Struct("<B"),
@@ -83,9 +90,14 @@ class Header:
 
     @property
     def quantisation(self) -> str:
-        """The quantisation's name by ``general.file_type``, or an empty string."""
+        """The quantisation's name by ``general.file_type``, or an empty string.
+
+        ``UD-…`` where Unsloth made the file, whose mixes are its own.
+        """
         number = self.keys.get("general.file_type")
-        return of_file_type(number) if isinstance(number, int) else ""
+        name = of_file_type(number) if isinstance(number, int) else ""
+        told = " ".join(str(self.keys.get(key, "")) for key in _MAKER_KEYS)
+        return f"UD-{name}" if name and "unsloth" in told.casefold() else name
 
     @property
     def has_chat_template(self) -> bool | None:

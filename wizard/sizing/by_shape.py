@@ -35,6 +35,19 @@ _POSITION = 4
 ODD, _SURELY = 0.06, 0.02
 # Bits of the types that tables are packed in: of those alike the least is enough.
 _TABLE_BITS = (2.625, 3.4375, 4.5, 5.5, 6.5625, 8.5, 16.0)
+# A mix that misses a file by more is not the file's. Blocks are worked out so well that
+# tables are told by a size that they make within the second of these.
+_MET, _EXACTLY = 0.01, 0.003
+# Bits of embeddings and of the output that makers give a mix instead of its own: bartowski's
+# “L” and “XL”, whose headers tell the mix alone; 16-bit ones of files that were trained for
+# four bits; and Unsloth's Q2_K_L (https://github.com/unslothai/unsloth-zoo/pull/677).
+_MAKERS = ((8.5, 8.5), (16.0, 16.0))
+_UNSLOTHS = ((4.5, 6.5625),)
+UNSLOTH = "UD-"
+# The most that embeddings take in an own mix, as a rule.
+_MOST_BITS = 8.5
+# Their experts are released in four bits, and kept so in files of any name.
+_KEPT_EXPERTS = frozenset({"gpt-oss"})
 # Quantisations that a file without a name is compared with.
 _USUAL = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "IQ2_XXS", "MXFP4")
 # Their blocks have matrices that no key tells: what they miss says nothing of embeddings.
@@ -49,6 +62,8 @@ class Divided:
     """Bytes of the parts of a file, and the share of it by which they had to be scaled.
 
     ``tied`` of the embeddings serve as the output, too; ``name`` is the quantisation's.
+    ``unsure`` is the share of the file of which it is not known whether it lies on a card:
+    what embeddings apart from the output may take more, where the file is not its mix's.
     """
 
     embeddings: int
@@ -57,6 +72,7 @@ class Divided:
     blocks: tuple[Block, ...]
     off: float
     name: str
+    unsure: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,14 +99,28 @@ def divided(architecture: Architecture, variant: Variant) -> Divided:
     token = min(int(found.token), most)
     embeddings = min(token + int(found.others), most)
     output = min(int(found.output), (tensors - embeddings) * _MOST // 100)
+    off = _off(architecture, found, tensors)
     return Divided(
         embeddings=embeddings,
         tied=token if found.is_tied else 0,
         output=output,
         blocks=_scaled(architecture, found.name, tensors - embeddings - output),
-        off=_off(architecture, found, tensors),
+        off=off,
         name=found.name,
+        unsure=_unsure(architecture, found, tensors) if abs(off) > _MET else 0.0,
     )
+
+
+def _unsure(architecture: Architecture, found: _Worked, tensors: int) -> float:
+    if not architecture.has_output or not tensors:
+        return 0.0
+    if architecture.tie_is_guessed and found.is_tied is not architecture.tied_embeddings:
+        # Its size alone told so, which something else may explain.
+        return found.token / tensors
+    if found.is_tied:
+        return 0.0
+    elements = architecture.vocab_size * architecture.embedding_length
+    return max(0.0, elements * _MOST_BITS / 8 - found.token) / tensors
 
 
 def _off(architecture: Architecture, found: _Worked, tensors: int) -> float:
@@ -114,11 +144,43 @@ def repacked(architecture: Architecture, variant: Variant, name: str, blocks: fl
 
 def _nearest(architecture: Architecture, variant: Variant, tensors: int) -> _Worked:
     """What the name's mix makes of the shapes; of the usual ones the nearest for no name."""
-    is_named = bool(variant.quantisation) or variant.format is not Format.GGUF
-    names = (variant.quantisation,) if is_named else _USUAL
+    names = _names(architecture, variant)
     ways = (_told(architecture, variant, name, tensors) for name in names)
     found = min(ways, key=lambda each: abs(tensors - each.total))
-    return _packed(architecture, found, tensors) or found
+    if variant.format is not Format.GGUF or not tensors:
+        return found
+    if matrices.looked_up_by_layers(architecture):
+        return _packed(architecture, found, tensors) or found
+    return _made(architecture, variant, found, tensors) or found
+
+
+def _names(architecture: Architecture, variant: Variant) -> tuple[str, ...]:
+    """Mixes that the file may be of."""
+    name = variant.quantisation
+    if not name and variant.format is Format.GGUF:
+        return _USUAL
+    is_kept = architecture.name in _KEPT_EXPERTS and variant.format is Format.GGUF
+    return (name, name + quantiser.KEPT_EXPERTS) if is_kept else (name,)
+
+
+def _made(
+    architecture: Architecture, variant: Variant, found: _Worked, tensors: int
+) -> _Worked | None:
+    """The same with tables as a maker packs them, where they make the file's size exactly."""
+    if abs(tensors - found.total) <= _MET * tensors or architecture.name in _NOT_WORKED_OUT:
+        return None
+    is_unsloths = variant.quantisation.upper().startswith(UNSLOTH)
+    elements = architecture.vocab_size * architecture.embedding_length / 8
+    ways = [
+        replace(
+            found,
+            token=elements * token,
+            output=elements * output if found.output else 0.0,
+        )
+        for token, output in (_UNSLOTHS if is_unsloths else _MAKERS + _UNSLOTHS)
+    ]
+    near = min(ways, key=lambda way: abs(tensors - way.total))
+    return near if abs(tensors - near.total) <= _EXACTLY * tensors else None
 
 
 def _packed(architecture: Architecture, found: _Worked, tensors: int) -> _Worked | None:
@@ -128,7 +190,7 @@ def _packed(architecture: Architecture, found: _Worked, tensors: int) -> _Worked
     other one comes near, is what its maker gave them.
     """
     others = matrices.looked_up_by_layers(architecture)
-    if not others or not tensors or abs(tensors - found.total) <= ODD * tensors:
+    if abs(tensors - found.total) <= ODD * tensors:
         return None
     token = architecture.vocab_size * architecture.embedding_length
     rows = architecture.vocab_size * others

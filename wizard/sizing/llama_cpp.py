@@ -28,6 +28,9 @@ from wizard.sizing.words import plural, size
 # Where only some layers attend, a mask or a small result lies where the last matrix of
 # experts was, so that the next one does not fit there.
 _NIBBLED = frozenset({"qwen3next", "qwen35moe", "kimi-linear"})
+# Shares of a file: what may lie elsewhere than it is counted, and by how much layers or
+# experts may be larger or smaller where only some of them lie on cards.
+_UNSURE, _UNEVEN = 0.01, 0.015
 _CHECKPOINTS = 32
 _CHECKPOINT_STEP = 8192
 
@@ -202,12 +205,22 @@ def _is_exact(architecture: Architecture, variant: Variant, workload: Workload) 
 
     Nor of files that are not as large as their quantisation makes them.
     """
-    if not variant.size_is_exact or abs(weights.split(architecture, variant).off) > by_shape.ODD:
+    if not variant.size_is_exact or _is_odd(architecture, variant, workload):
         return False
     if placement.is_whole(architecture, workload):
         return architecture.exact
     is_odd = bool(architecture.weight_layers) or compressed.applies(architecture)
     return architecture.exact and not is_odd and hosted.hosted(architecture, 1, 1) is None
+
+
+def _is_odd(architecture: Architecture, variant: Variant, workload: Workload) -> bool:
+    """Whether a file is packed in a way of its own that may change what lies on cards."""
+    part = weights.split(architecture, variant)
+    if abs(part.off) > by_shape.ODD or (workload.gpus and part.unsure > _UNSURE):
+        return True
+    is_divided = workload.gpus > 0 and workload.experts_on_host
+    is_divided = is_divided or not placement.is_whole(architecture, workload)
+    return is_divided and abs(part.off) > _UNEVEN
 
 
 def _parts(
@@ -238,16 +251,15 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
         words += f", with {size(workload.adapter_bytes)} of adapters"
     if part.skipped:
         words += f", less {size(part.skipped)} of prediction blocks that are not loaded"
-    return words + _odd_size_words(part.off, variant)
+    is_odd = _is_odd(architecture, variant, workload)
+    return words + (_odd_size_words(part.off, variant) if is_odd else "")
 
 
 def _odd_size_words(off: float, variant: Variant) -> str:
-    if abs(off) <= by_shape.ODD:
-        return ""
     name, compared = variant.quantisation or "any usual mix", "larger" if off > 0 else "smaller"
     return (
         f"; the file is {abs(off):.0%} {compared} than {name} makes of these shapes, so that how "
-        "its embeddings are packed is a guess: a list of its tensors would tell"
+        "its tensors are packed is a guess: a list of them would tell"
     )
 
 

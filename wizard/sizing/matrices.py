@@ -167,7 +167,7 @@ def _block(layer: _Layer) -> Block:
     parts = [_attention(layer), _states(layer)]
     experts = 0.0
     if layer.architecture.name not in ONE_PART or not (layer.attends or layer.recurs):
-        parts.append(_dense(layer))
+        parts += [_dense(layer), _router(layer)]
         experts = _experts(layer)
     norms = 0 if layer.repacked else _NORMS * _FLOAT_BITS * layer.architecture.embedding_length
     largest = _largest_expert(layer) if experts else 0.0
@@ -266,15 +266,21 @@ def _dense(layer: _Layer) -> float:
     return _forward(layer, inner, layer.mix.base)
 
 
+def _router(layer: _Layer) -> float:
+    """Bits of what routes to a layer's experts, which ``--cpu-moe`` does not move."""
+    if not layer.is_mixture:
+        return 0.0
+    architecture = layer.architecture
+    return architecture.experts * architecture.embedding_length * layer.bits(_ROUTER, 1)
+
+
 def _experts(layer: _Layer) -> float:
-    """Bits of a layer's experts and of what routes to them."""
+    """Bits of a layer's experts."""
     if not layer.is_mixture:
         return 0.0
     architecture, mix = layer.architecture, layer.mix
-    each = _expert_width(architecture)
-    router = layer.bits(_ROUTER, 1) * architecture.embedding_length
-    forward = _forward(layer, each, mix.experts or mix.base)
-    return architecture.experts * (forward + router)
+    forward = _forward(layer, _expert_width(architecture), mix.experts or mix.base)
+    return architecture.experts * forward
 
 
 def _expert_width(architecture: Architecture) -> int:

@@ -19,7 +19,8 @@ class Weights:
     ``skipped`` are blocks for multi-token prediction: in the file, not loaded.
     ``name`` is the quantisation's, by the size of the file where none was told.
     ``largest_matrix`` is the largest tensor of a block. ``off`` is the share of the file by
-    which it differs from what shapes and name make it; 0 where tensors are known.
+    which it differs from what shapes and name make it, ``unsure`` the share of which it is not
+    known whether it lies on a card; 0 where tensors are known.
     """
 
     file: int
@@ -33,6 +34,7 @@ class Weights:
     largest_matrix: float
     name: str = ""
     off: float = 0.0
+    unsure: float = 0.0
 
     @property
     def loaded(self) -> int:
@@ -82,6 +84,7 @@ def _by_shape(architecture: Architecture, variant: Variant) -> Weights:
         skipped=int(sum(block.total for block in found.blocks[architecture.layers :])),
         name=found.name,
         off=found.off,
+        unsure=found.unsure,
     )
 
 

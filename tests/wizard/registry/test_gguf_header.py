@@ -45,6 +45,19 @@ def test_it_works() -> None:
     assert header.architecture().vocab_size == 100
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("general.quantized_by", "Unsloth", "UD-Q4_K_M"),
+        ("quantize.imatrix.file", "Qwen3.5-9B-GGUF/imatrix_unsloth.gguf", "UD-Q4_K_M"),
+        ("general.quantized_by", "bartowski", "Q4_K_M"),
+        ("general.base_model.0.organization", "Unsloth", "Q4_K_M"),
+    ],
+)
+def test_unsloths_own_mixes_are_named_so(key: str, value: str, name: str) -> None:
+    assert Source(gguf.file(KEYS | {key: value}, {})).read().quantisation == name
+
+
 def test_every_scalar_type_is_read() -> None:
     values: dict[str, gguf.Value] = {
         "u8": gguf.Typed(0, 18),
