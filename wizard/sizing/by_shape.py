@@ -36,8 +36,9 @@ ODD, _SURELY = 0.06, 0.02
 # Bits of the types that tables are packed in: of those alike the least is enough.
 _TABLE_BITS = (2.625, 3.4375, 4.5, 5.5, 6.5625, 8.5, 16.0)
 # A mix that misses a file by more is not the file's. Blocks are worked out so well that
-# tables are told by a size that they make within the second of these.
-_MET, _EXACTLY = 0.01, 0.003
+# tables are told by a size that they make within the second of these, or within what
+# tokenizers differ by, in bytes a token.
+_MET, _EXACTLY, _TOKENIZERS_DIFFER = 0.01, 0.002, 32
 # Bits of embeddings and of the output that makers give a mix instead of its own: bartowski's
 # “L” and “XL”, whose headers tell the mix alone; 16-bit ones of files that were trained for
 # four bits; and Unsloth's Q2_K_L (https://github.com/unslothai/unsloth-zoo/pull/677).
@@ -171,16 +172,20 @@ def _made(
         return None
     is_unsloths = variant.quantisation.upper().startswith(UNSLOTH)
     elements = architecture.vocab_size * architecture.embedding_length / 8
+    ties = (True, False) if architecture.tie_is_guessed else (found.is_tied,)
     ways = [
         replace(
             found,
+            is_tied=is_tied,
             token=elements * token,
-            output=elements * output if found.output else 0.0,
+            output=0.0 if is_tied or not architecture.has_output else elements * output,
         )
         for token, output in (_UNSLOTHS if is_unsloths else _MAKERS + _UNSLOTHS)
+        for is_tied in ties
     ]
     near = min(ways, key=lambda way: abs(tensors - way.total))
-    return near if abs(tensors - near.total) <= _EXACTLY * tensors else None
+    most = max(_EXACTLY * tensors, _TOKENIZERS_DIFFER * architecture.vocab_size)
+    return near if abs(tensors - near.total) <= most else None
 
 
 def _packed(architecture: Architecture, found: _Worked, tensors: int) -> _Worked | None:
