@@ -12,6 +12,10 @@ from inference.status import loading_message
 from tests.e2e.deploying import AUDITED, CONFIGURATION, World
 from tests.e2e.playground.talking import GIVE, LARGE_PNG, MARKDOWN, ask, say
 from tests.standins.endpoint import GB
+from tests.standins.server import StandIn, json
+from wizard.registry.huggingface_client import gated
+from wizard.registry.values import SearchQuery
+from wizard.views.failures import failure_of
 
 QWEN = "/models/ollama/qwen3:8b"
 HUB_GGUF = "/models/hf/Qwen/Qwen3-8B-GGUF"
@@ -160,6 +164,35 @@ NO_SCRIPT = (
     State("plain-check", "/check/"),
     State("plain-playground", "/playground/"),
 )
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A page while Hugging Face fails, and words that it has then."""
+
+    name: str
+    path: str
+    fault: Callable[[StandIn], None]
+    words: str
+
+
+def _answers(status: int) -> Callable[[StandIn], None]:
+    return lambda hub: hub.fail("", json({"error": "no"}, status))
+
+
+FAILING = (
+    Failing("limited", "/models/hf/a/limited/", StandIn.rate_limit, "asks us to wait for 7"),
+    Failing("down", "/models/hf/a/down/configure/", _answers(503), "is out of reach"),
+    Failing("odd", "/models/hf/a/odd/", _answers(403), "an unexpected answer"),
+    Failing("search-limited", "/?q=qwen3&source=hf", StandIn.rate_limit, "asks us to wait"),
+)
+# Pages that no address of a healthy site shows, by their template.
+TEMPLATES: dict[str, dict[str, object]] = {
+    "400.html": {},
+    "500.html": {},
+    "wizard/failure.html": {"failure": failure_of(gated("meta-llama/Llama-3.3-70B-Instruct"))},
+    "wizard/home.html": {"query": SearchQuery(), "rows": (), "is_offline": False},
+}
 
 
 def _reading(page: Page) -> None:

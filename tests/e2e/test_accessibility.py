@@ -7,22 +7,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route
+from django.template.loader import render_to_string
+from playwright.sync_api import Route, expect
 
 from inference import status_page
 from tests.e2e import axe
 from tests.e2e.conftest import Open, Visit
 from tests.e2e.deploying import World
-from tests.e2e.states import DEPLOYING, NO_SCRIPT, RUNTIME, WIZARD, Deploying, State
+from tests.e2e.states import (
+    DEPLOYING,
+    FAILING,
+    NO_SCRIPT,
+    RUNTIME,
+    TEMPLATES,
+    WIZARD,
+    Deploying,
+    Failing,
+    State,
+)
 from tests.inference import endpoint as endpoints
 from tests.inference.endpoint import Endpoint
+from tests.site.live import LiveSite
+from tests.standins.huggingface import HuggingFaceStandIn
+from tests.standins.server import StandIn
 
 pytestmark = pytest.mark.e2e
 
+NOWHERE = "http://127.0.0.1:9"
 DEMO_MODEL = Path("inference/demo_model/oneclick-demo.gguf")
 
 
-def named(state: State | Deploying) -> str:
+def named(state: State | Deploying | Failing) -> str:
     return state.name
 
 
@@ -54,6 +69,39 @@ def test_a_page_without_its_scripts(visit: Open, state: State) -> None:
     reach(seen, state)
     assert axe.complaints(seen.page) == []
     forgive(seen, "ERR_FAILED")
+
+
+@pytest.fixture(scope="module")
+def failing_site() -> Iterator[tuple[LiveSite, StandIn]]:
+    with HuggingFaceStandIn() as hub:
+        settings = {"OFFLINE": "0", "CHECK_IMAGES": "0", "HUGGING_FACE_URL": hub.url}
+        with LiveSite(**settings, OLLAMA_URL=NOWHERE, CONSOLE_API_URL=NOWHERE) as site:
+            yield site, hub.hub
+
+
+@pytest.mark.parametrize("state", FAILING, ids=named)
+def test_a_page_while_a_registry_fails(
+    visit_at: Open, failing_site: tuple[LiveSite, StandIn], state: Failing
+) -> None:
+    site, hub = failing_site
+    hub.heal()
+    for kept in site.cache_dir.glob("*.djcache"):
+        kept.unlink()
+    state.fault(hub)
+    seen = visit_at(site.url)
+    seen.open(state.path)
+    expect(seen.page.locator("main")).to_contain_text(state.words)
+    assert axe.complaints(seen.page) == []
+    forgive(seen, "50\\d")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_page_of_a_site_that_is_not_well(visit: Open, template: str) -> None:
+    seen = visit()
+    body = render_to_string(template, TEMPLATES[template])
+    seen.page.route("**/unwell/", lambda route: route.fulfill(body=body, content_type="text/html"))
+    seen.open("/unwell/")
+    assert axe.complaints(seen.page) == []
 
 
 @pytest.mark.parametrize("state", DEPLOYING, ids=named)

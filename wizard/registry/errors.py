@@ -14,7 +14,7 @@ class RegistryError(Exception):
 
     status = 502
     title = "The registry gave an unexpected answer"
-    default_next_step = "Try again in a moment, or pick a model from the catalogue."
+    default_next_step = "Try again in a moment, or pick a popular model."
 
     def __init__(
         self, message: str, *, next_step: str = "", link: str = "", retry_after: int | None = None
@@ -110,7 +110,7 @@ class UnsupportedArchitecture(NothingToServe):
 class RateLimited(RegistryError):
     status = 503
     title = "The registry asks us to wait"
-    default_next_step = "Try again after the time shown. The catalogue works meanwhile."
+    default_next_step = "Models of the catalogue can be looked at meanwhile."
 
 
 class RegistryTimeout(RegistryError):

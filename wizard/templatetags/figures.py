@@ -118,7 +118,7 @@ def stylesheets(names: str) -> list[str]:
     return [static(f"css/{name}.css") for name in names.split()]
 
 
-@register.filter(name="sorted")
-def in_order(words: frozenset[str]) -> list[str]:
-    """Words by the alphabet."""
-    return sorted(words)
+@register.filter
+def abilities(capabilities: frozenset[str]) -> list[str]:
+    """What a model can do, by the alphabet; “completion” is Ollama's word for writing text."""
+    return sorted("text" if name == "completion" else name for name in capabilities)

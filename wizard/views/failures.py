@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import quote, urlencode
 
@@ -44,6 +45,14 @@ class Failure:
     conversions: tuple[str, ...] = ()
     retry_after: int | None = None
     ways: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def when(self) -> str:
+        """When to ask again; nothing where that is not known, or told already."""
+        if self.retry_after is None or f"{self.retry_after} second" in self.message:
+            return ""
+        seconds = f"{self.retry_after} second{'' if self.retry_after == 1 else 's'}"
+        return f"It can be asked again in {seconds}."
 
 
 class UnservableError(Exception):
@@ -120,6 +129,8 @@ def failure_of(error: Exception) -> Failure:
 
 def _ways(request: HttpRequest, error: Exception) -> tuple[tuple[str, str], ...]:
     """Links out of a failure, each with its words: from what the address names."""
+    if isinstance(error, RegistryError) and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return (("Try again", request.get_full_path()),)
     named = request.resolver_match.kwargs if request.resolver_match else {}
     name, _, tag = str(named.get("repo") or named.get("name") or "").partition(":")
     if name and isinstance(error, ModelNotFound | ModelPrivate):
@@ -153,7 +164,7 @@ def _in_form(request: HttpRequest, failure: Failure) -> HttpResponse:
         }
         return JsonResponse(body, status=failure.status)
     if request.path.endswith((".yaml", ".svg")):
-        lines = (failure.message, failure.next_step)
+        lines = (failure.message, failure.when, failure.next_step)
         text = "\n".join(line for line in lines if line)
         return HttpResponse(
             f"{text}\n", status=failure.status, content_type="text/plain; charset=utf-8"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -90,6 +91,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "size": query.max_bytes // 10**9 if query.max_bytes else None,
         "licences": forms.LICENCES,
         "sorts": forms.SORTS,
+        "is_offline": settings.OFFLINE,
         "section": "models",
     }
     name = "wizard/_results.html" if is_partial else "wizard/home.html"

@@ -69,6 +69,17 @@ def test_a_rate_limit_says_when_to_come_back() -> None:
     assert _answer(errors.RateLimited("Odd.", retry_after=7), FILE)["Retry-After"] == "7"
 
 
+def test_text_says_when_to_come_back_too() -> None:
+    text = _answer(errors.RateLimited("Odd.", retry_after=1), FILE).content.decode()
+    assert text.splitlines()[1] == "It can be asked again in 1 second."
+
+
+def test_what_may_pass_can_be_tried_again_with_its_choices() -> None:
+    text = _answer(errors.RegistryDown("Odd."), PAGE, "?context=4096&slots=2").content.decode()
+    assert f'href="{PAGE}?context=4096&amp;slots=2">Try again</a>' in text
+    assert "Try again</a>" not in _answer(errors.ModelNotFound("Odd."), PAGE).content.decode()
+
+
 def test_conversions_are_linked() -> None:
     error = errors.NothingToServe("Odd.", conversions=("unsloth/b-GGUF",))
     assert b'href="/models/hf/unsloth/b-GGUF/"' in _answer(error, PAGE).content
