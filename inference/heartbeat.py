@@ -13,7 +13,7 @@ import socket
 from types import TracebackType
 from typing import Self
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 BLANK = b" "
 COMMENT = b": \n\n"
@@ -90,6 +90,9 @@ class Answer:
                 "X-Accel-Buffering": "no",
             }
             self._stream = web.StreamResponse(headers=headers)
+            if self._request.version < HttpVersion11:
+                # Its end is the connection's, which aiohttp would keep where it is asked to.
+                self._stream.force_close()
             await self._stream.prepare(self._request)
         self._put_off()
         await self._stream.write(data)

@@ -7,6 +7,7 @@ its value, and a seed is a short file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 DEEPEST = 6
@@ -22,6 +23,13 @@ KEYS = (
     *("max_completion_tokens", "response_format", "json_schema", "schema", "strict", "$ref"),
     *("tool_choice", "parallel_tool_calls", "stream_options", "include_usage", "truncate"),
     *("reasoning_effort", "presence_penalty", "frequency_penalty", "thinking", "properties"),
+)
+# Of what an upstream answers.
+ANSWERED = (
+    *("message", "content", "thinking", "tool_calls", "function", "name", "arguments", "id"),
+    *("response", "done", "done_reason", "prompt_eval_count", "eval_count", "error", "object"),
+    *("choices", "delta", "text", "finish_reason", "index", "usage", "prompt_tokens"),
+    *("completion_tokens", "reasoning", "reasoning_content", "logprobs", "model", "context"),
 )
 TEXTS = (
     *("", "tiny", "user", "assistant", "system", "tool", "developer", "text", "json", "high"),
@@ -59,12 +67,12 @@ class Draw:
         return self.take(len(self._data))
 
 
-def document(draw: Draw) -> dict[str, Any]:
+def document(draw: Draw, keys: Sequence[str] = KEYS) -> dict[str, Any]:
     """An object as a client would send it, or anything but."""
-    return {_key(draw): value(draw, DEEPEST) for _ in range(draw.byte() % 12)}
+    return {_key(draw, keys): value(draw, DEEPEST, keys) for _ in range(draw.byte() % 12)}
 
 
-def value(draw: Draw, depth: int) -> Any:
+def value(draw: Draw, depth: int, keys: Sequence[str] = KEYS) -> Any:
     """Any JSON value, at most ``depth`` levels deep."""
     kind = draw.byte() % (9 if depth else 6)
     if kind < 2:
@@ -74,12 +82,12 @@ def value(draw: Draw, depth: int) -> Any:
     if kind < 6:
         return (None, True, False)[kind - 3]
     if kind == 6:
-        return [value(draw, depth - 1) for _ in range(draw.byte() % MOST_ITEMS)]
-    return {_key(draw): value(draw, depth - 1) for _ in range(draw.byte() % MOST_ITEMS)}
+        return [value(draw, depth - 1, keys) for _ in range(draw.byte() % MOST_ITEMS)]
+    return {_key(draw, keys): value(draw, depth - 1, keys) for _ in range(draw.byte() % MOST_ITEMS)}
 
 
-def _key(draw: Draw) -> str:
-    return KEYS[draw.byte() % len(KEYS)]
+def _key(draw: Draw, keys: Sequence[str]) -> str:
+    return keys[draw.byte() % len(keys)]
 
 
 def _text(draw: Draw) -> str:

@@ -62,6 +62,7 @@ def corpus() -> dict[str, list[bytes]]:
         "runtime_requests": requests,
         "demo_requests": requests,
         "demo_streams": list(STREAMS),
+        "demo_answers": requests,
     }
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import orjson
 import yaml
 from django.http import QueryDict
 
-from benchmarks.fuzz.documents import Draw, document
+from benchmarks.fuzz.documents import ANSWERED, Draw, document
 from inference import gguf, refs
 from inference.api import errors as runtime_errors
 from inference.api import fields, ollama_chat, ollama_generate, openai, options
@@ -27,7 +28,7 @@ from wizard import forms
 from wizard.demo import asking, ollama_fields, openai_fields
 from wizard.demo.errors import DemoError
 from wizard.demo.passing import Events, Ndjson, Renamer
-from wizard.demo.values import Kind, Limits, Offer, Upstream, Work
+from wizard.demo.values import Dialect, Kind, Limits, Offer, Upstream, Work
 from wizard.planning import ChoiceError
 from wizard.registry import gguf_header, ollama_pages, pasted
 from wizard.registry.errors import RegistryError
@@ -50,6 +51,20 @@ _REFS = (
 _SECRETS = Secrets(api_key_sha256="0" * 64, api_key="ocl_key")
 _UPSTREAMS = tuple(
     Upstream("u", "http://127.0.0.1:9", kind, (Offer("tiny", "upstream-model"),)) for kind in Kind
+)
+_CHAT: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
+_WORKS = (
+    ollama_fields.chat(_CHAT, LIMITS),
+    ollama_fields.generate({"model": "tiny", "prompt": "Hi"}, LIMITS),
+    ollama_fields.generate({"model": "tiny", "prompt": "Hi", "raw": True}, LIMITS),
+    openai_fields.chat({**_CHAT, "stream_options": {"include_usage": True}}, LIMITS),
+    openai_fields.completion({"model": "tiny", "prompt": "Hi", "echo": True}, LIMITS),
+)
+# Every question to every kind of upstream, and how a line of that one's stream begins.
+_QUESTIONS = tuple(
+    (asking.question(work, upstream), b"" if upstream.speaks(Dialect.OLLAMA) else b"data: ")
+    for work in _WORKS
+    for upstream in _UPSTREAMS
 )
 
 
@@ -165,6 +180,22 @@ def demo_streams(data: bytes) -> None:
         _require(reader.tokens >= 0, "fewer tokens than none")
 
 
+def demo_answers(data: bytes) -> None:
+    """What an upstream answers, as a whole and in a stream cut anywhere, told in both dialects."""
+    draw = Draw(data)
+    cut = draw.byte()
+    parts = [document(draw, ANSWERED) for _ in range(1 + draw.byte() % 4)]
+    for asked, mark in _QUESTIONS:
+        with suppress(DemoError):
+            told, tokens = asked.whole(parts[0])
+            _require(bool(orjson.dumps(told)) and tokens >= 0, "fewer tokens than none")
+        stream = asked.stream()
+        with suppress(DemoError):
+            sent = b"".join(mark + orjson.dumps(part) + b"\n" for part in parts)
+            lines = stream.feed(sent[:cut]) + stream.feed(sent[cut:]) + stream.close()
+            _check_lines(lines)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -178,6 +209,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         runtime_requests,
         demo_requests,
         demo_streams,
+        demo_answers,
     )
 }
 
@@ -250,6 +282,13 @@ def _parts(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict | list):
         for item in items:
             yield from _parts(item)
+
+
+def _check_lines(lines: bytes) -> None:
+    """Each line is JSON, or an event of it."""
+    for line in lines.split(b"\n"):
+        if data := line.removeprefix(b"data: "):
+            _require(data == b"[DONE]" or isinstance(orjson.loads(data), dict), repr(data))
 
 
 def _length(work: Work) -> Any:

@@ -17,15 +17,24 @@ MOST_IMAGES = 64
 LONGEST_NAME = 512
 THINK_LEVELS = ("high", "medium", "low", "max")
 MOST_TOP_LOGPROBS = 20
+# Levels of a request. orjson reads 1,024 of them and writes 254, ours around them included:
+# https://github.com/ijl/orjson#serialize
+DEEPEST = 100
+_DEEPEST_WRITTEN = 254
 
 
 async def body(request: web.Request) -> bytes:
-    """The whole body. Raises ApiError 413 where it is larger than allowed."""
+    """The whole body. Raises ApiError: 413 where it is larger than allowed, 400 where it is not
+    coded as its headers say."""
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         limit = request.client_max_size
         raise ApiError(413, f"the request is larger than {limit} bytes") from None
+    except web.RequestPayloadError:
+        raise ApiError(
+            400, "the request cannot be read: it is not coded as its headers say"
+        ) from None
 
 
 async def json_body(request: web.Request) -> dict[str, Any]:
@@ -39,6 +48,8 @@ async def json_body(request: web.Request) -> dict[str, Any]:
         raise ApiError(400, f"the request is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise ApiError(400, "the request must be a JSON object")
+    if raw.count(b"{") + raw.count(b"[") > DEEPEST and _is_too_deep(found):
+        raise ApiError(400, f"the request is nested more than {DEEPEST} levels deep")
     return found
 
 
@@ -118,6 +129,17 @@ def media_type(image: str) -> str:
     if head.startswith(b"RIFF"):
         return "image/webp"
     return "image/gif" if head.startswith(b"GIF") else "image/png"
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether it has more levels than ``DEEPEST``, asked of the one who has to write it."""
+    for _ in range(_DEEPEST_WRITTEN - DEEPEST):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return True
+    return False
 
 
 def _image(item: Any) -> str:

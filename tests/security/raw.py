@@ -43,6 +43,20 @@ def send(url: str, data: bytes, *, silence: float = 1.0) -> Exchange:
     return Exchange(bytes(received))
 
 
+def until_closed(url: str, data: bytes, *, silence: float = 30.0) -> tuple[bytes, bool]:
+    """All that came back, and whether the server closed the connection after it."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname or "", parts.port or 80), silence) as sock:
+        sock.sendall(data)
+        received = bytearray()
+        try:
+            while part := sock.recv(1 << 16):
+                received += part
+        except TimeoutError:
+            return bytes(received), False
+    return bytes(received), True
+
+
 def request(
     target: str, *lines: str, method: str = "GET", host: str = "x", body: str = ""
 ) -> bytes:

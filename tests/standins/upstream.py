@@ -51,6 +51,14 @@ WANTS_NEW_NAME = {
     "param": "max_tokens",
     "code": "unsupported_parameter",
 }
+DETAILS = {
+    "parent_model": "",
+    "format": "gguf",
+    "family": "llama",
+    "families": ["llama"],
+    "parameter_size": "4K",
+    "quantization_level": "Q4_0",
+}
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 
 
@@ -155,14 +163,13 @@ class Upstream:
             self.open -= request.method == "POST"
 
     async def _tags(self, _request: web.Request) -> web.Response:
-        details = {"format": "gguf", "family": "llama", "quantization_level": "Q4_0"}
         known = {"name": self.model, "model": self.model, "modified_at": STAMP, "size": 4_000}
-        more = {"digest": "ab" * 32, "details": details, "capabilities": ["completion", "tools"]}
+        more = {"digest": "ab" * 32, "details": DETAILS, "capabilities": ["completion", "tools"]}
         return web.json_response({"models": [{**known, **more}]})
 
     async def _show(self, request: web.Request) -> web.Response:
         body = await request.json()
-        told = {"modelfile": f"FROM {body['model']}", "model_info": {}, "details": {}}
+        told = {"modelfile": f"FROM {body['model']}", "model_info": {}, "details": DETAILS}
         return web.json_response({**told, "capabilities": ["completion"], "secret": "not yours"})
 
     async def _ollama(self, request: web.Request) -> web.StreamResponse:
@@ -294,7 +301,7 @@ class _OpenaiAnswer:
         finish = "tool_calls" if prompt == "call" else "stop"
         last = [self._event({**empty, "finish_reason": finish})]
         if self._usage:
-            last.append(_sse({**self._head("chunk"), "choices": [], "usage": USAGE}))
+            last.append(_sse({**self._head(".chunk"), "choices": [], "usage": USAGE}))
         return [*last, b"data: [DONE]\n\n"]
 
     def failure(self) -> bytes:
@@ -310,13 +317,14 @@ class _OpenaiAnswer:
             message["reasoning"] = "hmm"
         choice = {"message": message} if self._is_chat else {"text": text}
         choices = [{"index": 0, "finish_reason": "stop", **choice}]
-        return {**self._head("completion"), "choices": choices, "usage": USAGE}
+        return {**self._head(), "choices": choices, "usage": USAGE}
 
     def _event(self, choice: dict[str, Any]) -> bytes:
         whole = {"index": 0, "logprobs": None, "finish_reason": None, **choice}
-        return _sse({**self._head("chunk"), "choices": [whole]})
+        return _sse({**self._head(".chunk"), "choices": [whole]})
 
-    def _head(self, kind: str) -> dict[str, Any]:
+    def _head(self, part: str = "") -> dict[str, Any]:
+        kind = f"chat.completion{part}" if self._is_chat else "text_completion"
         return {"id": "cmpl-1", "object": kind, "created": 1_795_000_000, "model": self._model}
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from wizard.demo import to_ollama, to_openai
 from wizard.demo.asked import Question
+from wizard.demo.documents import count
 from wizard.demo.errors import BadRequest, UpstreamFailed
-from wizard.demo.passing import Events, Ndjson, Renamer, count
+from wizard.demo.passing import Events, Ndjson, Renamer
 from wizard.demo.values import Dialect, Kind, Offer, Upstream, Work
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from wizard.demo import documents
 from wizard.demo.errors import UpstreamFailed, UpstreamRefused
 from wizard.demo.values import Upstream
 
@@ -53,7 +54,7 @@ class Reply:
             if size > LARGEST_ANSWER:
                 raise UpstreamFailed("the model's server answered too much")
         try:
-            return orjson.loads(b"".join(parts))
+            return documents.read(b"".join(parts))
         except ValueError:
             raise UpstreamFailed("the model's server answered something that is not JSON") from None
 

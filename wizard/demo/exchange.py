@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from wizard.demo import documents
 from wizard.demo.errors import BadRequest, TimedOut, TooLarge
 
 Scope = Mapping[str, Any]
@@ -85,7 +86,9 @@ class Exchange:
         if not raw.strip():
             raise BadRequest("missing request body")
         try:
-            found = orjson.loads(raw)
+            found = documents.read(raw)
+        except documents.TooDeep as error:
+            raise BadRequest(f"the request cannot be read: {error}") from None
         except ValueError as error:
             raise BadRequest(f"the request is not JSON: {error}") from None
         if not isinstance(found, dict):

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import orjson
 
+from wizard.demo import documents
+from wizard.demo.documents import count
 from wizard.demo.errors import UpstreamFailed
 
 DIED = "the model's server ended in the middle of its answer"
@@ -156,7 +158,7 @@ class Events:
 def parsed(line: bytes) -> dict[str, Any]:
     """A line's JSON object; empty where it is none."""
     try:
-        found = orjson.loads(line)
+        found = documents.read(line)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -171,12 +173,6 @@ def failed(told: Mapping[str, Any]) -> UpstreamFailed:
     error = told.get("error")
     message = error.get("message") if isinstance(error, dict) else error or told.get("message")
     return UpstreamFailed(f"{FAILED}: {message}" if isinstance(message, str) else FAILED)
-
-
-def count(document: Mapping[str, Any], key: str) -> int:
-    """A number of tokens; 0 where it is missing or no number."""
-    value = document.get(key)
-    return value if type(value) is int and value >= 0 else 0
 
 
 def _begins(lines: bytes, mark: bytes) -> bool:

@@ -14,8 +14,9 @@ from typing import Any
 import orjson
 
 from wizard.demo.asked import Question
+from wizard.demo.documents import count, member, members, text
 from wizard.demo.errors import UpstreamFailed
-from wizard.demo.passing import DIED, Lines, count, failed, parsed
+from wizard.demo.passing import DIED, Lines, failed, parsed
 from wizard.demo.values import Work
 
 _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop")
@@ -112,16 +113,16 @@ class _Shape:
         }
 
     def chunk(
-        self, text: str, message: Mapping[str, Any], finish: str | None, **delta: Any
+        self, said: str, message: Mapping[str, Any], finish: str | None, **delta: Any
     ) -> dict[str, Any]:
         """One event of a stream."""
         choice: dict[str, Any] = {"index": 0, "finish_reason": finish}
         if not self.is_chat:
-            return self.document("text_completion", [{**choice, "text": text}])
-        if thinking := message.get("thinking"):
+            return self.document("text_completion", [{**choice, "text": said}])
+        if thinking := text(message, "thinking"):
             delta["reasoning"] = thinking
-        if text or not (delta or finish):
-            delta["content"] = text
+        if said or not (delta or finish):
+            delta["content"] = said
         return self.document("chat.completion.chunk", [{**choice, "delta": delta}])
 
     def whole(self, document: Any) -> tuple[dict[str, Any], int]:
@@ -131,14 +132,14 @@ class _Shape:
         usage = _usage(document)
         choice: dict[str, Any] = {"index": 0, "logprobs": _logprobs(document)}
         if not self.is_chat:
-            text = self.echo + str(document.get("response", ""))
-            choice |= {"text": text, "finish_reason": _finish(document, is_calling=False)}
+            said = self.echo + text(document, "response")
+            choice |= {"text": said, "finish_reason": _finish(document, is_calling=False)}
             return self.document("text_completion", [choice], usage=usage), usage["total_tokens"]
-        given = document.get("message") or {}
+        given = member(document, "message")
         calls = _openai_calls(given, 0)
-        message: dict[str, Any] = {"role": "assistant", "content": given.get("content", "")}
-        if given.get("thinking"):
-            message["reasoning"] = given["thinking"]
+        message: dict[str, Any] = {"role": "assistant", "content": text(given, "content")}
+        if thinking := text(given, "thinking"):
+            message["reasoning"] = thinking
         if calls:
             message["tool_calls"] = calls
         choice |= {"message": message, "finish_reason": _finish(document, is_calling=bool(calls))}
@@ -176,15 +177,15 @@ class _Events:
         if not found or "error" in found:
             self._failure = failed(found)
             return []
-        message = found.get("message") or {}
-        text = str(message.get("content", "") if self._shape.is_chat else found.get("response", ""))
+        message = member(found, "message")
+        said = text(message, "content") if self._shape.is_chat else text(found, "response")
         events = self._begin()
         calls = _openai_calls(message, self._calls)
         self._calls += len(calls)
         if calls:
             events.append(self._shape.chunk("", {}, None, tool_calls=calls))
-        if text or message.get("thinking"):
-            chunk = self._shape.chunk(text, message, None)
+        if said or text(message, "thinking"):
+            chunk = self._shape.chunk(said, message, None)
             if logprobs := _logprobs(found):
                 chunk["choices"][0]["logprobs"] = logprobs
             events.append(chunk)
@@ -231,20 +232,20 @@ def _finish(line: Mapping[str, Any], *, is_calling: bool) -> str:
 
 
 def _logprobs(line: Mapping[str, Any]) -> dict[str, Any] | None:
-    found = line.get("logprobs")
-    return {"content": found} if isinstance(found, list) and found else None
+    found = members(line, "logprobs")
+    return {"content": found} if found else None
 
 
 def _openai_calls(message: Mapping[str, Any], first: int) -> list[dict[str, Any]]:
     return [
         {
             "index": index,
-            "id": call.get("id") or f"call_{secrets.token_hex(4)}",
+            "id": text(call, "id") or f"call_{secrets.token_hex(4)}",
             "type": "function",
             "function": {
-                "name": call["function"]["name"],
-                "arguments": orjson.dumps(call["function"].get("arguments") or {}).decode(),
+                "name": text(member(call, "function"), "name"),
+                "arguments": orjson.dumps(member(member(call, "function"), "arguments")).decode(),
             },
         }
-        for index, call in enumerate(message.get("tool_calls") or (), first)
+        for index, call in enumerate(members(message, "tool_calls"), first)
     ]

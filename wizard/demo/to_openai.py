@@ -14,8 +14,9 @@ import orjson
 
 from wizard.demo import fields, memory
 from wizard.demo.asked import Question, stamp
+from wizard.demo.documents import count, member, members, text
 from wizard.demo.errors import BadRequest, UpstreamFailed
-from wizard.demo.passing import DIED, Lines, count, failed, parsed
+from wizard.demo.passing import DIED, Lines, failed, parsed
 from wizard.demo.values import Kind, Upstream, Work
 
 CHAT_PATH, COMPLETIONS_PATH = "/v1/chat/completions", "/v1/completions"
@@ -180,14 +181,14 @@ class _Shape:
     def whole(self, document: Any) -> tuple[dict[str, Any], int]:
         """A single answer in Ollama's form, and its tokens."""
         choice = _choice(document)
-        message = choice.get("message") or {"content": choice.get("text")}
-        usage = document.get("usage") or {}
-        text = message.get("content") or ""
-        calls = [_ollama_call(call) for call in message.get("tool_calls") or ()]
+        message = member(choice, "message") or {"content": choice.get("text")}
+        usage = member(document, "usage")
+        said = text(message, "content")
+        calls = [_ollama_call(call) for call in members(message, "tool_calls")]
         more = {"tool_calls": calls} if calls else {}
-        told = self.part(text, _thinking(message), **more)
+        told = self.part(said, _thinking(message), **more)
         # When the first token came is not known: the whole time counts as writing.
-        told |= self.end(choice.get("finish_reason") or "stop", usage, text, self._began)
+        told |= self.end(text(choice, "finish_reason"), usage, said, self._began)
         if found := _logprobs(choice):
             told["logprobs"] = found
         return told, count(usage, "prompt_tokens") + count(usage, "completion_tokens")
@@ -232,35 +233,35 @@ class _Lines:
         event = parsed(data)
         if "error" in event or event.get("object") == "error":
             self._failure = failed(event)
-        if isinstance(event.get("usage"), dict):
-            self._usage = event["usage"]
+        if usage := member(event, "usage"):
+            self._usage = usage
             self.tokens = count(self._usage, "prompt_tokens") + count(
                 self._usage, "completion_tokens"
             )
-        return [line for choice in event.get("choices") or () for line in self._delta(choice)]
+        return [line for choice in members(event, "choices") for line in self._delta(choice)]
 
     def _delta(self, choice: Mapping[str, Any]) -> list[dict[str, Any]]:
-        self._finish = choice.get("finish_reason") or self._finish
-        delta = choice.get("delta") or {"content": choice.get("text")}
-        for call in delta.get("tool_calls") or ():
+        self._finish = text(choice, "finish_reason") or self._finish
+        delta = member(choice, "delta") or {"content": choice.get("text")}
+        for call in members(delta, "tool_calls"):
             self._add_call(call)
-        text, thinking = delta.get("content") or "", _thinking(delta)
-        if not text and not thinking:
+        said, thinking = text(delta, "content"), _thinking(delta)
+        if not said and not thinking:
             return []
         self._first = self._first or time.monotonic()
-        self._text.append(text)
-        line = {**self._shape.part(text, thinking), "done": False}
+        self._text.append(said)
+        line = {**self._shape.part(said, thinking), "done": False}
         found = _logprobs(choice)
         return [{**line, "logprobs": found} if found else line]
 
     def _add_call(self, part: Mapping[str, Any]) -> None:
         empty = {"id": "", "name": "", "arguments": ""}
-        call = self._calls.setdefault(int(part.get("index") or 0), empty)
-        function = part.get("function") or {}
+        call = self._calls.setdefault(count(part, "index"), empty)
+        function = member(part, "function")
         # Some servers say these two again with each piece of the arguments.
-        call["id"] = call["id"] or part.get("id") or ""
-        call["name"] = call["name"] or function.get("name") or ""
-        call["arguments"] += function.get("arguments") or ""
+        call["id"] = call["id"] or text(part, "id")
+        call["name"] = call["name"] or text(function, "name")
+        call["arguments"] += text(function, "arguments")
 
     def _whole_calls(self) -> list[dict[str, Any]]:
         calls = [
@@ -275,28 +276,26 @@ def _written(lines: list[dict[str, Any]]) -> bytes:
 
 
 def _choice(document: Any) -> dict[str, Any]:
-    choices = document.get("choices") if isinstance(document, dict) else None
-    if not choices or not isinstance(choices[0], dict):
+    choices = members(document, "choices") if isinstance(document, dict) else []
+    if not choices:
         raise UpstreamFailed("the model's server answered something that is no answer")
-    return dict(choices[0])
+    return choices[0]
 
 
 def _ollama_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = call.get("function") or {}
-    arguments = parsed((function.get("arguments") or "{}").encode())
-    told = {"name": function.get("name") or "", "arguments": arguments}
-    return {"function": told, **({"id": call["id"]} if call.get("id") else {})}
+    function, identifier = member(call, "function"), text(call, "id")
+    arguments = parsed(text(function, "arguments").encode())
+    told = {"name": text(function, "name"), "arguments": arguments}
+    return {"function": told, **({"id": identifier} if identifier else {})}
 
 
 def _thinking(message: Mapping[str, Any]) -> str:
     """vLLM says ``reasoning``, and said ``reasoning_content`` before, as llama.cpp does."""
-    return str(message.get("reasoning_content") or message.get("reasoning") or "")
+    return text(message, "reasoning_content") or text(message, "reasoning")
 
 
 def _logprobs(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = choice.get("logprobs")
-    content = found.get("content") if isinstance(found, dict) else None
-    return list(content or ())
+    return members(member(choice, "logprobs"), "content")
 
 
 def _nanoseconds(seconds: float) -> int:

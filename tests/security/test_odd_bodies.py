@@ -1,0 +1,104 @@
+"""Bodies that no client sends: nested without end, coded otherwise than said, of old versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import httpx2
+import pytest
+
+from tests.inference.endpoint import KEY, Endpoint
+from tests.inference.routes import routes
+from tests.security import raw
+from tests.site.live import LiveSite
+from tests.standins.upstream import Upstream
+from tests.wizard.demo.sites import demo_site
+
+POSTED = [path for method, path in routes() if method == "POST"]
+QUESTION = [{"role": "user", "content": "Hi"}]
+# Fewer levels than orjson reads and more than it writes.
+DEEP = '{"a":' * 300 + "1" + "}" * 300
+DEMO = ("/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions")
+KEYS = ("z", "format", "think", "tools", "options", "messages", "response_format", "stop")
+
+
+def _deep(model: str, key: str) -> bytes:
+    known = {"model": model, "prompt": "Hi", "messages": QUESTION, key: 0}
+    return json.dumps(known).replace(f'"{key}": 0', f'"{key}": {DEEP}').encode()
+
+
+@pytest.fixture(scope="module")
+def http(runtime: Endpoint) -> Iterator[httpx.Client]:
+    with runtime.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[LiveSite]:
+    standins = {"ollama": Upstream(), "vllm": Upstream()}
+    with standins["ollama"], standins["vllm"], demo_site(standins) as site:
+        yield site
+
+
+@pytest.mark.parametrize("path", POSTED)
+def test_no_route_of_the_runtime_fails_at_what_is_nested_deeply(
+    http: httpx.Client, path: str
+) -> None:
+    for key in KEYS:
+        answer = http.post(path, content=_deep("tiny", key))
+        assert answer.status_code in (400, 403, 501), answer.text
+        if answer.status_code == 400:
+            assert "nested more than 100 levels deep" in answer.text
+
+
+def test_what_is_nested_as_deeply_as_it_may_be_is_answered(http: httpx.Client) -> None:
+    body = json.dumps({"model": "tiny", "messages": QUESTION, "stream": False, "z": 0})
+    for levels, status in ((99, 200), (100, 400)):
+        deep = body.replace('"z": 0', f'"z": {"[" * levels}{"]" * levels}')
+        assert http.post("/v1/chat/completions", content=deep).status_code == status
+
+
+@pytest.mark.parametrize("path", DEMO)
+@pytest.mark.parametrize("kind", ["ollama", "vllm"])
+def test_the_demo_does_not_fail_at_it_either(demo: LiveSite, path: str, kind: str) -> None:
+    for key in KEYS:
+        answer = httpx2.post(demo.url + path, content=_deep(f"on-{kind}", key), timeout=60)
+        assert answer.status_code == 400, answer.text
+        assert "nested more than 100 levels deep" in answer.text
+    assert "a request failed" not in demo.log.read_text()
+
+
+@pytest.mark.parametrize("kind", ["ollama", "vllm"])
+def test_nor_at_what_a_call_of_a_tool_says_within_a_text(demo: LiveSite, kind: str) -> None:
+    function = {"name": "f", "arguments": DEEP}
+    call = {"id": "1", "type": "function", "function": function}
+    messages = [*QUESTION, {"role": "assistant", "tool_calls": [call]}, *QUESTION]
+    body = {"model": f"on-{kind}", "messages": messages}
+    answer = httpx2.post(f"{demo.url}/v1/chat/completions", json=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("coding", ["deflate", "gzip"])
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions", "/v1/messages"])
+def test_a_body_that_is_not_coded_as_it_says_is_refused(
+    runtime: Endpoint, path: str, coding: str
+) -> None:
+    headers = {**runtime.headers, "Content-Encoding": coding}
+    answer = httpx.post(runtime.url + path, content=b"\x00" * 50, headers=headers, timeout=60)
+    assert answer.status_code == 400
+    assert "cannot be read" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+def test_a_stream_to_a_client_of_1_0_ends_though_it_asks_for_more(
+    runtime: Endpoint, path: str
+) -> None:
+    """Only the connection's end tells such a client that this was all."""
+    body = json.dumps({"model": "tiny", "stream": True, "messages": QUESTION})
+    head = f"POST {path} HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nx-api-key: {KEY}\r\n"
+    asked = f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    data, is_whole = raw.until_closed(runtime.url, asked)
+    assert data.startswith(b"HTTP/1.0 200")
+    assert is_whole
