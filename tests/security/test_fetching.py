@@ -318,6 +318,8 @@ def test_no_provider_s_address_leads_inside(
         *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
         *("::1", "::", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "fe80::1", "fe80::1%eth0", "fd00::1"),
         *("64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1", "192.0.0.192", "168.63.129.16"),
+        *("64:ff9b::a00:1", "64:ff9b:1::7f00:1", "::ffff:0:7f00:1", "fec0::1", "5f00::1"),
+        *("3fff::1", "2001:0:7f00:1::", "192.88.99.1", "1::", "4000::1", "169.254.170.2"),
         *("224.0.0.1", "ff02::1", "255.255.255.255", "198.18.0.1", "240.0.0.1", "0.0.0.1"),
     ],
 )  # fmt: skip
@@ -327,7 +329,9 @@ def test_an_address_inside_is_not_public(address: str) -> None:
     assert not logs._is_allowed(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert public_only.is_public(address)
     assert places.is_public(address)

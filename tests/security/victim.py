@@ -1,4 +1,4 @@
-"""A server that nobody may reach, and a hundred ways to spell its address."""
+"""A server that nobody may reach, and over a hundred ways to spell its address."""
 
 from __future__ import annotations
 
@@ -41,6 +41,15 @@ LINKS = (
     *("http://169.254.169.254/latest/meta-data/", "http://[fd00:ec2::254]/latest/", "http://0xa9fea9fe/"),
     *("http://metadata.google.internal/", "http://100.100.100.200/latest/", "http://192.0.0.192/opc/v2/"),
     *("http://168.63.129.16/machine", "http://10.0.0.1/", "http://192.168.0.1/", "http://172.17.0.1:2375/"),
+    *("http://local\u00adhost:{p}/", "http://LOCALHO\u017fT:{p}/", "http://loc%61lhost:{p}/", "http://[127.0.0.2]:{p}/"),
+    *("http://%31%32%37.0.0.2:{p}/", "http://127%2e0%2e0%2e2:{p}/", "http://127\uff0e0\uff0e0\uff0e2:{p}/"),
+    *("http://00000177.0.0.2:{p}/", "http://6425673730:{p}/", "http://0x17f000002:{p}/", "http://127.0x2:{p}/"),
+    *("http://[::ffff:0:127.0.0.2]:{p}/", "http://[64:ff9b:1::127.0.0.2]:{p}/", "http://[v1.127.0.0.2]:{p}/"),
+    *("http://127.0.0.2;huggingface.co:{p}/", "http://127.0.0.2%00.huggingface.co:{p}/", "http://[::1].huggingface.co:{p}/"),
+    *("http://127.0.0.2:{p}:443/", "http://huggingface.co:80:{p}@127.0.0.2/", "http://127.0.0.2:{p}\t.huggingface.co/"),
+    *("https://huggingface.co/\r\nHost: 127.0.0.2:{p}\r\n\r\n", "http://127.0.0.2:{p}&@huggingface.co/"),
+    *("http+unix://%2Fvar%2Frun%2Fdocker.sock/", "http://unix:/var/run/docker.sock:/", "view-source:http://127.0.0.2:{p}/"),
+    *("http://169.254.170.2/v2/credentials", "http://[fd20:ce::254]/", "http://[fec0::1]/", "http://host.docker.internal:{p}/"),
     *("http://kubernetes.default.svc/", "http://[fd00::1]/", "http://100.64.0.1/", "http://255.255.255.255:{p}/"),
 )  # fmt: skip
 

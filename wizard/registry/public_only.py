@@ -18,11 +18,16 @@ from django.conf import settings
 
 from wizard.registry.errors import RegistryError
 
-# Global by the registry of addresses, and still a way inside: NAT64, 6to4 and other
-# addresses that hold an IPv4 one, and what clouds (Oracle, Azure) answer their guests on.
+# What of IPv6 is given out to the internet: older Pythons do not know each network that is not.
+# https://www.iana.org/assignments/ipv6-address-space
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+# An IPv4 address as a network without IPv4 writes it: RFC 6052, section 2.1.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Global by the registry of addresses, and still a way inside or nowhere: 6to4, what clouds
+# (Oracle, Azure) answer their guests on, and what is for documents.
 _WAYS_INSIDE = tuple(
     ipaddress.ip_network(network)
-    for network in ("64:ff9b::/96", "2002::/16", "::/96", "192.0.0.0/24", "168.63.129.16/32")
+    for network in ("2002::/16", "192.88.99.0/24", "192.0.0.0/24", "168.63.129.16/32", "3fff::/20")
 )
 _REGISTRIES = ("HUGGING_FACE_URL", "OLLAMA_URL", "OLLAMA_REGISTRY_URL")
 _CONNECTING, _CONNECTED = "connection.connect_tcp.started", "connection.connect_tcp.complete"
@@ -30,10 +35,11 @@ _CONNECTING, _CONNECTED = "connection.connect_tcp.started", "connection.connect_
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    plain = getattr(found, "ipv4_mapped", None) or found
-    is_inside = any(plain in network for network in _WAYS_INSIDE)
-    return plain.is_global and not plain.is_multicast and not is_inside
+    found = _plain(address)
+    if isinstance(found, ipaddress.IPv6Address) and found not in _UNICAST:
+        return False
+    is_inside = any(found in network for network in _WAYS_INSIDE)
+    return found.is_global and not found.is_multicast and not is_inside
 
 
 def guard(request: httpx2.Request) -> None:
@@ -75,3 +81,13 @@ def _check_name(host: str, port: int) -> None:
 
 def _refusal() -> RegistryError:
     return RegistryError("The registry leads to an address that is not public.")
+
+
+def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address itself, without a zone, and the IPv4 one where it holds one."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv4Address):
+        return found
+    if found in _NAT64:
+        return ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+    return found.ipv4_mapped or found
