@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from wizard.demo import embedded
 
+_host = os.environ.get("HOST", "127.0.0.1").strip("[]")
 _port = os.environ.get("PORT", "8000")
 _workers = os.environ.get("WORKERS", "1")
 if not (_port.isdigit() and 0 < int(_port) < 65536):
@@ -26,7 +27,8 @@ except ImproperlyConfigured as error:
     sys.exit(str(error))
 
 wsgi_app = "oneclick_site.asgi:application"
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{_port}"
+# An IPv6 address stands in brackets where a port follows.
+bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 workers = int(_workers)
 worker_class = "asgi"
 asgi_lifespan = "on"

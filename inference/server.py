@@ -59,8 +59,9 @@ async def run(
     """As :func:`serve`, in a running loop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            loop.add_signal_handler(number, stop.set)
     async with new_session() as session:
         library = Library(settings, puller)
         runtime = Runtime(settings, session, library, Pool(settings, session, head_start))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -12,6 +13,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -35,6 +38,16 @@ DIALECTS = pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"]
 BOTH = ("/api/chat", "/v1/chat/completions")
 IMPATIENT = "tests.faults.impatient"
 CROWD = 500
+
+
+@contextmanager
+def ignored(number: int) -> Iterator[None]:
+    """A signal that is ignored here, and by what is started meanwhile."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _in_flight(endpoint: Endpoint) -> int:
@@ -230,8 +243,9 @@ def test_a_client_whose_cable_is_cut(models: Path, tmp_path: Path, path: str) ->
 
 
 @DIALECTS
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_end_while_an_answer_is_longer_than_the_grace_time(
-    models: Path, tmp_path: Path, path: str
+    models: Path, tmp_path: Path, path: str, number: int
 ) -> None:
     flag = ("--grace-time", "1s")
     with (
@@ -242,13 +256,27 @@ def test_the_end_while_an_answer_is_longer_than_the_grace_time(
         lines = answer.iter_lines()
         assert "word" in next(lines)
         watch = Watch()
-        endpoint.process.send_signal(signal.SIGTERM)
+        endpoint.process.send_signal(number)
         last = [line for line in lines if line][-1]
         error = json.loads(last.removeprefix("data: "))["error"]
         sentence = error if isinstance(error, str) else error["message"]
         assert "The server stopped" in sentence
         assert endpoint.process.wait(SOON) == 0
-        tell(f"SIGTERM, a stream beyond a grace time of 1 s, {path}", sentence, watch)
+        name = signal.Signals(number).name
+        tell(f"{name}, a stream beyond a grace time of 1 s, {path}", sentence, watch)
+
+
+def test_a_terminal_that_goes_is_not_minded_under_nohup(models: Path, tmp_path: Path) -> None:
+    with (
+        ignored(signal.SIGHUP),
+        endpoints.running_on_stand_in(tmp_path, models) as endpoint,
+        endpoint.client() as http,
+    ):
+        endpoint.process.send_signal(signal.SIGHUP)
+        assert http.get("/health").status_code == 200
+        told = Path(f"/proc/{endpoint.process.pid}/status").read_text()
+        (mask,) = re.findall(r"^SigIgn:\s*(\w+)", told, re.MULTILINE)
+        assert int(mask, 16) & 1 << signal.SIGHUP - 1
 
 
 @DIALECTS
