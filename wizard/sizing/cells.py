@@ -74,10 +74,10 @@ def cells(architecture: Architecture, workload: Workload) -> Cells:
     """
     slots, window = workload.slots, architecture.sliding_window
     full = padded(workload.context_length)
+    seen = window * (slots if workload.unified_kv else 1) + step(workload)
+    sliding = full if workload.swa_full else padded(min(full, seen))
     if workload.unified_kv:
-        sliding = padded(min(full, window * slots + step(workload)))
         return Cells(full, sliding, full, sliding)
-    sliding = padded(min(full, window + step(workload)))
     return Cells(full * slots, sliding * slots, full, sliding)
 
 

@@ -163,12 +163,13 @@ def needed(architecture: Architecture, variant: Variant, workload: Workload) -> 
 def _host(architecture: Architecture, variant: Variant, workload: Workload, found: _Sum) -> int:
     """RAM; for CPU only with all buffers, and always with the checkpoints of slots.
 
-    What a slot cannot roll back (sliding caches, recurrent states) is copied to
-    RAM every 8,192 tokens, 32 copies at most (``n_ctx_checkpoints``,
+    What a slot cannot roll back (sliding caches cut short, recurrent states) is copied
+    to RAM every 8,192 tokens, 32 copies at most (``n_ctx_checkpoints``,
     ``checkpoint_min_step`` of llama-server).
     """
     places = placement.places(architecture, variant, workload)
     window = min(padded(architecture.sliding_window), padded(workload.context_length))
+    window *= not workload.swa_full
     one = sum(place.sliding_cell * window + place.state for place in (*places.cards, places.host))
     copies = min(_CHECKPOINTS, 1 + workload.context_length // _CHECKPOINT_STEP)
     buffers = 0 if workload.gpus else found.largest
@@ -244,7 +245,8 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
     if workload.gpus and part.embeddings > part.tied:
         words += f", less {size(part.embeddings - part.tied)} of token embeddings that stay in RAM"
     if workload.experts_on_host and workload.gpus:
-        words += f", less {size(int(sum(part.experts)))} of experts that stay in RAM"
+        experts = sum(part.experts[: workload.expert_layers])
+        words += f", less {size(int(experts))} of experts that stay in RAM"
     if not placement.is_whole(architecture, workload):
         words += f", less the layers before the last {workload.gpu_layers}, which stay in RAM"
     if workload.adapter_bytes:
@@ -281,9 +283,13 @@ def _kv_words(architecture: Architecture, workload: Workload) -> str:
         sentences.append(f"{words} × {span.full:,} cells, {_shared_words(workload)}")
     if sliding:
         words = _layer_words(sliding, workload)
+        seen = (
+            f"a window of {architecture.sliding_window:,} tokens and a step of "
+            f"{step(workload):,} for {slots}"
+        )
         sentences.append(
-            f"{words} × {span.sliding:,} cells, a window of {architecture.sliding_window:,} "
-            f"tokens and a step of {step(workload):,} for {slots}"
+            f"{words} × {span.sliding:,} cells, "
+            + ("as many as the others have" if workload.swa_full else seen)
         )
     if not placement.is_whole(architecture, workload):
         sentences.append(f"less those of layers before the last {workload.gpu_layers}")

@@ -126,8 +126,16 @@ def places(architecture: Architecture, variant: Variant, workload: Workload) -> 
         workload.gpu_layers,
         workload.kv_type,
         workload.flash_attention,
-        workload.experts_on_host,
+        _expert_layers(architecture, workload),
     )
+
+
+def _expert_layers(architecture: Architecture, workload: Workload) -> int:
+    """Layers, from the first on, whose experts are left in RAM."""
+    if not workload.experts_on_host or not workload.gpus:
+        return 0
+    told = workload.expert_layers
+    return architecture.layers if told is None else min(told, architecture.layers)
 
 
 @lru_cache(maxsize=512)
@@ -138,7 +146,7 @@ def _places(
     gpu_layers: int | None,
     kv_type: KvType,
     flash_attention: bool,
-    experts_on_host: bool,
+    expert_layers: int,
 ) -> Places:
     workload = Workload(
         256, kv_type=kv_type, gpus=gpus, flash_attention=flash_attention, gpu_layers=gpu_layers
@@ -155,7 +163,7 @@ def _places(
         card = card_of(index, architecture, workload)
         owner = architecture.weight_layers[index] if architecture.weight_layers else index
         home = card_of(owner, architecture, workload)
-        moved = _experts(part, index) if experts_on_host and gpus else 0.0
+        moved = _experts(part, index) if index < expert_layers else 0.0
         loaded[home] += _block(part, index) - moved
         loaded[-1] += moved
         cell, slides = per_layer.get(index, (0, False))

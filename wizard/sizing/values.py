@@ -57,14 +57,16 @@ class Workload:
     delta nets keep a checkpoint of a prompt's state where it ``exports_states``.
     ``sequences`` is vLLM's ``--max-num-seqs``; 0 is the card's default.
     ``adapter_bytes`` are LoRA adapters, loaded beside the weights they change.
-    ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``).
+    ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``), those of the
+    first ``expert_layers`` layers where that is told (``--n-cpu-moe``).
     ``embeds`` is llama-server's ``--embeddings``: the output is computed for every
     token of a step, not for each slot's last.
     ``gpu_layers`` is llama.cpp's ``--gpu-layers``: so many of the last layers go to the
     cards, the output as the first of them; None for all.
     ``card`` is the kind of card, which decides what CUDA takes for itself.
     ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache of
-    ``context_length`` cells that all slots share, instead of one for each.
+    ``context_length`` cells that all slots share, instead of one for each. ``swa_full``
+    is its ``--swa-full``: layers that slide keep as much as the others.
     """
 
     context_length: int
@@ -82,9 +84,11 @@ class Workload:
     sequences: int = 0
     adapter_bytes: int = 0
     experts_on_host: bool = False
+    expert_layers: int | None = None
     embeds: bool = False
     whole_texts: bool = False
     gpu_layers: int | None = None
+    swa_full: bool = False
     card: CudaCard = A100
 
 

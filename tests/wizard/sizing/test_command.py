@@ -109,7 +109,13 @@ def test_layers_may_stay_in_ram(tmp_path: Path) -> None:
         assert found["total_host"] == sum(found[name] for name in names)
 
 
-@pytest.mark.parametrize("count", ["-1", "half", "1e3", "99999999999"])
+@pytest.mark.parametrize("count", ["-1", "-2", "auto"])
+def test_all_layers_in_the_words_of_llama_cpp(tmp_path: Path, count: str) -> None:
+    path = header(tmp_path)
+    assert run("--header", path, f"--gpu-layers={count}") == run("--header", path)
+
+
+@pytest.mark.parametrize("count", ["-3", "half", "1e3", "99999999999"])
 def test_layers_are_a_number_or_all(tmp_path: Path, count: str) -> None:
     with pytest.raises(CommandError, match="neither a number of layers nor"):
         run("--header", header(tmp_path), f"--gpu-layers={count}")
@@ -236,6 +242,8 @@ def test_a_config_is_for_vllm(tmp_path: Path) -> None:
         (("--backend", "cpu"), "--backend cuda only"),
         (("--kv", "q4_0"), "vLLM has no q4_0 KV cache"),
         (("--cpu-moe",), "--cpu-moe is llama.cpp's"),
+        (("--n-cpu-moe", "4"), "--cpu-moe is llama.cpp's"),
+        (("--swa-full",), "--swa-full is llama.cpp's"),
         (("--lora-bytes", "1000"), "room aside for adapters by their rank"),
     ],
 )
@@ -253,6 +261,46 @@ def test_experts_and_adapters(tmp_path: Path) -> None:
     assert moved["weights_host"] > plain["weights_gpu"] / 2
     adapted = run("--header", path, "--lora-bytes", "1000000")
     assert adapted["weights_gpu"] == plain["weights_gpu"] + 1_000_000
+
+
+def test_experts_of_the_first_layers_alone_may_stay_in_ram(tmp_path: Path) -> None:
+    path = header(tmp_path, expert_count=8, expert_used_count=2)
+    plain, half, moved = (
+        run("--header", path, *told) for told in ((), ("--n-cpu-moe", "16"), ("--cpu-moe",))
+    )
+    assert run("--header", path, "--n-cpu-moe", "0") == plain
+    assert run("--header", path, "--n-cpu-moe", "99") == moved
+    middle = (plain["weights_gpu"] + moved["weights_gpu"]) / 2
+    # A mix keeps more bits in some layers than in others.
+    assert half["weights_gpu"] == pytest.approx(middle, rel=0.05)
+    both = ("weights_gpu", "weights_host")
+    told = sum(plain[name] for name in both)
+    assert sum(half[name] for name in both) == pytest.approx(told, abs=4)
+
+
+def test_layers_that_slide_may_keep_all(tmp_path: Path) -> None:
+    path = document(
+        tmp_path,
+        {
+            "keys": {
+                **{key.replace("llama", "gemma3"): value for key, value in LLAMA.items()},
+                "general.architecture": "gemma3",
+                "gemma3.attention.sliding_window": 1024,
+            },
+            "file_bytes": 5_000_000_000,
+        },
+    )
+    asked = ("--header", path, "--context", "32768", "--slots", "1")
+    short, whole = run(*asked), run(*asked, "--swa-full")
+    assert whole["kv_cache"] == 32 * 2 * 8 * 128 * 2 * 32768 > 4 * short["kv_cache"]
+    assert whole["compute"] > short["compute"]
+    assert whole["host_needed"] < short["host_needed"]
+
+
+def test_no_context_is_all_that_the_model_reads(tmp_path: Path) -> None:
+    path = header(tmp_path, context_length=40960)
+    told, none = (run("--header", path, "--context", count) for count in ("40960", "0"))
+    assert told == none
 
 
 def test_a_card_tells_what_it_holds(tmp_path: Path) -> None:
@@ -311,7 +359,7 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
         (("--header", "/nowhere/at-all"), "cannot be read"),
         (("--config", "/nowhere/at-all"), "--file-bytes"),
         (("--config", "/nowhere/at-all", "--file-bytes", "1"), "cannot be read"),
-        (("--header", "x", "--context", "0"), "no whole number"),
+        (("--header", "x", "--context", "-1"), "no whole number"),
         (("--header", "x", "--slots", "many"), "no whole number"),
         (("no such: model",), "names no model"),
     ],

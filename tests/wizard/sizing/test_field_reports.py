@@ -100,6 +100,7 @@ def _workload(case: dict[str, Any]) -> Workload:
         flash_attention=told.get("flash_attention", True),
         gpu_layers=told.get("gpu_layers"),
         experts_on_host=told.get("cpu_moe", False),
+        swa_full=told.get("swa_full", False),
         card=_card(case),
     )
 

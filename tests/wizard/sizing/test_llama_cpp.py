@@ -93,6 +93,13 @@ def test_window_is_never_longer_than_the_context() -> None:
     assert kv(shapes.GEMMA3_27B, Workload(512, slots=1)) == 62 * 16 * 256 * 2 * 512
 
 
+def test_windows_may_keep_as_much_as_the_others() -> None:
+    shared = Workload(4 * CONTEXT, slots=4, unified_kv=True, swa_full=True)
+    assert kv(shapes.GEMMA3_27B, shared) == 16 * 256 * 2 * 62 * 4 * CONTEXT
+    own = Workload(CONTEXT, slots=4, swa_full=True)
+    assert kv(shapes.GEMMA3_27B, own) == kv(shapes.GEMMA3_27B, shared)
+
+
 def test_sliding_layers_with_heads_of_another_size() -> None:
     other = replace(shapes.GEMMA3_27B, key_length_swa=64, value_length_swa=32)
     full, sliding = 16 * 256 * 2 * 10 * CONTEXT, 16 * 96 * 2 * 52 * 1536

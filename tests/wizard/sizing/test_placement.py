@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.wizard.sizing import shapes
-from wizard.sizing import estimate, placement
+from wizard.sizing import estimate, placement, weights
 from wizard.sizing.buffers import buffers
 from wizard.sizing.values import MemoryEstimate, Workload
 
@@ -37,6 +37,19 @@ def test_the_output_comes_first() -> None:
 def test_more_layers_than_there_are_is_all() -> None:
     assert _found(LAYERS + 1) == _found(None) == _found(1000)
     assert _found(LAYERS) != _found(None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, LAYERS, None])
+def test_experts_of_the_first_layers(count: int | None) -> None:
+    model = replace(shapes.LLAMA_8B, experts=8, experts_used=2)
+    workload = replace(WORKLOAD, experts_on_host=True, expert_layers=count)
+    found = placement.places(model, shapes.LLAMA_8B_Q4, workload)
+    whole = placement.places(model, shapes.LLAMA_8B_Q4, replace(workload, expert_layers=0))
+    moved = whole.cards[0].weights - found.cards[0].weights
+    assert found.host.weights - whole.host.weights == pytest.approx(moved, abs=4)
+    part = weights.split(model, shapes.LLAMA_8B_Q4)
+    assert moved == pytest.approx(sum(part.experts[:count]), abs=4)
+    assert (moved == 0) == (count == 0)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 20, LAYERS])

@@ -49,12 +49,17 @@ def _up_to(most: int) -> Callable[[str], int]:
 
 
 def _layers(text: str) -> int | None:
-    """A number of layers; None for all."""
-    if text == "all":
+    """A number of layers; None for all, which llama.cpp's own words mean on a card with room."""
+    if text in ("all", "auto", "-1", "-2"):
         return None
     if not text.isdecimal() or int(text) > _LARGEST_COUNT:
         raise ArgumentTypeError(f"{text[:40]!r} is neither a number of layers nor “all”")
     return int(text)
+
+
+def _context(text: str) -> int:
+    """Tokens; 0 for as many as the model was trained for, as llama.cpp means it."""
+    return 0 if text == "0" else _up_to(_LARGEST_COUNT)(text)
 
 
 class Command(BaseCommand):
@@ -73,7 +78,11 @@ class Command(BaseCommand):
         parser.add_argument("--file-bytes", type=size, help="bytes of the weight files together")
         parser.add_argument("--projector-bytes", type=size, help="bytes of the vision projector")
         parser.add_argument("--lora-bytes", type=size, default=0, help="bytes of LoRA adapters")
-        parser.add_argument("--context", type=count, help=f"tokens, {_USUAL_CONTEXT:,} by default")
+        parser.add_argument(
+            "--context",
+            type=_context,
+            help=f"tokens, {_USUAL_CONTEXT:,} by default; 0 for all that the model reads",
+        )
         parser.add_argument("--slots", type=count, default=_USUAL_SLOTS, help="requests at a time")
         parser.add_argument("--no-kv-unified", action="store_true", help="a cache for each slot")
         parser.add_argument("--kv", default="f16", choices=[kv.value for kv in KvType])
@@ -82,6 +91,10 @@ class Command(BaseCommand):
         parser.add_argument("--flash-attention", default="on", choices=("on", "auto", "off"))
         parser.add_argument("--embeddings", action="store_true", help="the output of every token")
         parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
+        parser.add_argument(
+            "--n-cpu-moe", type=_layers, default=0, help="leave those of the first layers there"
+        )
+        parser.add_argument("--swa-full", action="store_true", help="no shorter cache for windows")
         parser.add_argument(
             "--gpu-layers",
             type=_layers,
@@ -183,8 +196,10 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
     else:
         _check_llama_cpp(kv_type, options, fused=fused)
     gpus = options["tensor_parallel"] if is_vllm else options["gpus"]
+    context, trained = options["context"], architecture.context_length
+    usual = min(_USUAL_CONTEXT, trained) if context is None else trained
     return Workload(
-        context_length=options["context"] or min(_USUAL_CONTEXT, architecture.context_length),
+        context_length=context or usual,
         slots=options["slots"],
         kv_type=kv_type,
         family=EngineFamily.VLLM if is_vllm else EngineFamily.LLAMA_CPP,
@@ -193,7 +208,9 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
         flash_attention=fused,
         unified_kv=not options["no_kv_unified"],
         adapter_bytes=options["lora_bytes"],
-        experts_on_host=options["cpu_moe"],
+        experts_on_host=options["cpu_moe"] or options["n_cpu_moe"] != 0,
+        expert_layers=None if options["cpu_moe"] else options["n_cpu_moe"],
+        swa_full=options["swa_full"],
         embeds=options["embeddings"],
         gpu_layers=options["gpu_layers"],
         sequences=options["max_num_seqs"],
@@ -203,8 +220,10 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
 def _check_vllm(kv_type: KvType, options: dict[str, Any]) -> None:
     if options["backend"] == "cpu":
         raise CommandError("vLLM is estimated for --backend cuda only.")
-    if options["cpu_moe"]:
+    if options["cpu_moe"] or options["n_cpu_moe"] != 0:
         raise CommandError("--cpu-moe is llama.cpp's: vLLM keeps all experts on the cards.")
+    if options["swa_full"]:
+        raise CommandError("--swa-full is llama.cpp's: vLLM's layers that slide share its pool.")
     if options["gpu_layers"] is not None:
         raise CommandError("--gpu-layers is llama.cpp's: vLLM keeps all layers on the cards.")
     if options["gpus"] != 1:
