@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from inference import gguf
 from inference.errors import UnreadableModel
+from inference.gguf_types import FILE_TYPES, TENSOR_TYPES
 from tests.standins.gguf import Typed, Value, file, header, llama, string
+from wizard.registry import gguf_tensors, quantisation
 
 KEYS: dict[str, Value] = {
     "general.architecture": "llama",
@@ -62,6 +64,15 @@ def test_every_type_reads(tmp_path: Path) -> None:
     }
     found = gguf.read(_written(tmp_path, file(values))).metadata
     assert found == dict.fromkeys(values, 1)
+
+
+def test_the_site_and_the_runtime_know_the_same_types() -> None:
+    """Each reads headers by itself: the image has no wizard, and the wizard no engine."""
+    known = {number: (kind.size, kind.block) for number, kind in TENSOR_TYPES.items()}
+    assert known == gguf_tensors.BLOCKS
+    assert {kind.name: number for number, kind in TENSOR_TYPES.items()} == gguf_tensors.TYPES
+    for number, name in FILE_TYPES.items():
+        assert quantisation.of_file_type(number) == quantisation.plain(name)
 
 
 def test_missing_weights_are_noticed(tmp_path: Path) -> None:
