@@ -15,145 +15,158 @@ QUESTION = "Why is the sky blue?"
 
 @dataclass(frozen=True)
 class Snippet:
-    """One way to call. ``language`` is what a highlighter takes; ``install`` may be empty."""
+    """One way to call; ``install`` may be empty."""
 
     name: str
     title: str
-    language: str
     code: str
     install: str = ""
 
 
-def _string(text: str) -> str:
-    """A literal that Python, JavaScript and JSON all read as this text."""
-    return json.dumps(text, ensure_ascii=True)
+@dataclass(frozen=True)
+class _Client:
+    """A client's library, and the lines that a program with it begins with."""
+
+    name: str
+    title: str
+    install: str
+    opening: str
+    speaks_ollama: bool = False
+
+    def snippet(self, call: str) -> Snippet:
+        return Snippet(self.name, self.title, self.opening + call, self.install)
+
+
+_OPENAI_PYTHON = _Client(
+    "openai-python",
+    "OpenAI for Python",
+    "pip install openai",
+    f"""\
+from openai import OpenAI
+
+client = OpenAI(base_url="{ENDPOINT}/v1", api_key="{API_KEY}")
+""",
+)
+_OPENAI_JS = _Client(
+    "openai-js",
+    "OpenAI for JavaScript",
+    "npm install openai",
+    f"""\
+import OpenAI from "openai";
+
+const client = new OpenAI({{ baseURL: "{ENDPOINT}/v1", apiKey: "{API_KEY}" }});
+""",
+)
+_OLLAMA_PYTHON = _Client(
+    "ollama-python",
+    "Ollama for Python",
+    "pip install ollama",
+    f"""\
+from ollama import Client
+
+client = Client(host="{ENDPOINT}", headers={{"Authorization": "Bearer {API_KEY}"}})
+""",
+    speaks_ollama=True,
+)
+_OLLAMA_JS = _Client(
+    "ollama-js",
+    "Ollama for JavaScript",
+    "npm install ollama",
+    f"""\
+import {{ Ollama }} from "ollama";
+
+const client = new Ollama({{
+  host: "{ENDPOINT}",
+  headers: {{ Authorization: "Bearer {API_KEY}" }},
+}});
+""",
+    speaks_ollama=True,
+)
 
 
 def _curl(path: str, body: dict[str, object]) -> Snippet:
     # A single quote is the only thing that ends a quoted word of the shell.
     quoted = json.dumps(body).replace("'", "'\\''")
-    code = (
-        f"curl {ENDPOINT}{path} \\\n"
-        f'  -H "Authorization: Bearer {API_KEY}" \\\n'
-        f'  -H "Content-Type: application/json" \\\n'
-        f"  -d '{quoted}'\n"
-    )
-    return Snippet("curl", "curl", "bash", code)
+    code = f"""\
+curl {ENDPOINT}{path} \\
+  -H "Authorization: Bearer {API_KEY}" \\
+  -H "Content-Type: application/json" \\
+  -d '{quoted}'
+"""
+    return Snippet("curl", "curl", code)
 
 
-def _openai_python(model: str) -> Snippet:
-    code = (
-        "from openai import OpenAI\n\n"
-        f'client = OpenAI(base_url="{ENDPOINT}/v1", api_key="{API_KEY}")\n'
-        "stream = client.chat.completions.create(\n"
-        f"    model={_string(model)},\n"
-        f'    messages=[{{"role": "user", "content": "{QUESTION}"}}],\n'
-        "    stream=True,\n"
-        ")\n"
-        "for chunk in stream:\n"
-        "    if chunk.choices:\n"
-        '        print(chunk.choices[0].delta.content or "", end="", flush=True)\n'
-    )
-    return Snippet("openai-python", "OpenAI for Python", "python", code, "pip install openai")
+def _chats(model: str) -> dict[_Client, str]:
+    """How each client is asked for a streamed answer; ``model`` is a literal."""
+    return {
+        _OPENAI_PYTHON: f"""\
+stream = client.chat.completions.create(
+    model={model},
+    messages=[{{"role": "user", "content": "{QUESTION}"}}],
+    stream=True,
+)
+for chunk in stream:
+    if chunk.choices:
+        print(chunk.choices[0].delta.content or "", end="", flush=True)
+""",
+        _OPENAI_JS: f"""\
+const stream = await client.chat.completions.create({{
+  model: {model},
+  messages: [{{ role: "user", content: "{QUESTION}" }}],
+  stream: true,
+}});
+for await (const chunk of stream) {{
+  process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
+}}
+""",
+        _OLLAMA_PYTHON: f"""\
+stream = client.chat(
+    model={model},
+    messages=[{{"role": "user", "content": "{QUESTION}"}}],
+    stream=True,
+)
+for chunk in stream:
+    print(chunk.message.content or "", end="", flush=True)
+""",
+        _OLLAMA_JS: f"""\
+const stream = await client.chat({{
+  model: {model},
+  messages: [{{ role: "user", content: "{QUESTION}" }}],
+  stream: true,
+}});
+for await (const chunk of stream) {{
+  process.stdout.write(chunk.message.content);
+}}
+""",
+    }
 
 
-def _openai_js(model: str) -> Snippet:
-    code = (
-        'import OpenAI from "openai";\n\n'
-        f'const client = new OpenAI({{ baseURL: "{ENDPOINT}/v1", apiKey: "{API_KEY}" }});\n'
-        "const stream = await client.chat.completions.create({\n"
-        f"  model: {_string(model)},\n"
-        f'  messages: [{{ role: "user", content: "{QUESTION}" }}],\n'
-        "  stream: true,\n"
-        "});\n"
-        "for await (const chunk of stream) {\n"
-        '  process.stdout.write(chunk.choices[0]?.delta?.content ?? "");\n'
-        "}\n"
-    )
-    return Snippet("openai-js", "OpenAI for JavaScript", "javascript", code, "npm install openai")
-
-
-def _ollama_python(model: str) -> Snippet:
-    code = (
-        "from ollama import Client\n\n"
-        f'client = Client(host="{ENDPOINT}", headers={{"Authorization": "Bearer {API_KEY}"}})\n'
-        "stream = client.chat(\n"
-        f"    model={_string(model)},\n"
-        f'    messages=[{{"role": "user", "content": "{QUESTION}"}}],\n'
-        "    stream=True,\n"
-        ")\n"
-        "for chunk in stream:\n"
-        '    print(chunk.message.content or "", end="", flush=True)\n'
-    )
-    return Snippet("ollama-python", "Ollama for Python", "python", code, "pip install ollama")
-
-
-def _ollama_js(model: str) -> Snippet:
-    code = (
-        'import { Ollama } from "ollama";\n\n'
-        "const client = new Ollama({\n"
-        f'  host: "{ENDPOINT}",\n'
-        f'  headers: {{ Authorization: "Bearer {API_KEY}" }},\n'
-        "});\n"
-        "const stream = await client.chat({\n"
-        f"  model: {_string(model)},\n"
-        f'  messages: [{{ role: "user", content: "{QUESTION}" }}],\n'
-        "  stream: true,\n"
-        "});\n"
-        "for await (const chunk of stream) {\n"
-        "  process.stdout.write(chunk.message.content);\n"
-        "}\n"
-    )
-    return Snippet("ollama-js", "Ollama for JavaScript", "javascript", code, "npm install ollama")
-
-
-def _embedded_openai_python(model: str) -> Snippet:
-    code = (
-        "from openai import OpenAI\n\n"
-        f'client = OpenAI(base_url="{ENDPOINT}/v1", api_key="{API_KEY}")\n'
-        "found = client.embeddings.create(\n"
-        f"    model={_string(model)},\n"
-        f'    input=["{QUESTION}"],\n'
-        ")\n"
-        "print(found.data[0].embedding)\n"
-    )
-    return Snippet("openai-python", "OpenAI for Python", "python", code, "pip install openai")
-
-
-def _embedded_openai_js(model: str) -> Snippet:
-    code = (
-        'import OpenAI from "openai";\n\n'
-        f'const client = new OpenAI({{ baseURL: "{ENDPOINT}/v1", apiKey: "{API_KEY}" }});\n'
-        "const found = await client.embeddings.create({\n"
-        f"  model: {_string(model)},\n"
-        f'  input: ["{QUESTION}"],\n'
-        "});\n"
-        "console.log(found.data[0].embedding);\n"
-    )
-    return Snippet("openai-js", "OpenAI for JavaScript", "javascript", code, "npm install openai")
-
-
-def _embedded_ollama_python(model: str) -> Snippet:
-    code = (
-        "from ollama import Client\n\n"
-        f'client = Client(host="{ENDPOINT}", headers={{"Authorization": "Bearer {API_KEY}"}})\n'
-        f'found = client.embed(model={_string(model)}, input=["{QUESTION}"])\n'
-        "print(found.embeddings[0])\n"
-    )
-    return Snippet("ollama-python", "Ollama for Python", "python", code, "pip install ollama")
-
-
-def _embedded_ollama_js(model: str) -> Snippet:
-    code = (
-        'import { Ollama } from "ollama";\n\n'
-        "const client = new Ollama({\n"
-        f'  host: "{ENDPOINT}",\n'
-        f'  headers: {{ Authorization: "Bearer {API_KEY}" }},\n'
-        "});\n"
-        f'const found = await client.embed({{ model: {_string(model)}, input: ["{QUESTION}"] }});\n'
-        "console.log(found.embeddings[0]);\n"
-    )
-    return Snippet("ollama-js", "Ollama for JavaScript", "javascript", code, "npm install ollama")
+def _vectors(model: str) -> dict[_Client, str]:
+    """How each client is asked for a text's vector; ``model`` is a literal."""
+    return {
+        _OPENAI_PYTHON: f"""\
+found = client.embeddings.create(
+    model={model},
+    input=["{QUESTION}"],
+)
+print(found.data[0].embedding)
+""",
+        _OPENAI_JS: f"""\
+const found = await client.embeddings.create({{
+  model: {model},
+  input: ["{QUESTION}"],
+}});
+console.log(found.data[0].embedding);
+""",
+        _OLLAMA_PYTHON: f"""\
+found = client.embed(model={model}, input=["{QUESTION}"])
+print(found.embeddings[0])
+""",
+        _OLLAMA_JS: f"""\
+const found = await client.embed({{ model: {model}, input: ["{QUESTION}"] }});
+console.log(found.embeddings[0]);
+""",
+    }
 
 
 def snippets(plan: Plan) -> tuple[Snippet, ...]:
@@ -163,20 +176,14 @@ def snippets(plan: Plan) -> tuple[Snippet, ...]:
     """
     engine = engines.module(plan.engine)
     model = engine.served_name(plan)
+    # A literal that Python, JavaScript and JSON all read as this text.
+    literal = json.dumps(model)
+    asked: dict[str, object]
     if plan.architecture.embeds:
-        body: dict[str, object] = {"model": model, "input": [QUESTION]}
-        found = (
-            _curl("/v1/embeddings", body),
-            _embedded_openai_python(model),
-            _embedded_openai_js(model),
-        )
-        ollama = (_embedded_ollama_python(model), _embedded_ollama_js(model))
+        path, asked, calls = "/v1/embeddings", {"input": [QUESTION]}, _vectors(literal)
     else:
-        body = {"model": model, "messages": [{"role": "user", "content": QUESTION}]}
-        found = (
-            _curl("/v1/chat/completions", body),
-            _openai_python(model),
-            _openai_js(model),
-        )
-        ollama = (_ollama_python(model), _ollama_js(model))
-    return found + ollama if engine.SPEAKS_OLLAMA else found
+        path, calls = "/v1/chat/completions", _chats(literal)
+        asked = {"messages": [{"role": "user", "content": QUESTION}]}
+    understood = (each for each in calls if engine.SPEAKS_OLLAMA or not each.speaks_ollama)
+    curl = _curl(path, {"model": model, **asked})
+    return (curl, *(client.snippet(calls[client]) for client in understood))
