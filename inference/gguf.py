@@ -26,7 +26,7 @@ LONGEST_KEY = 1 << 16
 LONGEST_STRING = 64 << 20
 KEPT_ARRAY = 1024
 DEEPEST_ARRAY = 3
-_STRING, _ARRAY, _BOOL = 8, 9, 7
+_STRING, _ARRAY = 8, 9
 _NUMBERS = {
     0: struct.Struct("<B"),
     1: struct.Struct("<b"),

@@ -25,7 +25,6 @@ class Gpu:
     ram_label: str
     vram_bytes: int
     usable_bytes: int
-    interfaces: tuple[str, ...]
     compute_capability: tuple[int, int]
     bandwidth: int
     multiprocessors: int

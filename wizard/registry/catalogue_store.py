@@ -31,7 +31,6 @@ from wizard.registry.values import (
 
 SCHEMA = 1
 DIRECTORY = Path(__file__).parent / "catalogue_data"
-MAX_BYTES = 64 * 1024 * 1024
 Record = dict[str, Any]
 
 _PER_LAYER = {

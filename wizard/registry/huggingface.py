@@ -34,7 +34,7 @@ from wizard.registry.errors import (
 from wizard.registry.huggingface_search import search
 from wizard.registry.values import Architecture, Format, Model, ModelFile, ModelRef, Variant
 
-__all__ = ["architecture", "find", "search", "variant_for"]
+__all__ = ["architecture", "find", "search"]
 
 BRANCH_SECONDS = 600
 COMMIT_SECONDS = 7 * 86_400
@@ -80,18 +80,6 @@ def architecture(model: Model, variant: Variant) -> Architecture:
         known = _from_config(model.ref.repo, model.revision)
     cache.set(key, known, COMMIT_SECONDS if model.revision else BRANCH_SECONDS)
     return known
-
-
-def variant_for(model: Model, ref: ModelRef, name: str = "") -> Variant:
-    """The variant that ``name``, or the reference's file or tag, asks for.
-
-    Without any of them, the one that llama.cpp would take. Raises
-    VariantNotFound with the list of names.
-    """
-    asked = name or ref.file or ref.tag
-    if not asked or asked.casefold() == "latest":
-        return variants.usual(model.variants)
-    return variants.matching(model.variants, asked)
 
 
 def _found(ref: ModelRef, key: str) -> Model:

@@ -1,78 +1,64 @@
-"""Names of quantisations: what each means, in a sentence, and its bits.
+"""Names of quantisations, and what each means in a sentence.
 
-Bits a weight: ggml's block sizes, https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-common.h,
-and the averages that ``llama-quantize`` prints for mixed types. File types:
-``llama_ftype`` in ``include/llama.h``.
+File types: ``llama_ftype`` in ``include/llama.h`` of https://github.com/ggml-org/llama.cpp.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class _Quantisation:
-    bits: float
-    sentence: str
-
 
 _TINY = "For a model that would not fit otherwise: answers suffer visibly."
 _SMALL = "Noticeably worse answers; take it when the next size up does not fit."
-_TABLE = {
-    "F32": _Quantisation(32, "Full 32-bit weights: twice the memory of F16 and no better answers."),
-    "F16": _Quantisation(16, "Unquantised 16-bit weights: the original quality, the most memory."),
-    "BF16": _Quantisation(
-        16, "Unquantised 16-bit weights as trained: the original quality, the most memory."
-    ),
-    "Q8_0": _Quantisation(8.5, "8 bits: hardly told apart from the original, half its memory."),
-    "Q8_K_XL": _Quantisation(9.5, "8 bits, some layers at 16: not told apart from the original."),
-    "Q6_K": _Quantisation(6.56, "6 bits: very close to the original."),
-    "Q6_K_L": _Quantisation(6.7, "6 bits with 8-bit embeddings: very close to the original."),
-    "Q5_K_M": _Quantisation(5.69, "5 bits: a small loss, for when there is memory to spare."),
-    "Q5_K_S": _Quantisation(5.54, "5 bits, a little smaller than Q5_K_M: a small loss."),
-    "Q5_K_L": _Quantisation(5.8, "5 bits with 8-bit embeddings: a small loss."),
-    "Q5_0": _Quantisation(5.5, "5 bits in an older format: Q5_K_M is better at the same size."),
-    "Q5_1": _Quantisation(6.0, "5 bits in an older format: Q5_K_M is better and smaller."),
-    "Q4_K_M": _Quantisation(4.85, "4 bits: the usual choice, a good balance of quality and size."),
-    "Q4_K_S": _Quantisation(4.58, "4 bits, a little smaller and weaker than Q4_K_M."),
-    "Q4_K_L": _Quantisation(4.95, "4 bits with 8-bit embeddings: a touch better than Q4_K_M."),
-    "Q4_K_XL": _Quantisation(4.9, "4 bits, the important layers kept at more: a good balance."),
-    "Q4_0": _Quantisation(4.55, "4 bits in an older, fast format: Q4_K_M answers better."),
-    "Q4_1": _Quantisation(5.0, "4 bits in an older format: Q4_K_M is better and smaller."),
-    "IQ4_NL": _Quantisation(4.5, "4 bits on a curved scale: close to Q4_K_S, a little smaller."),
-    "IQ4_XS": _Quantisation(4.25, "4 bits on a curved scale: nearly Q4_K_S, and smaller."),
-    "Q3_K_L": _Quantisation(4.27, "3 bits, the largest mix: a clear loss, still usable."),
-    "Q3_K_XL": _Quantisation(4.3, "3 bits with 8-bit embeddings: a clear loss, still usable."),
-    "Q3_K_M": _Quantisation(3.91, "3 bits: a clear loss, for when 4 bits do not fit."),
-    "Q3_K_S": _Quantisation(3.5, _SMALL),
-    "IQ3_M": _Quantisation(3.66, "3 bits on a curved scale: a clear loss, close to Q3_K_M."),
-    "IQ3_S": _Quantisation(3.44, _SMALL),
-    "IQ3_XS": _Quantisation(3.3, _SMALL),
-    "IQ3_XXS": _Quantisation(3.06, _SMALL),
-    "Q2_K": _Quantisation(2.96, _TINY),
-    "Q2_K_S": _Quantisation(2.9, _TINY),
-    "Q2_K_L": _Quantisation(3.1, _TINY),
-    "Q2_K_XL": _Quantisation(3.1, "2 bits, the important layers kept at more: better than Q2_K."),
-    "IQ2_M": _Quantisation(2.7, _TINY),
-    "IQ2_S": _Quantisation(2.5, _TINY),
-    "IQ2_XS": _Quantisation(2.31, _TINY),
-    "IQ2_XXS": _Quantisation(2.06, _TINY),
-    "IQ1_M": _Quantisation(1.75, "Under 2 bits: an experiment, answers break often."),
-    "IQ1_S": _Quantisation(1.56, "Under 2 bits: an experiment, answers break often."),
-    "TQ1_0": _Quantisation(1.69, "Three values a weight: right only for models trained that way."),
-    "TQ2_0": _Quantisation(2.06, "Three values a weight: right only for models trained that way."),
-    "Q1_0": _Quantisation(1.13, "One bit: an experiment, answers break often."),
-    "Q2_0": _Quantisation(2.25, _TINY),
-    "MXFP4": _Quantisation(4.25, "4-bit floats: the original format of gpt-oss, no loss there."),
-    "NVFP4": _Quantisation(4.5, "NVIDIA's 4-bit floats: fast on Blackwell cards."),
-    "FP8": _Quantisation(8, "8-bit floats: hardly told apart from the original, half its memory."),
-    "AWQ": _Quantisation(4.25, "4 bits that spare the important weights: fast under vLLM."),
-    "GPTQ": _Quantisation(4.25, "4 bits fitted to sample text: fast under vLLM."),
-    "COMPRESSED-TENSORS": _Quantisation(
-        8, "Compressed to 4 or 8 bits in vLLM's own format; the size tells which."
-    ),
-    "MODELOPT": _Quantisation(8, "Compressed to 4- or 8-bit floats by NVIDIA's ModelOpt."),
+_SENTENCES = {
+    "F32": "Full 32-bit weights: twice the memory of F16 and no better answers.",
+    "F16": "Unquantised 16-bit weights: the original quality, the most memory.",
+    "BF16": "Unquantised 16-bit weights as trained: the original quality, the most memory.",
+    "Q8_0": "8 bits: hardly told apart from the original, half its memory.",
+    "Q8_K_XL": "8 bits, some layers at 16: not told apart from the original.",
+    "Q6_K": "6 bits: very close to the original.",
+    "Q6_K_L": "6 bits with 8-bit embeddings: very close to the original.",
+    "Q5_K_M": "5 bits: a small loss, for when there is memory to spare.",
+    "Q5_K_S": "5 bits, a little smaller than Q5_K_M: a small loss.",
+    "Q5_K_L": "5 bits with 8-bit embeddings: a small loss.",
+    "Q5_0": "5 bits in an older format: Q5_K_M is better at the same size.",
+    "Q5_1": "5 bits in an older format: Q5_K_M is better and smaller.",
+    "Q4_K_M": "4 bits: the usual choice, a good balance of quality and size.",
+    "Q4_K_S": "4 bits, a little smaller and weaker than Q4_K_M.",
+    "Q4_K_L": "4 bits with 8-bit embeddings: a touch better than Q4_K_M.",
+    "Q4_K_XL": "4 bits, the important layers kept at more: a good balance.",
+    "Q4_0": "4 bits in an older, fast format: Q4_K_M answers better.",
+    "Q4_1": "4 bits in an older format: Q4_K_M is better and smaller.",
+    "IQ4_NL": "4 bits on a curved scale: close to Q4_K_S, a little smaller.",
+    "IQ4_XS": "4 bits on a curved scale: nearly Q4_K_S, and smaller.",
+    "Q3_K_L": "3 bits, the largest mix: a clear loss, still usable.",
+    "Q3_K_XL": "3 bits with 8-bit embeddings: a clear loss, still usable.",
+    "Q3_K_M": "3 bits: a clear loss, for when 4 bits do not fit.",
+    "Q3_K_S": _SMALL,
+    "IQ3_M": "3 bits on a curved scale: a clear loss, close to Q3_K_M.",
+    "IQ3_S": _SMALL,
+    "IQ3_XS": _SMALL,
+    "IQ3_XXS": _SMALL,
+    "Q2_K": _TINY,
+    "Q2_K_S": _TINY,
+    "Q2_K_L": _TINY,
+    "Q2_K_XL": "2 bits, the important layers kept at more: better than Q2_K.",
+    "IQ2_M": _TINY,
+    "IQ2_S": _TINY,
+    "IQ2_XS": _TINY,
+    "IQ2_XXS": _TINY,
+    "IQ1_M": "Under 2 bits: an experiment, answers break often.",
+    "IQ1_S": "Under 2 bits: an experiment, answers break often.",
+    "TQ1_0": "Three values a weight: right only for models trained that way.",
+    "TQ2_0": "Three values a weight: right only for models trained that way.",
+    "Q1_0": "One bit: an experiment, answers break often.",
+    "Q2_0": _TINY,
+    "MXFP4": "4-bit floats: the original format of gpt-oss, no loss there.",
+    "NVFP4": "NVIDIA's 4-bit floats: fast on Blackwell cards.",
+    "FP8": "8-bit floats: hardly told apart from the original, half its memory.",
+    "AWQ": "4 bits that spare the important weights: fast under vLLM.",
+    "GPTQ": "4 bits fitted to sample text: fast under vLLM.",
+    "COMPRESSED-TENSORS": "Compressed to 4 or 8 bits in vLLM's own format; the size tells which.",
+    "MODELOPT": "Compressed to 4- or 8-bit floats by NVIDIA's ModelOpt.",
 }
 _FILE_TYPES = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1",
@@ -112,19 +98,9 @@ def plain(name: str) -> str:
     return "MXFP4" if short.startswith("MXFP4") else short
 
 
-def bits(name: str) -> float | None:
-    """Usual bits a weight, or None for a name that is not known."""
-    known = _known(name)
-    return known.bits if known else None
-
-
 def describe(name: str) -> str:
     """One plain sentence for a quantisation's name; empty for an unknown one."""
-    known = _known(name)
-    return known.sentence if known else ""
-
-
-def _known(name: str) -> _Quantisation | None:
     short = plain(name)
     family = re.sub(r"_(XXL|XL|L|M|S|[0-9]_[0-9])\Z", "", short)
-    return _TABLE.get(short) or _TABLE.get(family) or _TABLE.get(f"{family}_M")
+    known = (_SENTENCES.get(each, "") for each in (short, family, f"{family}_M"))
+    return next(filter(None, known), "")

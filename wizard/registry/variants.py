@@ -17,7 +17,6 @@ _NO_WEIGHTS = re.compile(
 )
 _PROJECTOR = re.compile(r"mmproj", re.IGNORECASE)
 _PROJECTOR_ORDER = ("F16", "BF16", "Q8_0", "F32")
-_USUAL = ("Q4_K_M", "Q4_K_XL", "Q4_K_S", "IQ4_XS", "IQ4_NL", "Q4_0", "MXFP4", "Q5_K_M", "Q8_0")
 _INDEX = "model.safetensors.index.json"
 
 
@@ -119,17 +118,6 @@ def matching(variants: Sequence[Variant], asked: str) -> Variant:
     raise VariantNotFound(
         f"There is no variant {asked[:120]!r} here.", next_step=f"Choose one of: {names}."
     )
-
-
-def usual(variants: Sequence[Variant]) -> Variant:
-    """What llama.cpp and Ollama take when nothing is asked: Q4_K_M, or what is next to it."""
-    if not variants:
-        raise VariantNotFound("This model has no variant that an engine can load.")
-    for name in _USUAL:
-        for variant in variants:
-            if plain(variant.quantisation) == name:
-                return variant
-    return variants[0]
 
 
 def _has_name(variant: Variant, wanted: str) -> bool:

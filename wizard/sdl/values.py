@@ -34,8 +34,7 @@ class Choices:
 
     ``gpus`` are SDL model names, optionally with the memory label
     (``a100:80Gi``). ``price_ceiling`` is USD per hour for one replica.
-    ``extra_env`` is ``KEY=VALUE`` pairs. ``api_key_sha256`` is the hex SHA-256
-    of the key; the key itself never enters a plan. ``cpu_moe`` leaves a
+    ``extra_env`` is ``KEY=VALUE`` pairs. ``cpu_moe`` leaves a
     mixture's experts in RAM.
     """
 

@@ -23,7 +23,6 @@ from wizard.registry.errors import (
     RegistryTimeout,
     UnreadableHeader,
     UnsupportedArchitecture,
-    VariantNotFound,
 )
 from wizard.registry.values import Format, Gating, Model, ModelRef, Source
 
@@ -388,15 +387,3 @@ def test_a_config_that_is_no_json(hub: HuggingFaceStandIn) -> None:
     model = find("acme/page")
     with pytest.raises(RegistryError, match="not JSON"):
         huggingface.architecture(model, model.variants[0])
-
-
-def test_a_variant_by_name_by_tag_by_file_or_the_usual_one(hub: HuggingFaceStandIn) -> None:
-    model = find("Qwen/Qwen3-8B-GGUF")
-    by_tag, by_file = ref("a/b", tag="q6_k"), ref("a/b", file="Qwen3-8B-Q5_K_M.gguf")
-    assert huggingface.variant_for(model, by_tag, "Q8_0").name == "Q8_0"
-    assert huggingface.variant_for(model, by_tag).name == "Q6_K"
-    assert huggingface.variant_for(model, by_file).name == "Q5_K_M"
-    assert huggingface.variant_for(model, ref("a/b")).name == "Q4_K_M"
-    assert huggingface.variant_for(model, ref("a/b", tag="latest")).name == "Q4_K_M"
-    with pytest.raises(VariantNotFound):
-        huggingface.variant_for(model, ref("a/b"), "Q1_0")

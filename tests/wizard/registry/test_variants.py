@@ -135,12 +135,3 @@ def test_a_variant_that_is_not_there_answers_the_list() -> None:
     with pytest.raises(VariantNotFound) as raised:
         variants.matching(found, "Q3_K_M")
     assert raised.value.next_step == "Choose one of: Q4_K_M, Q8_0."
-
-
-def test_the_usual_one() -> None:
-    assert (
-        variants.usual(variants.from_gguf(files("M-Q8_0.gguf", "M-Q4_K_M.gguf"))).name == "Q4_K_M"
-    )
-    assert variants.usual(variants.from_gguf(files("M-Q2_K.gguf"))).name == "Q2_K"
-    with pytest.raises(VariantNotFound):
-        variants.usual(())

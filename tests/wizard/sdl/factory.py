@@ -41,7 +41,6 @@ def gpu(model: str = "rtx3090", ram: str = "24Gi", capability: tuple[int, int] =
         ram_label=ram,
         vram_bytes=vram,
         usable_bytes=vram * 95 // 100,
-        interfaces=("pcie",),
         compute_capability=capability,
         bandwidth=900 * 10**9,
         multiprocessors=82,

@@ -26,12 +26,11 @@ from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
 LARGEST = 1 << 48
 _LARGEST_COUNT = 1 << 26
 _LARGEST_CARDS = 1024
-# Cards of one node that are named where a number cannot be used.
-_MOST_CARDS = 16
 _USUAL_CONTEXT = 4096
 # llama-server's own default, which shares one cache (``--parallel -1``).
 _USUAL_SLOTS = 4
-# ``LLAMA_MAX_SEQ`` and ``GGML_CUDA_MAX_DEVICES``.
+# ``LLAMA_MAX_SEQ`` and ``GGML_CUDA_MAX_DEVICES``; numbers of cards up to that are
+# named where another cannot be used.
 _MOST_SEQUENCES, _MOST_CARDS = 256, 16
 
 
