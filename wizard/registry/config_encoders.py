@@ -20,6 +20,8 @@ _LARGEST_IMAGE = 16_384
 _LARGE_IMAGES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen2_5_omni", "qwen3_omni")
 # Two matrices into the wide layer.
 _GATED = ("qwen2_5", "glm", "pixtral", "gemma4")
+# What is left of an image's side: a half or a quarter in models that there are.
+_SMALLEST_RATIO = 1 / 64
 # Frames of sound a token, where the config does not tell.
 _FRAMES = 2
 
@@ -55,7 +57,7 @@ def _patches(parts: Mapping[str, Any], image: Mapping[str, Any]) -> int:
     if isinstance(kernel, list) and len(kernel) == 2:
         return 4
     ratio = parts.get("downsample_ratio") or image.get("pixel_shuffle_ratio")
-    if isinstance(ratio, float) and 0 < ratio < 1:
+    if isinstance(ratio, float) and _SMALLEST_RATIO <= ratio < 1:
         return round(1 / ratio**2)
     side, patch = _whole(image, "image_size"), _whole(image, "patch_size")
     tokens = _whole(parts, "mm_tokens_per_image")

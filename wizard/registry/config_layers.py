@@ -11,6 +11,12 @@ _RECURRENT = ("linear_attention", "mamba", "mamba2", "conv", "recurrent", "kda",
 _NO_ATTENTION = (*_RECURRENT, "mlp", "moe")
 # Layers that recur, and then attend with weights that all of them share.
 _BOTH = ("hybrid",)
+# Lists of layers: what the layers are that each names, and what the others are.
+_NAMING = {
+    "full_attn_idxs": ("full_attention", "conv"),
+    "hybrid_layer_ids": ("hybrid", "mamba"),
+    "attn_layer_indices": ("full_attention", "mamba"),
+}
 _GROUPS = ("n_groups", "mamba_n_groups", "mamba_ngroups")
 _MAX_VALUE = 1 << 30
 # Period and place of the full layer, by the family's configuration code.
@@ -126,7 +132,9 @@ def _compress_ratios(config: Mapping[str, Any], layers: int) -> tuple[int, ...]:
         return ()
     told = config.get("compress_ratios")
     if isinstance(told, list) and len(told) >= layers:
-        return tuple(_RATIOS.get(ratio, 0) for ratio in told[:layers])
+        return tuple(
+            _RATIOS.get(ratio, 0) if isinstance(ratio, int) else 0 for ratio in told[:layers]
+        )
     return tuple(4 if layer > 2 and layer % 2 else 128 for layer in range(layers))
 
 
@@ -185,8 +193,8 @@ def _by_letters(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
 def _by_linear_attention(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
     """Kimi Linear counts its layers from 1; Qwen3-Next tells an interval."""
     told = config.get("linear_attn_config")
-    if isinstance(told, Mapping) and isinstance(told.get("full_attn_layers"), list):
-        full = {layer for layer in told["full_attn_layers"] if isinstance(layer, int)}
+    full = _named(told, "full_attn_layers") if isinstance(told, Mapping) else None
+    if full is not None:
         return tuple("full_attention" if i + 1 in full else "kda" for i in range(layers))
     usual = _USUAL_INTERVAL.get(str(config.get("model_type")), 0)
     interval = _whole(config, "full_attention_interval") or usual
@@ -201,20 +209,27 @@ def _by_attention_period(config: Mapping[str, Any], layers: int) -> tuple[str, .
     """Jamba's period and offset, Bamba's list, Mamba alone."""
     if config.get("model_type") in ("mamba", "mamba2", "falcon_mamba", "granitemoehybrid"):
         return ("mamba",) * layers
-    attending = config.get("full_attn_idxs")
-    if isinstance(attending, list):
-        return tuple("full_attention" if i in attending else "conv" for i in range(layers))
-    both = config.get("hybrid_layer_ids")
-    if isinstance(both, list):
-        return tuple("hybrid" if i in both else "mamba" for i in range(layers))
-    indices = config.get("attn_layer_indices")
-    if isinstance(indices, list):
-        return tuple("full_attention" if i in indices else "mamba" for i in range(layers))
+    for key, (kind, other) in _NAMING.items():
+        named = _named(config, key)
+        if named is not None:
+            return tuple(kind if i in named else other for i in range(layers))
     period = _whole(config, "attn_layer_period")
     if not period:
         return ()
     offset = _whole(config, "attn_layer_offset") % period
     return tuple("full_attention" if i % period == offset else "mamba" for i in range(layers))
+
+
+def _named(config: Mapping[str, Any], key: str) -> frozenset[int] | None:
+    """The layers that a list names; None without a list.
+
+    A set, as a config of 4 MiB can list two million, which would be gone through
+    for each layer.
+    """
+    told = config.get(key)
+    if not isinstance(told, list):
+        return None
+    return frozenset(layer for layer in told if isinstance(layer, int))
 
 
 def _by_window(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:

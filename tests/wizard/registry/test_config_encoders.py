@@ -37,6 +37,7 @@ def test_a_text_model_encodes_nothing() -> None:
         ({"image_size": 896}, {"mm_tokens_per_image": 256}, 16),
         ({"image_size": 896, "patch_size": 0}, {"mm_tokens_per_image": 256}, 1),
         ({}, {"downsample_ratio": 0}, 1),
+        ({}, {"downsample_ratio": 1e-200}, 1),
     ],
 )
 def test_patches_of_a_token(image: dict[str, Any], outer: dict[str, Any], patches: int) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -377,3 +378,30 @@ def test_a_model_that_reads_and_writes_apart_has_a_next_step_of_its_own() -> Non
     with pytest.raises(UnreadableHeader) as refused:
         config_json.architecture({**PLAIN, "is_encoder_decoder": True})
     assert refused.value.next_step == "Choose a model that only writes, or one that only embeds."
+
+
+def test_ratios_that_are_no_numbers_are_those_of_no_compression() -> None:
+    told = {**PLAIN, "model_type": "deepseek_v4", "compress_ratios": [[1], 4, None, 128]}
+    assert config_json.architecture(told).compress_ratios == (0, 4, 0, 128)
+
+
+class _GoneThrough(list[Any]):
+    """A list that counts how often it is gone through, to its end or until something is found."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.times += 1
+        return super().__iter__()
+
+    def __contains__(self, item: object) -> bool:
+        self.times += 1
+        return super().__contains__(item)
+
+
+@pytest.mark.parametrize("key", ["full_attn_idxs", "hybrid_layer_ids", "attn_layer_indices"])
+def test_a_stranger_s_list_of_layers_is_gone_through_once(key: str) -> None:
+    listed = _GoneThrough([1, [2], "3", None, 1 << 80])
+    found = config_json.architecture({**PLAIN, key: listed})
+    assert found.kv_heads == (0, 2, 0, 0)
+    assert listed.times == 1
