@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from wizard.registry import gguf_architecture, gguf_tensors, layer_patterns
+from wizard.registry import gguf_architecture, gguf_layers, gguf_tensors, layer_patterns
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.gguf_keys import Scalar, Value
 from wizard.registry.quantisation import of_file_type
@@ -120,7 +120,7 @@ class Header:
         blocks = count if isinstance(count, int) else 0
         return gguf_tensors.places(
             self.tensors,
-            min(max(blocks, 0), gguf_architecture.MAX_LAYERS),
+            min(max(blocks, 0), gguf_layers.MAX_LAYERS),
             may_tie=name not in layer_patterns.NO_OUTPUT,
             repacked=self.repacked,
         )
