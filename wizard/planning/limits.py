@@ -48,7 +48,8 @@ def in_words(plan: Plan, found: CardAnswer) -> str:
         together = f"{together} at a time; further ones wait" if found.most_slots > 1 else ""
         return f"{title} holds a request of {longest}{together}. {least}"
     slots = f"each of {plan.slots} requests" if plan.slots > 1 else "one request"
-    together = together if found.most_slots > 1 else ""
+    is_other = found.most_slots > 1 and found.most_slots != plan.slots
+    together = together if is_other else ""
     return f"{title} holds {longest} for {slots}{together}. {least}"
 
 

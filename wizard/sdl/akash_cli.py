@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 FILE = "deploy.yaml"
 DEPOSIT_USD = 5
+DOCS = "https://akash.network/docs/developers/deployment/akt/"
 
 
 @dataclass(frozen=True)

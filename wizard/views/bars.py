@@ -57,6 +57,8 @@ def memory_bar(plan: Plan) -> Bar:
         for name, label in _SHOWN_PARTS
         if getattr(plan.estimate, name)
     ]
+    if not plan.count:
+        sizes = _in_ram(plan, sizes)
     needed = sum(size for _, _, size in sizes)
     scale = WIDTH / max(needed, usable, 1)
     segments, x = [], 0.0
@@ -65,6 +67,14 @@ def memory_bar(plan: Plan) -> Bar:
         segments.append(Segment(name, label, size, round(x, 2), round(width, 2)))
         x += width
     return Bar(tuple(segments), needed, usable, round(usable * scale, 2), title)
+
+
+def _in_ram(plan: Plan, sizes: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+    """The parts where RAM holds all, the program and the prompts that it keeps among them."""
+    model = [part for part in sizes if part[0] != "runtime"]
+    rest = plan.estimate.host - sum(size for _, _, size in model)
+    label = "Server and kept prompts" if plan.architecture.causal else "Server"
+    return [*model, ("runtime", label, max(rest, plan.estimate.runtime))]
 
 
 def _usable(gpu: Gpu, offer: Offer) -> int:
@@ -120,6 +130,8 @@ def _price(usd_per_hour: float | None, replicas: int) -> str:
 def _spare(offer: Offer) -> str:
     if offer.fit is Fit.NO:
         return "Too small"
+    if offer.gpu is None:
+        return f"{gigabytes(offer.needed_bytes)} of RAM"
     if not offer.headroom_bytes:
         return "Fits"
     each = " a card" if offer.count > 1 else ""

@@ -201,6 +201,7 @@ def _file(plan: Plan) -> dict[str, Any]:
             "explanations": explain.parts(plan),
             "snippets": snippets(plan),
             "commands": akash_cli.commands(),
+            "akt_docs": akash_cli.DOCS,
         }
     except UnservableError as error:
         return {"sdl": "", "broken": error.sentences}

@@ -69,14 +69,20 @@ def too_small(plan: Plan) -> list[Offer]:
 
 def _rows(situation: Situation) -> Iterator[OfferRow]:
     plan = situation.plan
-    chosen = {offer.title for offer in plan.chosen}
+    named = plan.chosen or _without_card(plan)
+    chosen = {offer.title for offer in named}
     others = (o for o in plan.offers if is_fitting(o) and o.title not in chosen)
-    shown = (*plan.chosen, *others)[:MOST_ROWS]
+    shown = (*named, *others)[:MOST_ROWS]
     for offer in whole_offers(plan, shown):
         choice = to_query(choices_of(offer, situation.choices))
         yield offer_row(
             offer, is_chosen=offer.title in chosen, choice=choice, replicas=plan.replicas
         )
+
+
+def _without_card(plan: Plan) -> tuple[Offer, ...]:
+    """What a plan takes that takes no card."""
+    return tuple(offer for offer in plan.offers if offer.gpu is None and not plan.count)
 
 
 def _part(ref: ModelRef, query: str, number: int, rows: list[OfferRow]) -> Part:

@@ -82,6 +82,28 @@ def test_htmx_gets_the_part_and_the_address_of_its_choices(site: Client) -> None
     assert answer["HX-Replace-Url"] == f"{QWEN}/configure/?context=4096"
 
 
+def test_a_plan_without_a_card_lists_itself_and_asks_nothing_in_vain(site: Client) -> None:
+    text = site.get("/models/ollama/nomic-embed-text/configure/").content.decode()
+    first = text[text.index('<li class="offer chosen">') :]
+    first = first[: first.index("</li>")]
+    assert "CPU only" in first
+    needed = re.search(r"([\d.]+ GB) of RAM", first)
+    assert needed
+    assert f"{needed[1]} of 2.1 GB" in text
+    assert "in the file" in first
+    assert re.search(r"\$0\.0[1-9] / h", first)
+    assert "How long a text may be" in text
+    assert "Automatic: none" in text
+    assert 'name="kv"' not in text
+    assert "context-slider" not in text
+    assert "any machine, and as figures" in text
+
+
+def test_a_choice_that_was_made_stays_in_the_form(site: Client) -> None:
+    text = site.get("/models/ollama/nomic-embed-text/configure/?kv=q8_0").content.decode()
+    assert re.search(r'name="kv" value="q8_0" checked', text)
+
+
 def test_the_badge_holds_the_whole_choice(site: Client) -> None:
     text = unescape(site.get(f"{QWEN}/configure/?context=4096&gpu=t4&gpu=rtx3090").content.decode())
     assert (
