@@ -27,11 +27,15 @@ from vllm.v1.attention.backends.utils import (
 )
 from vllm.v1.core import kv_cache_planning
 from vllm.v1.core.kv_cache_config_builder import get_kv_cache_config_builder
+from vllm.v1.worker.workspace import init_workspace_manager
 
 from scripts.vllm_built.standin import META, OnMeta, use_groups, use_no_compiler
 
 # Families that read an image processor's file only need it to be there.
-_PROCESSOR = {"feature_extractor_type": "none", "image_processor_type": "none"}
+_KIMI: dict[str, Any] = {"merge_kernel_size": 2, "temporal_merge_kernel_size": 1, "patch_size": 14}
+_KIMI |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+_PROCESSOR: dict[str, Any] = {"feature_extractor_type": "none", "image_processor_type": "none"}
+_PROCESSOR |= {"media_proc_cfg": _KIMI}
 
 
 def _know(config: Mapping[str, Any]) -> None:
@@ -49,12 +53,43 @@ def _know(config: Mapping[str, Any]) -> None:
 
     def start(self: Any, **options: Any) -> None:
         found = {key: nested(options[key]) for key in options}
+        if "block_configs" in found:
+            found["block_configs"] = [_Attributes(block) for block in found["block_configs"]]
         # Rotations are put in order by the base class, which asks for what it was not given.
         vars(self).update(found)
         PreTrainedConfig.__init__(self, **found)
 
     members = {"model_type": kind, "__init__": start}
     AutoConfig.register(kind, type("PlainConfig", (PreTrainedConfig,), members))
+
+
+class _Attributes(dict[str, Any]):
+    """A block's mapping, whose keys are attributes too, as its own class has them."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(name)
+        value = self[name]
+        return _Attributes(value) if isinstance(value, dict) else value
+
+
+def _as_read(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config that vLLM makes of a release's other format, where it reads that one.
+
+    Voxtral's is Mistral's ``params.json`` (``transformers_utils/configs/mistral.py``).
+    """
+    if config.get("model_type") != "voxtral":
+        return config
+    sound = dict(config["audio_config"])
+    told = {"d_model": "hidden_size", "encoder_layers": "num_hidden_layers"}
+    told |= {"encoder_ffn_dim": "intermediate_size"}
+    told |= {"encoder_attention_heads": "num_attention_heads"}
+    sound |= {new: sound[old] for new, old in told.items()}
+    sound |= {"model_type": "whisper", "downsample_factor": 4, "is_causal": False}
+    sound |= {"window_size": 400, "sampling_rate": 16_000, "hop_length": 160}
+    text = {**config["text_config"], "architectures": ["MistralForCausalLM"]}
+    text["model_type"] = "mistral"
+    return {**config, "model_type": "whixtral", "audio_config": sound, "text_config": text}
 
 
 def built(
@@ -65,7 +100,9 @@ def built(
     use_groups(gpus, nodes, stage)
     # Some ask a tokenizer for their signs of an image; this one knows none.
     InputProcessingContext.get_tokenizer = lambda _: MagicMock(get_vocab=dict)
+    config = _as_read(config)
     _know(config)
+    init_workspace_manager(META)
     if str(config.get("model_type")).startswith("kimi"):
         use_no_compiler()
     with tempfile.TemporaryDirectory() as folder:

@@ -18,6 +18,9 @@ _MAX_VALUE = 1 << 20
 # 12,845,056 over 28 × 28, of 16,777,216 over 32 × 32).
 _LARGEST_IMAGE = 16_384
 _LARGE_IMAGES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen2_5_omni", "qwen3_omni")
+# Gemma 4 sees a video of 32 frames at once, of 70 tokens each and 8 that tell when
+# (``gemma4_mm.py``), where it looks at images both ways.
+_VIDEO = 32 * (70 + 2 + 6)
 # Two matrices into the wide layer.
 _GATED = ("qwen2_5", "glm", "pixtral", "gemma4")
 # What is left of an image's side: a half or a quarter in models that there are.
@@ -44,8 +47,16 @@ def read(outer: Mapping[str, Any]) -> Encoding:
     elements = max(
         _patches(parts, image) * _patch_elements(image), _FRAMES * _patch_elements(sound)
     )
-    is_large = bool(image) and str(outer.get("model_type")).startswith(_LARGE_IMAGES)
-    return Encoding(elements, _LARGEST_IMAGE if is_large else 0)
+    return Encoding(elements, _largest(outer) if image else 0)
+
+
+def _largest(outer: Mapping[str, Any]) -> int:
+    """Tokens of the largest item, where a step may have fewer."""
+    name, text = str(outer.get("model_type")), outer.get("text_config")
+    if name.startswith(_LARGE_IMAGES):
+        return _LARGEST_IMAGE
+    told = text.get("use_bidirectional_attention") if isinstance(text, Mapping) else None
+    return _VIDEO if name.startswith("gemma4") and told == "vision" else 0
 
 
 def _patches(parts: Mapping[str, Any], image: Mapping[str, Any]) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from wizard.registry import (
     config_defaults,
     config_encoders,
+    config_experts,
     config_layers,
     config_quantisation,
     config_rotary,
@@ -133,7 +134,7 @@ class _Config:
             ssm_inner_size=pattern.state.inner_size,
             ssm_state_size=pattern.state.state_size,
             ssm_group_count=pattern.state.groups,
-            indexer_length=self.whole("index_head_dim") if self.is_sparse() else 0,
+            indexer_length=self.indexer_length(),
             indexer_layers=pattern.indexers,
             indexer_heads=self.whole("index_n_heads"),
             compress_ratios=pattern.compress_ratios,
@@ -141,8 +142,9 @@ class _Config:
             latent_value_length=value_length if self.latent_rank() else 0,
             query_rank=self.whole("q_lora_rank"),
             expert_feed_forward_length=self.whole("moe_intermediate_size"),
-            shared_feed_forward_length=self.shared_experts(),
-            dense_layers=min(layers, self.dense_layers()),
+            shared_feed_forward_length=config_experts.shared_length(self.whole),
+            expert_embedding_length=config_experts.width(self.whole),
+            dense_layers=min(layers, config_experts.dense_layers(self.text, self.whole)),
             nextn_layers=min(layers, self.number("nextn")),
             experts=self.number("experts"),
             experts_used=self.number("experts_used"),
@@ -218,9 +220,11 @@ class _Config:
         """Width of MLA's compressed row; 0 where vLLM unpacks it into whole heads."""
         return self.whole("kv_lora_rank") if self.name() in _LATENT else 0
 
-    def is_sparse(self) -> bool:
-        """Whether an indexer chooses what MLA attends to, and keeps keys of its own."""
-        return bool(self.latent_rank()) and self.name() not in _NO_INDEXER_CACHE
+    def indexer_length(self) -> int:
+        """Elements of an indexer's key, which choose what is attended to; 0 where none is kept."""
+        if not self.latent_rank():
+            return self._whole(self.part("sparse_attention_config"), "sparse_index_dim")
+        return 0 if self.name() in _NO_INDEXER_CACHE else self.whole("index_head_dim")
 
     def head_sizes(self, embedding: int, heads: int) -> tuple[int, int]:
         """Lengths of a head's key and value."""
@@ -301,19 +305,6 @@ class _Config:
     def assumed(self) -> Mapping[str, Any]:
         """The text config with its class's defaults, under the name of its own type."""
         return {**self.defaults, **self.text, "model_type": self.name()}
-
-    def dense_layers(self) -> int:
-        """Layers without experts, which come first."""
-        marks = self.text.get("moe_layer_freq")
-        if isinstance(marks, list) and 1 in marks:
-            return marks.index(1)
-        return self.whole("first_k_dense_replace") or self.whole("num_dense_layers")
-
-    def shared_experts(self) -> int:
-        """Width of the shared experts together."""
-        told = self.whole("shared_expert_intermediate_size")
-        count = self.whole("n_shared_experts") or self.whole("num_shared_experts")
-        return told or count * self.whole("moe_intermediate_size")
 
     def tied(self) -> bool:
         """Whether the embeddings serve as the output too."""

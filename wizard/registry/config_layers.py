@@ -37,9 +37,8 @@ _USUAL_INTERVAL |= {"qwen3_5_moe_text": 4, "olmo_hybrid": 4}
 _ALWAYS_MIXED = (
     *("nemotron_h", "nemotron-nas", "kimi_linear", "jamba", "bamba", "qwen3_next", "zamba2"),
 )
-# Their layers run several times, each time with keys and values of their own; or keep
-# an index of keys beside them.
-_ROUGH = ("hrm_text", "minimax_m3", "minimax_m3_text", "minimax_m3_vl_text")
+# Their layers run several times, each time with keys and values of their own.
+_ROUGH = ("hrm_text",)
 
 
 @dataclass(frozen=True)
@@ -111,6 +110,10 @@ def _indexers(config: Mapping[str, Any], layers: int) -> tuple[bool, ...]:
 
     ``index_topk_pattern``, or every so many (``DeepseekV2MLAAttention``).
     """
+    sparse = config.get("sparse_attention_config")
+    marks = sparse.get("sparse_attention_freq") if isinstance(sparse, Mapping) else None
+    if isinstance(marks, list) and len(marks) >= layers:
+        return tuple(mark == 1 for mark in marks[:layers])
     told = config.get("indexer_types") or config.get("index_topk_pattern")
     if isinstance(told, list | str) and len(told) >= layers:
         return tuple(mark in ("full", "F") for mark in told[:layers])

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 _METHOD_BITS = {"fp8": 8.0, "fbgemm_fp8": 8.0, "deepseek_v4_fp8": 8.0, "mxfp4": 16.0}
+# bitsandbytes: 4 bits and a scale of 32 for each 64 weights, or one of 8 where the scales are
+# quantised themselves, 256 of them with one of 32.
+_BNB_BITS, _BNB_TWICE_BITS = 4 + 32 / 64, 4 + (8 + 32 / 256) / 64
 _ALGORITHM_BITS = {"FP8": 8.0, "NVFP4": 4.5, "MXFP8": 8.25, "W4A8_AWQ": 4.25}
 
 
@@ -55,7 +58,9 @@ def weight_bits(told: Mapping[str, Any]) -> float:
     if name in _METHOD_BITS:
         return _METHOD_BITS[name]
     if name == "bitsandbytes":
-        return 4.5 if told.get("load_in_4bit") else 8.0
+        is_twice = told.get("bnb_4bit_use_double_quant") is True
+        four = _BNB_TWICE_BITS if is_twice else _BNB_BITS
+        return four if told.get("load_in_4bit") else 8.0
     algorithm = _inner(told).get("quant_algo")
     if isinstance(algorithm, str) and algorithm.upper() in _ALGORITHM_BITS:
         return _ALGORITHM_BITS[algorithm.upper()]

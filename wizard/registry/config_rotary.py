@@ -29,8 +29,10 @@ _IMAGE_FACTOR = 4
 _PLAIN_IMAGES = ("qwen3", "qwen4")
 # Their class has images' positions by default, and a config need not tell.
 _IMAGES_UNTOLD = ("cosmos3_edge_text",)
+# Layers without compressed rows have a table of their own (``deepseek_v4/common/rope.py``).
+_COMPRESSED = ("deepseek_v4", "deepseek_ref")
 # Their rotated numbers stay at 32 bits.
-_WIDE = ("gpt_oss", "deepseek_v4")
+_WIDE = ("gpt_oss", *_COMPRESSED)
 _MAX_POSITIONS = 1 << 28
 
 
@@ -46,8 +48,16 @@ def table_bytes(config: Mapping[str, Any], positions: int, widths: tuple[int, ..
     if config.get("alibi") is True or not any(widths):
         return 0
     count = 2 if config.get("index_head_dim") and config.get("kv_lora_rank") else 1
+    count += name in _COMPRESSED and _has_plain_layers(config)
     rows = _rows(config, name, widths)
     return count * sum(_bytes(config, kind, positions, width) for kind, width in rows)
+
+
+def _has_plain_layers(config: Mapping[str, Any]) -> bool:
+    told, layers = config.get("compress_ratios"), config.get("num_hidden_layers")
+    if not isinstance(told, list) or not isinstance(layers, int):
+        return False
+    return any(isinstance(ratio, int) and ratio < 2 for ratio in told[:layers])
 
 
 def _rows(

@@ -39,7 +39,7 @@ _WHOLE_ATTENTION = ("internvl", "interns1")
 _WHOLE_FORWARD, _ADAPTED = ("muse_glimmer",), 4096
 # Projectors of two matrices, of so many patches at a time.
 _PROJECTORS = {"internvl": 4, "interns1": 4, "internvl_chat": 4, "llava_next_video": 1}
-_PROJECTORS |= {"llava_onevision": 1, "audioflamingo3": 1, "musicflamingo": 1}
+_PROJECTORS |= {"llava_onevision": 1, "audioflamingo3": 1, "musicflamingo": 1, "voxtral": 4}
 # Projectors that first mix as many neighbours as they merge.
 _MIXERS = {"kimi_vl": 4, "paddleocr_vl": 4}
 _CLIP_WIDTH = 1024

@@ -203,7 +203,7 @@ def _kv_words(architecture: Architecture, workload: Workload) -> str:
         "blocks; what is left of the card serves further requests"
     )
     if architecture.sliding_window:
-        flying = vllm_cache.in_flight(workload)
+        flying = vllm_cache.in_flight(architecture, workload)
         words += (
             f"; sliding layers hold {architecture.sliding_window:,} tokens and {flying:,} of "
             "steps that are not settled"

@@ -15,13 +15,15 @@ from wizard.sizing import layers, vllm_compressed, vllm_stages
 from wizard.sizing.values import KvType, Workload
 
 # Tokens of one block (``CacheConfig.DEFAULT_BLOCK_SIZE``); sparse attention's kernels
-# read 64 at once.
-BLOCK, _SPARSE_BLOCK = 16, 64
+# read 64 at once, MiniMax-M3's 128.
+BLOCK, _SPARSE_BLOCK, _CHOOSING_BLOCK = 16, 64, 128
 # Hopper's kernel for 8-bit caches of such heads reads 64 tokens at once, too
 # (``FlashAttentionBackend._get_sm90_fa4_fp8_kv_block_size``).
 _WIDE_HEAD = 512
-# One row of MLA and of its rotated part, with scales (``fp8_ds_mla``).
-_PACKED_ROW = 656
+# One row of MLA and of its rotated part, with scales (``fp8_ds_mla``): Hopper's where 8 bits
+# are asked for, not where the checkpoint asks, and always that of workstations' Blackwell.
+# The kernels of other cards read plain rows (``_canonicalize_sparse_mla_kv_cache_dtype``).
+_PACKED_ROW, _ALWAYS_PACKED = 656, 12
 # An indexer's key is 8 bits, with a 32-bit scale for each 128 of it.
 _SCALED = 128
 # Blocks of state that a request holds: the last and the one being written, and where
@@ -32,6 +34,8 @@ _EXPORT_NO_CHECKPOINT = ("olmo_hybrid", "kimi_linear")
 _CHECKPOINT, _LATENT_ALIGNMENT = 64, 128
 # These make their caches without asking which type is wanted (``falcon.py``).
 _UNASKED = ("falcon",)
+# An image is never cut by a step (``EngineArgs._get_min_mm_batched_tokens``).
+_WHOLE_ITEMS = ("gemma4",)
 _DELTA_NETS = ("qwen3_next", "qwen3_5", "qwen4_exp")
 
 
@@ -53,36 +57,57 @@ class _Kind:
         return self.block * self.token_bytes
 
 
-def _token_bytes(layer: layers.KvLayer, gpus: int, kv_type: KvType) -> int:
+@dataclass(frozen=True)
+class _Card:
+    """What decides how a token lies in the cache."""
+
+    gpus: int
+    is_hopper: bool
+    generation: int
+
+
+def _token_bytes(layer: layers.KvLayer, card: _Card, kv_type: KvType, *, packs: bool) -> int:
     """Bytes of one token on one card: whole heads, at least one; MLA's row on every card."""
     each = 1 if kv_type is KvType.FP8 else 2
-    indexer = layer.indexer and layer.indexer + 4 * -(-layer.indexer // _SCALED)
     if layer.is_latent:
-        is_packed = layer.indexer and kv_type is KvType.FP8
-        return (_PACKED_ROW if is_packed else layer.keys * each) + indexer
-    heads = max(1, layer.heads // gpus)
-    return (layer.keys + layer.values) // layer.heads * heads * each + indexer
+        indexer = layer.indexer and layer.indexer + 4 * -(-layer.indexer // _SCALED)
+        return (_PACKED_ROW if packs else layer.keys * each) + indexer
+    heads = max(1, layer.heads // card.gpus)
+    return (layer.keys + layer.values) // layer.heads * heads * each + 2 * layer.indexer
+
+
+def _packs(architecture: Architecture, card: _Card, kv_type: KvType) -> bool:
+    """Whether rows of a sparse attention are packed with their scales."""
+    if not architecture.indexer_length:
+        return False
+    return card.generation == _ALWAYS_PACKED or (card.is_hopper and kv_type is KvType.FP8)
+
+
+def _usual_block(architecture: Architecture, card: _Card, kv_type: KvType) -> int:
+    """Tokens of a block of a layer that keeps nothing but keys and values."""
+    if architecture.indexer_length:
+        return _SPARSE_BLOCK if architecture.kv_lora_rank else _CHOOSING_BLOCK
+    is_wide = architecture.key_length == _WIDE_HEAD and kv_type is KvType.FP8
+    return _SPARSE_BLOCK if is_wide and card.is_hopper else BLOCK
 
 
 @lru_cache(maxsize=512)
-def _kinds(
-    architecture: Architecture, gpus: int, kv_type: KvType, *, is_hopper: bool
-) -> tuple[_Kind, ...]:
+def _kinds(architecture: Architecture, card: _Card, kv_type: KvType) -> tuple[_Kind, ...]:
     """Kinds of layers with keys and values, in all stages."""
+    packs = _packs(architecture, card, kv_type)
     kv_type = _resolved(architecture, kv_type)
-    is_wide = is_hopper and kv_type is KvType.FP8 and architecture.key_length == _WIDE_HEAD
-    usual = _SPARSE_BLOCK if is_wide else BLOCK
+    block = _usual_block(architecture, card, kv_type)
     found: dict[tuple[int, int, int], list[int]] = {}
     for layer in layers.kv_layers(architecture):
-        block = _SPARSE_BLOCK if layer.indexer else usual
-        kind = (_token_bytes(layer, gpus, kv_type), layer.window, block)
+        kind = (_token_bytes(layer, card, kv_type, packs=packs), layer.window, block)
         found.setdefault(kind, []).append(layer.index)
     return tuple(_Kind(tuple(indices), *kind) for kind, indices in found.items())
 
 
 def _of(architecture: Architecture, workload: Workload) -> tuple[_Kind, ...]:
-    gpus, is_hopper = max(1, workload.gpus), not workload.pads_experts
-    return _kinds(architecture, gpus, workload.kv_type, is_hopper=is_hopper)
+    generation = workload.card.compute_capability[0] if workload.pads_experts else 0
+    card = _Card(max(1, workload.gpus), not workload.pads_experts, generation)
+    return _kinds(architecture, card, workload.kv_type)
 
 
 def _fullest(
@@ -115,16 +140,22 @@ def bytes_per_token(architecture: Architecture, workload: Workload) -> int:
     return _fullest(architecture, workload, _of(architecture, workload), pages=False)
 
 
-def in_flight(workload: Workload) -> int:
-    """Tokens of steps that are not settled yet: one step runs while the next is prepared."""
-    return (workload.nodes + 1) * workload.batched_tokens
+def in_flight(architecture: Architecture, workload: Workload) -> int:
+    """Tokens of steps that are not settled yet: one step runs while the next is prepared.
+
+    What looks at images both ways has steps as long as the largest of them.
+    """
+    is_whole = architecture.name.startswith(_WHOLE_ITEMS)
+    item = architecture.encoder_item_tokens if is_whole else 0
+    return (workload.nodes + 1) * max(workload.batched_tokens, item)
 
 
 def _tokens_held(kind: _Kind, architecture: Architecture, workload: Workload) -> int:
     if not kind.window:
         return workload.context_length
     window = kind.window - (0 if architecture.chunked_attention else 1)
-    return min(window + in_flight(workload), workload.context_length)
+    flying = in_flight(architecture, workload)
+    return min(window + flying, workload.context_length)
 
 
 def _blocks(kind: _Kind, architecture: Architecture, workload: Workload) -> int:

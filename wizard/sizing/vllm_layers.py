@@ -46,16 +46,36 @@ def forward(architecture: Architecture) -> tuple[int, int]:
     if not architecture.experts:
         return dense, dense
     each = architecture.expert_feed_forward_length or architecture.feed_forward_length
-    return dense, width * (architecture.experts * each + architecture.shared_feed_forward_length)
+    narrow = architecture.expert_embedding_length
+    experts = matrices * (narrow or architecture.embedding_length) * architecture.experts * each
+    shared = width * architecture.shared_feed_forward_length
+    return dense, experts + shared + 2 * narrow * architecture.embedding_length
+
+
+def _mixes(architecture: Architecture) -> tuple[bool, ...]:
+    """Which layers attend or recur."""
+    recurs = architecture.recurrent_layers or (False,) * architecture.layers
+    return tuple(
+        bool(heads) or state for heads, state in zip(architecture.kv_heads, recurs, strict=False)
+    )
+
+
+def routed_layers(architecture: Architecture) -> int:
+    """How many layers have experts: those after the dense ones, where layers do all.
+
+    Where some neither attend nor recur, these alone feed forward.
+    """
+    mixes = _mixes(architecture)
+    if architecture.experts and not all(mixes):
+        return mixes.count(False)
+    return max(0, architecture.layers - architecture.dense_layers)
 
 
 @lru_cache(maxsize=512)
 def elements(architecture: Architecture) -> tuple[int, ...]:
     """Elements of each layer."""
     recurs = architecture.recurrent_layers or (False,) * architecture.layers
-    is_apart = any(
-        not heads and not state for heads, state in zip(architecture.kv_heads, recurs, strict=True)
-    )
+    is_apart = not all(_mixes(architecture))
     dense, routed = forward(architecture)
     found = []
     for index, (heads, state) in enumerate(zip(architecture.kv_heads, recurs, strict=True)):

@@ -19,6 +19,8 @@ from wizard.sizing.values import Workload
 _BITS = {"fp8": 8.0, "awq": 4.25, "gptq": 4.25, "modelopt": 8.0, "mxfp4": 16.0}
 _PLAIN_BITS = 16.0
 _MXFP4_BITS = 4.25
+# Bits of bitsandbytes' weights with scales of 32 bits for each 64, and without any.
+_BNB_BITS, _BNB_LEAST = 4.5, 4.0
 _INTEGERS = ("awq", "gptq", "compressed-tensors", "auto-round")
 _MARLIN_COLUMNS, _KIMI_COLUMNS, _TRTLLM_COLUMNS = 64, 256, 128
 _FLOAT = 4
@@ -74,7 +76,8 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     every = _whole_bytes(architecture, bits) // nodes
     repeated = int(_repeated_elements(architecture, gpus) * bits / 8 / nodes)
     repeated += _unpacked_bytes(architecture) // gpus // nodes
-    beyond = _zero_point_bytes(architecture, workload) // gpus // nodes
+    unpacked = _zero_point_bytes(architecture, workload) + _scale_bytes(architecture, loaded)
+    beyond = unpacked // gpus // nodes
     beyond += vllm_allocator.rounding(architecture, workload, bits)
     found = []
     for place, own in enumerate(_stage_bytes(architecture, loaded, nodes)):
@@ -101,10 +104,10 @@ def _cast(architecture: Architecture) -> float:
 
 def _whole_bytes(architecture: Architecture, bits: float) -> int:
     """Bytes that every card holds whole, in all layers."""
-    width = architecture.embedding_length
-    routed = max(0, architecture.layers - architecture.dense_layers)
+    width, routed = architecture.embedding_length, vllm_layers.routed_layers(architecture)
     linear = _down_projections(architecture) + _indexers(architecture)
     plain = routed * architecture.experts * width + _compressors(architecture)
+    plain += 2 * routed * architecture.expert_embedding_length * width
     return int(linear * bits / 8) + 2 * plain + _FLOAT * _hyper_connections(architecture)
 
 
@@ -164,14 +167,14 @@ def _hyper_connections(architecture: Architecture) -> int:
 def _padded_bytes(architecture: Architecture, loaded: int, workload: Workload) -> int:
     """Bytes that kernels add, since they want round sizes of experts."""
     forward = architecture.expert_feed_forward_length or architecture.feed_forward_length
-    width = architecture.embedding_length
+    width = architecture.expert_embedding_length or architecture.embedding_length
     if not (architecture.experts and forward and width):
         return 0
     gpus = max(1, workload.gpus)
     columns, round_width = _round_expert(architecture, -(-forward // gpus), workload)
     grown = columns * round_width / (forward / gpus * width) * _regrouped(architecture, columns)
     bits = _MXFP4_BITS if architecture.quant_method == "mxfp4" else _bits(architecture)
-    routed = architecture.layers - architecture.dense_layers
+    routed = vllm_layers.routed_layers(architecture)
     experts = min(loaded, 3 * routed * architecture.experts * width * forward * bits / 8)
     return int(experts / gpus / workload.nodes * (grown - 1))
 
@@ -186,7 +189,7 @@ def _round_expert(architecture: Architecture, columns: int, workload: Workload) 
     (``unquantized_round_up_hidden_size_and_intermediate_size``).
     Kimi's experts are never divided into less than 256 (``KimiMoE``).
     """
-    width = architecture.embedding_length
+    width = architecture.expert_embedding_length or architecture.embedding_length
     if architecture.quant_method == "mxfp4":
         step, wide = (128, 256) if workload.pads_experts else (64, 1)
         return _rounded(columns, step), _rounded(width, wide)
@@ -244,6 +247,23 @@ def _zero_point_bytes(architecture: Architecture, workload: Workload) -> int:
     return elements * _ZERO_POINT_BITS // (_group(architecture) or _USUAL_GROUP) // 8
 
 
+def _scale_bytes(architecture: Architecture, file: int) -> int:
+    """Bytes by which bitsandbytes' scales grow, which files have quantised a second time.
+
+    ``BitsAndBytesModelLoader._dequantize_dq`` of vLLM's plugin keeps them in 32 bits. What
+    is quantised follows from the file, as some releases leave parts of a model as they were.
+    """
+    bits = _bits(architecture)
+    if architecture.quant_method != "bitsandbytes" or not _BNB_LEAST < bits < _BNB_BITS:
+        return 0
+    linear = sum(vllm_layers.elements(architecture))
+    tables = architecture.vocab_size * architecture.embedding_length
+    plain = linear + architecture.encoder_weight_elements
+    plain += tables * (1 if architecture.tied_embeddings else 2)
+    packed = (_PLAIN_BITS / 8 * plain - file) / ((_PLAIN_BITS - bits) / 8)
+    return int(max(0.0, min(linear, packed)) * (_BNB_BITS - bits) / 8)
+
+
 def _repeated_elements(architecture: Architecture, gpus: int) -> float:
     """Elements of keys and values, and of Mamba's groups, beyond a card's even share."""
     found = (layer for layer in layers.kv_layers(architecture) if not layer.is_latent)
@@ -290,13 +310,11 @@ def _prediction_bytes(architecture: Architecture, file: int) -> int:
     count = architecture.nextn_layers
     if not count:
         return 0
-    layer = _layer(architecture)
     table = architecture.vocab_size * architecture.embedding_length
     plain = _PLAIN_BITS / _BITS.get(architecture.quant_method, _PLAIN_BITS)
     own = 2 * table * plain if architecture.name.startswith(_OWN_EMBEDDINGS) else 0
-    extra = count * (layer[1] + 2 * architecture.embedding_length**2 + own)
-    routed = architecture.layers - architecture.dense_layers
-    body = architecture.dense_layers * layer[0] + routed * layer[1]
+    extra = count * (_last_layer(architecture) + 2 * architecture.embedding_length**2 + own)
+    body = sum(vllm_layers.elements(architecture))
     tables = table * plain * (1 if architecture.tied_embeddings else 2)
     return int(file * extra / (body + extra + tables))
 
@@ -325,14 +343,11 @@ def _duplicate_bytes(architecture: Architecture, file: int) -> int:
         return 0
     each = 4 if _cast(architecture) < 1 else 2
     table = each * architecture.vocab_size * architecture.embedding_length
-    dense, routed = _layer(architecture)
-    count = architecture.dense_layers
-    body = each * (count * dense + (architecture.layers - count) * routed)
-    return table if abs(file - body - 2 * table) < min(_NEAR * file, table / 2) else 0
+    body = sum(vllm_layers.elements(architecture)) + architecture.encoder_weight_elements
+    return table if abs(file - each * body - 2 * table) < min(_NEAR * file, table / 2) else 0
 
 
-def _layer(architecture: Architecture) -> tuple[int, int]:
-    """Elements of a layer with one feed-forward part, and of one with experts."""
+def _last_layer(architecture: Architecture) -> int:
+    """Elements of a layer as the last ones are: it attends, with experts where there are any."""
     attends = vllm_layers.attention(architecture, max(architecture.kv_heads, default=0))
-    dense, routed = vllm_layers.forward(architecture)
-    return attends + dense, attends + routed
+    return attends + vllm_layers.forward(architecture)[1]

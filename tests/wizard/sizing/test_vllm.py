@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.wizard.sizing import shapes
+from wizard.registry import config_json
 from wizard.sizing import (
     budget,
     estimate,
@@ -18,10 +21,12 @@ from wizard.sizing import (
     smallest_budget,
     vllm_cache,
 )
-from wizard.sizing.values import EngineFamily, KvType, Workload
+from wizard.sizing.values import CudaCard, EngineFamily, KvType, Workload
 from wizard.sizing.vllm_stages import stages
 from wizard.sizing.vllm_weights import card_weights
 
+BUILT: dict[str, Any] = json.loads(Path(__file__).with_name("vllm_built.json").read_text())
+BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_use_double_quant": True}
 WORKLOAD = Workload(8192, slots=16, family=EngineFamily.VLLM)
 DEEPSEEK = shapes.safetensors(688_000_000_000, parameters=671_000_000_000)
 LLAMA_70B = shapes.safetensors(141_000_000_000, parameters=70_550_000_000)
@@ -175,6 +180,78 @@ def test_compressed_rows_of_deepseek_v4() -> None:
     assert kv_bytes_per_token(found, WORKLOAD) == round(961_344 / 256)
     workload = replace(WORKLOAD, context_length=32_768)
     assert estimate(found, DEEPSEEK, workload).kv_cache == 1_747_723_392
+
+
+SPARSE = replace(shapes.DEEPSEEK_V3, indexer_length=128, indexer_heads=64)
+INDEX = 128 + 4
+HOPPER = replace(WORKLOAD, card=CudaCard(132, (9, 0)))
+BLACKWELL = replace(WORKLOAD, pads_experts=True, card=CudaCard(148, (10, 0)))
+WORKSTATION = replace(WORKLOAD, pads_experts=True, card=CudaCard(188, (12, 0)))
+
+
+@pytest.mark.parametrize(
+    ("workload", "kv_type", "row"),
+    [
+        (HOPPER, KvType.F16, 2 * 576),
+        (HOPPER, KvType.FP8, 656),
+        (BLACKWELL, KvType.F16, 2 * 576),
+        (BLACKWELL, KvType.FP8, 576),
+        (WORKSTATION, KvType.F16, 656),
+        (WORKSTATION, KvType.FP8, 656),
+    ],
+)
+def test_rows_of_sparse_attention_lie_as_the_card_reads_them(
+    workload: Workload, kv_type: KvType, row: int
+) -> None:
+    """Built with each card's kernels: ``fp8_ds_mla``'s 656 bytes, or plain rows."""
+    found = kv_bytes_per_token(SPARSE, replace(workload, kv_type=kv_type))
+    assert found == 61 * (row + INDEX)
+
+
+def test_a_checkpoint_s_own_8_bits_are_plain_rows() -> None:
+    """“auto” becomes ``fp8_e4m3``, which no kernel of packed rows takes."""
+    told = replace(SPARSE, kv_cache_type="fp8")
+    assert kv_bytes_per_token(told, HOPPER) == 61 * (576 + INDEX)
+
+
+def test_blocks_of_layers_that_share_an_indexer_are_as_long_as_all() -> None:
+    shared = replace(SPARSE, indexer_layers=(True,) + (False,) * 60)
+    token = kv_bytes_per_token(shared, HOPPER)
+    assert vllm_cache.request(shared, HOPPER).cache == 8192 * token
+
+
+def test_an_indexer_of_plain_heads_keeps_16_bits() -> None:
+    """MiniMax-M3's, of 128 elements beside four heads in each layer."""
+    found = replace(shapes.LLAMA_8B, indexer_length=128)
+    plain = kv_bytes_per_token(shapes.LLAMA_8B, HOPPER)
+    assert kv_bytes_per_token(found, HOPPER) == plain + shapes.LLAMA_8B.layers * 2 * 128
+
+
+def test_a_step_is_as_long_as_what_is_seen_at_once() -> None:
+    """Gemma 4's videos of 2,496 tokens; other families' images are cut."""
+    gemma = replace(shapes.LLAMA_8B, name="gemma4_text", encoder_item_tokens=2496)
+    assert vllm_cache.in_flight(gemma, WORKLOAD) == 2 * 2496
+    other = replace(gemma, name="qwen3_vl_text", encoder_item_tokens=16_384)
+    assert vllm_cache.in_flight(other, WORKLOAD) == 2 * 2048
+
+
+def test_an_encoder_is_no_output_beside_tied_embeddings() -> None:
+    """Qwen3-VL 4B's has as many bytes as its table, and was taken for a second one."""
+    config = BUILT["Qwen3-VL-4B-as-released"]
+    found = config_json.architecture(config["config"])
+    weights = card_weights(found, shapes.safetensors(config["file_bytes"]), HOPPER)
+    assert weights.share >= config["file_bytes"]
+
+
+def test_bitsandbytes_unpacks_scales_that_are_quantised_twice() -> None:
+    """Llama 3.1 8B's 6.98 billion weights: 8 bits and a bit of each 64 become 32."""
+    config = {**BUILT["Meta-Llama-3.1-8B"]["config"], "quantization_config": BNB}
+    found = config_json.architecture(config)
+    file = shapes.safetensors(5_702_000_000)
+    assert card_weights(found, file, HOPPER).beyond == pytest.approx(325_500_000, rel=0.01)
+    plain = {**BNB, "bnb_4bit_use_double_quant": False}
+    once = config_json.architecture({**config, "quantization_config": plain})
+    assert card_weights(once, file, HOPPER).beyond < 10_000_000
 
 
 def test_kernels_for_mxfp4_pad_experts() -> None:

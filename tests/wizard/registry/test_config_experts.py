@@ -1,0 +1,36 @@
+"""What configs tell of a mixture beside the number of its experts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wizard.registry import config_experts
+
+
+def _whole(**told: int) -> Any:
+    return lambda key: told.get(key, 0)
+
+
+def test_it_works() -> None:
+    """Nemotron 3 Super: one shared expert, twice as wide as others; all others read 1,024."""
+    whole = _whole(
+        moe_intermediate_size=2688,
+        n_shared_experts=1,
+        moe_shared_expert_intermediate_size=5376,
+        moe_latent_size=1024,
+    )
+    assert config_experts.shared_length(whole) == 5376
+    assert config_experts.width(whole) == 1024
+
+
+def test_shared_experts_are_as_wide_as_others_where_nothing_else_is_told() -> None:
+    whole = _whole(moe_intermediate_size=2048, num_shared_experts=2)
+    assert config_experts.shared_length(whole) == 4096
+    assert config_experts.width(whole) == 0
+
+
+def test_dense_layers_come_first_as_listed_or_counted() -> None:
+    listed = {"moe_layer_freq": [0, 0, 0, 1, 1, 1]}
+    assert config_experts.dense_layers(listed, _whole()) == 3
+    assert config_experts.dense_layers({"moe_layer_freq": 1}, _whole(num_dense_layers=2)) == 2
+    assert config_experts.dense_layers({}, _whole()) == 0
