@@ -6,11 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+# More layers than any model may have.
+_LONGEST = 2048
 _VALUES = ("value", "values", "array", "data")
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?(e[+-]?\d{1,3})?\Z", re.IGNORECASE)
 # Thousands apart, as people write them.
 _GROUPED = re.compile(r"\d{1,3}([,_ \u00a0\u202f]\d{3})+\Z")
+# How llama.cpp's log tells a list: ``arr[i32,48] = [8, 8, 8, 8, 8, 1, 8, 8, 8, 8, 8, 1, ...``.
+_LISTED = re.compile(r"arr\[\w+,\s*\d{1,12}\](\s*=\s*)?")
 _LIST = re.compile(r"[\[(]([^\[\]()]{0,100000})[\])]\Z")
+_CUT = re.compile(r"[\[(]([^\[\]()]{0,100000}),[^,\[\]()]{0,40}(?:\.\.\.|…)\Z")
 _REST = frozenset({"...", "…", "<...>"})
 
 
@@ -47,21 +52,59 @@ def number(text: str) -> int | float | bool | str:
 
 
 def listed(value: Any) -> Any:
-    """A list that is written as a text, and one number for an excerpt of equal ones.
+    """A list that is written as a text, and the whole one for an excerpt that goes on alike.
 
-    ``[8, 8, …]`` means 8 in every layer; an excerpt of others is left as it is.
+    ``[8, 8, …]`` means 8 in every layer, ``[8, 8, 1, 8, 8, 1, …]`` repeats itself; an
+    excerpt of others is left as it is.
     """
-    if isinstance(value, str) and (inner := _LIST.match(value.strip())):
-        items: list[Any] = [part.strip() for part in inner[1].split(",") if part.strip()]
-    elif isinstance(value, list):
-        items = value
-    else:
+    items = _items(value)
+    if items is None:
         return value
-    told = [item for item in items if not (isinstance(item, str) and item.strip() in _REST)]
+    told = [item for item in items if not _is_rest(item)]
     if len(told) == len(items):
         return items if isinstance(value, str) and _are_numbers(items) else value
-    is_equal = bool(told) and all(item == told[0] for item in told)
-    return told[0] if is_equal else value
+    if len(told) > _LONGEST:
+        return value
+    period = _period([number(str(item)) for item in told])
+    if period == 1:
+        return told[0]
+    return told[:period] * (_LONGEST // period) + told[:period] if period else value
+
+
+def is_excerpt(value: Any) -> bool:
+    """Whether a list, or a text that spells one, leaves values out."""
+    items = _items(value)
+    is_listed = isinstance(value, str) and bool(_LISTED.match(value))
+    return is_listed if items is None else any(_is_rest(item) for item in items)
+
+
+def _items(value: Any) -> list[Any] | None:
+    """The items of a list or of a text that spells one; None for what is neither."""
+    if isinstance(value, list) or not isinstance(value, str):
+        return value if isinstance(value, list) else None
+    text = _LISTED.sub("", value.strip(), count=1)
+    whole = _LIST.match(text)
+    found = whole or _CUT.match(text)
+    if not found:
+        return None
+    items: list[Any] = [part.strip() for part in found[1].split(",") if part.strip()]
+    return items if whole else [*items, "..."]
+
+
+def _is_rest(item: Any) -> bool:
+    return isinstance(item, str) and item.strip() in _REST
+
+
+def _period(told: list[Any]) -> int:
+    """After how many values they start again: seen twice, or layers that slide and one not."""
+    count = len(told)
+    for length in range(1, count + 1):
+        repeats = all(told[i] == told[i % length] for i in range(count))
+        is_sliding = length > 1 and told[:length] == [True] * (length - 1) + [False]
+        is_seen = length == 1 or 2 * length <= count
+        if repeats and (is_seen or (is_sliding and isinstance(told[0], bool))):
+            return length
+    return 0
 
 
 def _are_numbers(items: list[Any]) -> bool:

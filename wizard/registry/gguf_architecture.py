@@ -68,7 +68,8 @@ class _Keys(LayerKeys):
         key_length = self.number("attention.key_length", head_size)
         kv_heads = self.kv_heads(layers, heads)
         window, sliding = self.sliding(layers, kv_heads)
-        vocab = self.vocab_size()
+        told = self.vocab_size()
+        vocab = told or vocabularies.size(self.keys, self.name)
         is_mla = self.number("attention.key_length_mla") > 0
         recurrent = self.recurrent(layers, kv_heads)
         indexer = self.indexer_layers(layers, recurrent)
@@ -82,7 +83,7 @@ class _Keys(LayerKeys):
             key_length=key_length,
             value_length=self.number("attention.value_length", head_size),
             context_length=self.number("context_length"),
-            vocab_size=vocab or vocabularies.size(self.keys, self.name),
+            vocab_size=vocab,
             feed_forward_length=self.feed_forward(layers),
             feed_forward_lengths=self.feed_forward_lengths(layers),
             key_length_swa=self.number("attention.key_length_swa"),
@@ -131,7 +132,7 @@ class _Keys(LayerKeys):
             has_output=self.name not in patterns.NO_OUTPUT,
             learned_positions=self.name in patterns.LEARNED_POSITIONS,
             causal=self.is_causal(),
-            exact=vocab > 0 and self.name in architectures.LLAMA_CPP - patterns.ROUGH,
+            exact=told > 0 and self.name in architectures.LLAMA_CPP - patterns.ROUGH,
         )
 
     def rope_dimension(self, key_length: int, kv_heads: tuple[int, ...], *, is_mla: bool) -> int:

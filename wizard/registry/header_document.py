@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wizard.registry import document_tensors, document_values, gguf_header
+from wizard.registry import layer_patterns as patterns
 from wizard.registry.document_tensors import Tensor
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.gguf_header import Header
@@ -37,6 +38,18 @@ _LENGTHS = ("length", "len", "count", "size", "n", "n_elements", "array_length",
 _LISTED = re.compile(r"arr\[\w+,\s*(\d{1,12})\]")
 # Lists of the tokenizer that are told by a number alone.
 _COUNTED = ("tokens", "scores", "token_type", "merges")
+# Those of them that have an item for each token.
+_BESIDE = ("scores", "token_type")
+_PATTERN = "attention.sliding_window_pattern"
+# Keys with a value for each layer, and those of them that a table has as usual.
+_USUAL = frozenset({"attention.recurrent_layers", "attention.indexer.types"})
+_PER_LAYER = _USUAL | {
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.compress_ratios",
+    "feed_forward_length",
+    _PATTERN,
+}
 # A vocabulary this short is an excerpt of one.
 _EXCERPT = 256
 
@@ -125,10 +138,7 @@ def _as_far_as_it_goes(fetch: Callable[[int, int], bytes], size: int) -> Header:
 
 def document(found: Mapping[str, Any], file_bytes: int | None = None) -> HeaderFile:
     """Read a parsed document; ``file_bytes`` go before its own. Raises UnreadableHeader."""
-    values = {
-        name: document_values.listed(document_values.unwrapped(value))
-        for name, value in _keys(found).items()
-    }
+    values = {name: _told(name, value) for name, value in _keys(found).items()}
     tensors = document_tensors.read(document_values.first(found, _TENSORS))
     size = file_bytes or _file_bytes(found, tensors or ())
     told = {name: _length(name, value) for name, value in values.items()}
@@ -145,6 +155,28 @@ def document(found: Mapping[str, Any], file_bytes: int | None = None) -> HeaderF
         repacked=document_tensors.repacked(whole),
     )
     return HeaderFile(_with_vocabulary(header, tensors or ()), size)
+
+
+def _told(name: str, value: Any) -> Any:
+    """A key's value with its lists whole. Raises UnreadableHeader where layers are left out."""
+    found = document_values.unwrapped(value)
+    if name.startswith("tokenizer."):
+        is_short = isinstance(found, str) and _LISTED.match(found)
+        return found if is_short else document_values.listed(found)
+    whole = document_values.listed(found)
+    architecture, _, key = name.partition(".")
+    is_part = document_values.is_excerpt(whole) or isinstance(whole, dict)
+    # Of the first layers' zeros and flags alone nothing follows.
+    is_part |= document_values.is_excerpt(found) and str(whole).lower() in ("0", "true", "false")
+    if not is_part or key not in _PER_LAYER:
+        return whole
+    rule = patterns.SLIDING.get(architecture)
+    if key in _USUAL or (key == _PATTERN and rule and rule.period):
+        return None
+    raise UnreadableHeader(
+        f"The document tells {name[:80]} in part, and it has a value for each layer.",
+        next_step="Give all of its values as a list.",
+    )
 
 
 def _keys(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -216,7 +248,7 @@ def _value(name: str, value: Any) -> Value | None:
     if isinstance(value, str | int | float | bool):
         listed = isinstance(value, str) and _LISTED.match(value)
         return None if listed or name == _TOKENS else _scalar(value, is_text=is_text)
-    if value is None or _length(name, value) is not None:
+    if value is None or _length(name, value) is not None or is_text or _is_bare(value):
         return None
     raise UnreadableHeader(
         f"The key {name[:80]!r} is neither a number, a text nor a list.",
@@ -224,17 +256,30 @@ def _value(name: str, value: Any) -> Value | None:
     )
 
 
+def _is_bare(value: Any) -> bool:
+    """Whether it is a list's type alone, as ``gguf-dump --json`` tells one."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return isinstance(kind, str) and kind.lower().startswith("arr")
+
+
 def _scalar(value: Any, *, is_text: bool) -> Any:
     return document_values.number(value) if isinstance(value, str) and not is_text else value
 
 
 def _with_vocabulary(header: Header, tensors: Iterable[Tensor]) -> Header:
-    """The header with a vocabulary's size, by the shape of the embeddings where it tells none."""
-    name = header.architecture_name
-    is_told = f"{name}.vocab_size" in header.keys or _TOKENS in header.array_lengths
+    """The header with a vocabulary's size where its own list is left out.
+
+    The other lists of tokens tell it, and the shape of the embeddings.
+    """
+    name, lengths = header.architecture_name, header.array_lengths
+    is_told = f"{name}.vocab_size" in header.keys or _TOKENS in lengths
+    others = (lengths.get(f"tokenizer.ggml.{other}", 0) for other in _BESIDE)
+    beside = 0 if is_told else max(others)
+    if beside >= _EXCERPT:
+        return replace(header, array_lengths={**lengths, _TOKENS: beside})
     width = header.keys.get(f"{name}.embedding_length")
     shape = next((tensor.shape for tensor in tensors if tensor.name == _EMBEDDINGS), ())
     if is_told or len(shape) != 2 or width not in shape:
         return header
     count = shape[0] if shape[1] == width else shape[1]
-    return replace(header, array_lengths={**header.array_lengths, _TOKENS: count})
+    return replace(header, array_lengths={**lengths, _TOKENS: count})

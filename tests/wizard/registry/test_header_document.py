@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.standins import gguf
-from wizard.registry import header_document
+from wizard.registry import header_document, vocabularies
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.values import Architecture
 
@@ -127,6 +127,103 @@ def test_an_excerpt_of_the_tensors_is_no_list_of_them() -> None:
 @pytest.mark.parametrize("value", ["[8, 8, …]", [8, 8, "..."], str([8] * 32), "(8, ...)"])
 def test_a_list_may_be_a_text_or_an_excerpt_of_equal_values(value: object) -> None:
     assert read(KEYS | {"llama.attention.head_count_kv": value}).kv_heads == (8,) * 32
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "arr[i32,32] = [8, 8, 8, 8, 8, 1, 8, 8, 8, 8, 8, 1, ...",
+        "arr[i32,32] = [8, 8, 8, 8, 8, 1, 8, 8, 8, 8, 8, 1, 8...",
+        [8, 8, 8, 8, 8, 1, 8, 8, 8, 8, 8, 1, "…"],
+        "[8, 8, 8, 8, 8, 1, 8, 8, 8, 8, 8, 1, 8, 8, …]",
+    ],
+)
+def test_an_excerpt_that_repeats_itself_goes_on(value: object) -> None:
+    found = read(KEYS | {"llama.attention.head_count_kv": value}).kv_heads
+    assert found == ((8, 8, 8, 8, 8, 1) * 6)[:32]
+
+
+@pytest.mark.parametrize(
+    "value", ["arr[bool,32] = [true, true, true, true, false, true, ...", [True, True, False, "…"]]
+)
+def test_an_excerpt_of_a_pattern_may_be_one_round_of_it(value: object) -> None:
+    keys = {name.replace("llama", "gemma4"): told for name, told in KEYS.items()}
+    keys |= {"general.architecture": "gemma4", "gemma4.attention.sliding_window": 512}
+    found = read(keys | {"gemma4.attention.sliding_window_pattern": value}).sliding_layers
+    period = 3 if isinstance(value, list) else 5
+    assert found == tuple((layer + 1) % period != 0 for layer in range(32))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [8, 8, 1, "…"],
+        "[8, 8, 1, ...]",
+        "arr[i32,32] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...",
+        "arr[i32,32]",
+        {"length": 32},
+    ],
+)
+def test_layers_that_an_excerpt_leaves_out_are_asked_for(value: object) -> None:
+    with pytest.raises(UnreadableHeader, match="head_count_kv in part") as refused:
+        read(KEYS | {"llama.attention.head_count_kv": value})
+    assert "all of its values" in refused.value.next_step
+
+
+def test_lists_may_be_left_out_as_gguf_dump_does() -> None:
+    bare = {"index": 5, "type": "ARRAY", "array_types": ["STRING"], "offset": 9}
+    names = ("general.tags", "tokenizer.ggml.tokens", "llama.rope.scaling.short_factor")
+    found = header_document.document(
+        {"metadata": {**KEYS, **dict.fromkeys(names, bare)}, "file_bytes": BYTES}
+    )
+    assert found.header.architecture() == read(KEYS)
+    with pytest.raises(UnreadableHeader, match="head_count_kv in part"):
+        read(KEYS | {"llama.attention.head_count_kv": bare})
+
+
+def test_an_excerpt_of_what_a_table_has_is_left_out() -> None:
+    keys = {name.replace("llama", "gemma3"): told for name, told in KEYS.items()}
+    keys |= {"general.architecture": "gemma3", "gemma3.attention.sliding_window": 512}
+    cut = keys | {"gemma3.attention.sliding_window_pattern": {"length": 32}}
+    assert read(cut) == read(keys)
+
+
+@pytest.mark.parametrize("name", ["scores", "token_type"])
+def test_other_lists_of_tokens_tell_the_vocabulary(name: str) -> None:
+    keys = without_vocabulary() | {f"tokenizer.ggml.{name}": {"length": 64000}}
+    assert read(keys).vocab_size == 64000
+    short = without_vocabulary() | {f"tokenizer.ggml.{name}": [1, 1, "…"]}
+    assert not read(short).exact
+
+
+@pytest.mark.parametrize(
+    ("architecture", "width", "tokenizer", "size"),
+    [
+        ("llama", 4096, {"pre": "llama-bpe"}, 128_256),
+        ("llama", 4096, {"model": "llama", "pre": "default"}, 32_000),
+        ("qwen2", 2048, {"pre": "qwen2"}, 151_936),
+        ("qwen2", 5120, {"pre": "deepseek-r1-qwen"}, 152_064),
+        ("qwen3", 5120, {"pre": "qwen2"}, 151_936),
+        ("phi3", 3072, {"pre": "gpt-4o"}, 200_064),
+        ("phi3", 5120, {"pre": "dbrx"}, 100_352),
+        ("phi3", 3072, {}, 32_064),
+        ("gpt-oss", 2880, {"pre": "gpt-4o"}, 201_088),
+        ("deepseek2", 2048, {"pre": "glm4"}, 154_880),
+        ("deepseek2", 7168, {"pre": "deepseek-v3"}, 129_280),
+        ("glm4moe", 4096, {"pre": "glm4"}, 151_552),
+        ("bert", 1024, {"model": "t5"}, 250_002),
+        ("bert", 1024, {"model": "bert"}, 30_522),
+        ("mistral3", 3072, {}, 131_072),
+        ("unheard-of", 3072, {}, 0),
+    ],
+)
+def test_usual_vocabularies(
+    architecture: str, width: int, tokenizer: dict[str, str], size: int
+) -> None:
+    keys: dict[str, object] = {f"tokenizer.ggml.{name}": v for name, v in tokenizer.items()}
+    assert vocabularies.size(keys | {f"{architecture}.embedding_length": width}, architecture) == (
+        size
+    )
 
 
 @pytest.mark.parametrize(
