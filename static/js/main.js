@@ -1,6 +1,7 @@
 // What the pages do beyond plain HTML. Everything works without it.
 import { startCopying } from "./copy.js";
 import { startDownloads } from "./download.js";
+import { startSearch } from "./search.js";
 import { startSecrets } from "./secrets.js";
 import { startSlider } from "./slider.js";
 import { startSteadiness } from "./steady.js";
@@ -13,6 +14,7 @@ import { startValidity } from "./validity.js";
 const config = window.htmx?.config;
 if (config) config.morphIgnore = [...config.morphIgnore, "open"];
 
+startSearch();
 startSecrets();
 startSlider();
 startSteadiness();

@@ -20,6 +20,7 @@ from wizard.views.failures import failure_of
 QWEN = "/models/ollama/qwen3:8b"
 HUB_GGUF = "/models/hf/Qwen/Qwen3-8B-GGUF"
 HUB_WEIGHTS = "/models/hf/Qwen/Qwen3-8B"
+EMBEDDING = "/models/ollama/nomic-embed-text"
 GATED = "/models/hf/meta-llama/Llama-3.1-8B-Instruct"
 HUGE = "/models/hf/deepseek-ai/DeepSeek-R1"
 MIXTURE = "/models/ollama/qwen3:30b"
@@ -59,6 +60,10 @@ def _typed(text: str) -> Callable[[Page], None]:
         expect(page.locator(".results-title")).to_contain_text("model")
 
     return reach
+
+
+def _suggested(page: Page) -> None:
+    expect(page.get_by_text("Did you mean")).to_be_visible()
 
 
 def _hold(_route: Route) -> None:
@@ -117,7 +122,7 @@ WIZARD = (
     State("search", "/?q=qwen3"),
     State("search-typed", "/", _typed("vision")),
     State("search-none", "/?q=zzzzqq"),
-    State("search-suggestion", "/?q=lama3.1"),
+    State("search-suggestion", "/?q=gema3", _suggested),
     State("search-bad-link", "/?q=https://example.com/nothing"),
     State("search-waiting", "/", _searching),
     State("search-lost", "/", _search_lost, "ERR_FAILED|htmx|fetch"),
@@ -140,6 +145,7 @@ WIZARD = (
     State("configure-experts", f"{MIXTURE}/configure/"),
     State("configure-gated", f"{GATED}/configure/"),
     State("configure-cpu", f"{QWEN}/configure/?cpu_only=1"),
+    State("configure-embedding", f"{EMBEDDING}/configure/"),
     State("configure-too-small", f"{QWEN}/configure/?gpu=p4&count=1&context=40960&slots=16"),
     State("configure-mistake", f"{QWEN}/configure/?context=9999999", complaints="400"),
     State("configure-wrong", f"{QWEN}/configure/", _wrong_choice),

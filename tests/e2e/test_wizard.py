@@ -56,6 +56,18 @@ def test_it_works(visit: Open) -> None:
     assert env["API_KEY_SHA256"] == hashlib.sha256(_key(page).encode()).hexdigest()
 
 
+def test_a_search_s_address_tells_what_was_chosen_alone(visit: Open) -> None:
+    seen = visit()
+    seen.open("/")
+    seen.page.fill("#q", "embed")
+    seen.page.press("#q", "Enter")
+    seen.page.wait_for_url("**/?q=embed")
+    seen.page.get_by_label("Task").select_option("feature-extraction")
+    seen.page.press("#q", "Enter")
+    seen.page.wait_for_url("**/?q=embed&task=feature-extraction")
+    expect(seen.page.locator(".results-title")).to_contain_text("model")
+
+
 def test_the_bar_follows_the_context(visit: Open) -> None:
     seen = visit()
     seen.open(QWEN + "&context=2048")
