@@ -150,6 +150,7 @@ def _parts(
 ) -> tuple[Part, ...]:
     cards = max(1, workload.gpus) * workload.nodes
     on = "" if cards == 1 else f", on each of {cards} cards"
+    encoding = ", of encoding images or sounds," if architecture.encoder_token_elements else ""
     rows = (
         ("weights", "Weights", found.weights.total, _weights_words(variant, found.weights, cards)),
         ("kv_cache", "KV cache", found.kv_cache, _kv_words(architecture, workload) + on),
@@ -164,8 +165,8 @@ def _parts(
             "compute",
             "Compute",
             found.compute,
-            f"the peak of a step of {workload.batched_tokens:,} tokens, of encoding its images "
-            "or sounds, or of choosing from the logits of "
+            f"the peak of a step of {workload.batched_tokens:,} tokens{encoding} or of choosing "
+            "from the logits of "
             f"{vllm_compute.sequences(workload):,} requests, whose tokens are counted{on}",
         ),
         ("runtime", "Runtime", found.runtime.total, _runtime_words(found.runtime) + on),
