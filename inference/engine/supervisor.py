@@ -38,8 +38,9 @@ HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=10)
 IDLE_AFTER = 60.0
 # Seconds between two looks whether a child that lives still computes.
 LOOK_EVERY = 30.0
-# Seconds in which a child's end is noticed after a connection to it broke.
-NOTICED_WITHIN = 1.0
+# Seconds in which a child's end is noticed after a connection to it broke, on a busy machine too:
+# whoever asks again before that finds nobody.
+NOTICED_WITHIN = 5.0
 _FAILURE = re.compile(r"error|failed|unable|out of memory", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 

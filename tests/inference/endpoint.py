@@ -106,7 +106,7 @@ def running_on_stand_in(
     start: str = "",
     module: str = "inference",
 ) -> Iterator[Endpoint]:
-    """A runtime on the stand-in engine, whose start may be ``slow``, ``endless``, or ``refuse``."""
+    """A runtime on the stand-in engine; ``start`` is what that is to do at its start."""
     flags = ["--model", str(models / "tiny.gguf"), "--engine-binary", str(stand_in_engine(folder))]
     environ = {"STANDIN_ENGINE": start}
     with running(folder, *flags, *arguments, wait=wait, environ=environ, module=module) as endpoint:

@@ -1,4 +1,4 @@
-"""A proxy that cuts a connection after two silent seconds: Akash's ingress does after sixty."""
+"""A proxy that cuts a connection after five silent seconds: Akash's ingress does after sixty."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.inference.endpoint import Endpoint
 from tests.judge.client import HERE
 from tests.standins.ports import free_port
 
-CUT_AFTER = 2
+CUT_AFTER = 5
 # Longer than the proxy's patience, before the first word.
-SILENCE: list[ChatCompletionMessageParam] = [{"role": "user", "content": "wait 4"}]
+SILENCE: list[ChatCompletionMessageParam] = [{"role": "user", "content": "wait 8"}]
 SAID = "word word "
 PATHS = ("/api/chat", "/v1/chat/completions")
 CONFIGURATION = """
@@ -72,11 +72,11 @@ def proxied(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     yield start
     for process in running:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait_for(url: str) -> None:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while True:
         try:
             httpx.get(f"{url}/healthz", timeout=5)

@@ -188,10 +188,10 @@ def test_an_interrupted_pull_ends_quietly_and_goes_on_later(
     environ: dict[str, str], weights: Weights
 ) -> None:
     command = [sys.executable, "-m", "inference", "pull", NAME]
+    weights.cdn.hang("", times=1)
     child = subprocess.Popen(
         command, env={**os.environ, **environ}, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    weights.cdn.hang("", times=1)
     assert child.stderr
     for line in child.stderr:
         if b"bytes of" in line:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.faults.outcomes import eventually
 from tests.inference import endpoint as endpoints
 from tests.inference.endpoint import Endpoint
 from tests.standins.ollama import OllamaStandIn
@@ -24,13 +24,6 @@ def _library(models: Path, name: str) -> Library:
     kept = tuple(layer for layer in made.layers if layer[0] != "params")
     layers = (*kept, ("params", PARAMS), ("system", b"You are brief."))
     return Library(name, (replace(made, layers=layers),))
-
-
-def _eventually(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.05)
 
 
 def _size_told(http: httpx.Client) -> int:
@@ -170,7 +163,7 @@ def test_a_download_is_shown_while_it_lasts(models: Path, tmp_path: Path) -> Non
             endpoint.client() as http,
         ):
             endpoints.wait_ready(endpoint, "/healthz")
-            _eventually(lambda: _size_told(http) > 0)
+            eventually(lambda: _size_told(http) > 0)
             assert http.get("/status").json()["phase"] == "pulling"
             assert http.get("/readyz").status_code == 503
             page = http.get("/", headers={"Accept": "text/html"})
@@ -187,6 +180,6 @@ def test_a_model_that_is_nowhere_is_told_on_the_page(
     flags = ["--model", "nowhere", "--ollama-registry-url", registry.registry_url]
     with endpoints.running(tmp_path, *flags, wait=False) as endpoint, endpoint.client() as http:
         endpoints.wait_ready(endpoint, "/healthz")
-        _eventually(lambda: http.get("/status").json()["phase"] == "failed")
+        eventually(lambda: http.get("/status").json()["phase"] == "failed")
         assert "nowhere" in http.get("/status").json()["message"]
         assert "Not started" in http.get("/", headers={"Accept": "text/html"}).text

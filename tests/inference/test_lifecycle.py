@@ -9,34 +9,23 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import ollama
 import openai
 import pytest
 
-from tests.faults.outcomes import bare
+from tests.faults.outcomes import SOON, bare, eventually, is_alive
 from tests.inference import endpoint as endpoints
 from tests.inference.endpoint import Endpoint
-
-# How long to wait for what must happen: on a busy machine a process takes seconds to start.
-SOON = 60.0
+from tests.standins.gate import Gate
 
 
 def _chat(prompt: str, **fields: object) -> dict[str, object]:
     return {"model": "tiny", "messages": [{"role": "user", "content": prompt}], **fields}
-
-
-def _eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something is so; fail where it does not get so."""
-    ends = time.monotonic() + SOON
-    while not holds():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.02)
 
 
 def _cancelled(endpoint: Endpoint) -> int:
@@ -51,15 +40,30 @@ def _in_flight(endpoint: Endpoint) -> int:
         return int(http.get("/status").json()["in_flight"])
 
 
-def test_a_silent_whole_answer_shows_signs_of_life(on_stand_in: Endpoint) -> None:
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path)
+
+
+def _in_silence(endpoint: Endpoint, gate: Gate, path: str, **fields: object) -> bytes:
+    """The answer of an engine that says nothing until the caller has heard something."""
+    gate.close()
+    body = _chat(gate.prompt, **fields)
+    with endpoint.client() as http, http.stream("POST", path, json=body) as answer:
+        parts = answer.iter_raw()
+        first = next(parts)
+        gate.open()
+        return first + b"".join(parts)
+
+
+def test_a_silent_whole_answer_shows_signs_of_life(on_stand_in: Endpoint, gate: Gate) -> None:
     """How many is up to how busy the machine is."""
-    with on_stand_in.client() as http:
-        whole = http.post("/api/chat", json=_chat("wait 2", stream=False))
-        passed = http.post("/v1/chat/completions", json=_chat("wait 2"))
-    assert whole.content.startswith(b" ")
-    assert whole.json()["message"]["content"] == "word word "
-    assert passed.content.startswith(b" ")
-    assert passed.json()["choices"][0]["message"]["content"] == "word word "
+    whole = _in_silence(on_stand_in, gate, "/api/chat", stream=False)
+    passed = _in_silence(on_stand_in, gate, "/v1/chat/completions")
+    assert whole.startswith(b" ")
+    assert json.loads(whole)["message"]["content"] == "word word "
+    assert passed.startswith(b" ")
+    assert json.loads(passed)["choices"][0]["message"]["content"] == "word word "
 
 
 def test_a_quick_answer_shows_none(http: httpx.Client) -> None:
@@ -69,14 +73,13 @@ def test_a_quick_answer_shows_none(http: httpx.Client) -> None:
     assert "Content-Length" in quick.headers
 
 
-def test_a_silent_stream_shows_signs_of_life(on_stand_in: Endpoint) -> None:
-    with on_stand_in.client() as http:
-        lines = http.post("/api/chat", json=_chat("wait 2")).text.splitlines()
-        events = http.post("/v1/chat/completions", json=_chat("wait 2", stream=True)).text
+def test_a_silent_stream_shows_signs_of_life(on_stand_in: Endpoint, gate: Gate) -> None:
+    lines = _in_silence(on_stand_in, gate, "/api/chat").decode().splitlines()
+    events = _in_silence(on_stand_in, gate, "/v1/chat/completions", stream=True)
     assert lines[0].startswith(" ")
     assert json.loads(lines[0])["message"]["content"] == "word "
-    assert events.startswith(": \n\n")
-    assert events.endswith("data: [DONE]\n\n")
+    assert events.startswith(b": \n\n")
+    assert events.endswith(b"data: [DONE]\n\n")
 
 
 def test_clients_take_the_signs_of_life(on_stand_in: Endpoint) -> None:
@@ -103,9 +106,9 @@ def test_a_client_that_goes_cancels_its_answer(
     before = _cancelled(on_stand_in)
     body = json.dumps(_chat("wait 600", stream=stream)).encode()
     with bare(on_stand_in.url, path, body, key=on_stand_in.key):
-        _eventually(lambda: _in_flight(on_stand_in) == 1)
-    _eventually(lambda: _in_flight(on_stand_in) == 0)
-    _eventually(lambda: _cancelled(on_stand_in) == before + 1)
+        eventually(lambda: _in_flight(on_stand_in) == 1)
+    eventually(lambda: _in_flight(on_stand_in) == 0)
+    eventually(lambda: _cancelled(on_stand_in) == before + 1)
     assert "Traceback" not in on_stand_in.logged()
 
 
@@ -129,43 +132,46 @@ def test_what_was_written_for_a_client_that_went_is_counted(
             read += "word" in line
             if read == 3:
                 break
-    _eventually(lambda: _in_flight(on_stand_in) == 0)
-    assert _generated(on_stand_in) >= before + 3
+    eventually(lambda: _generated(on_stand_in) >= before + 3)
+
+
+def _restarts(endpoint: Endpoint) -> int:
+    with endpoint.client() as http:
+        return int(http.get("/status").json()["restarts"])
 
 
 def test_a_crash_ends_a_stream_with_an_error_and_the_engine_comes_back(
     on_stand_in: Endpoint,
 ) -> None:
+    before = _restarts(on_stand_in)
     with on_stand_in.client() as http:
-        before = http.get("/status").json()["restarts"]
         *_, last = http.post("/api/chat", json=_chat("crash")).text.splitlines()
         assert "stopped" in json.loads(last)["error"]
+        eventually(lambda: _restarts(on_stand_in) == before + 1)
         endpoints.wait_ready(on_stand_in)
         events = http.post("/v1/chat/completions", json=_chat("crash", stream=True)).text
         error = json.loads(events.strip().split("\n\n")[-1].removeprefix("data: "))
         assert "stopped" in error["error"]["message"]
+        eventually(lambda: _restarts(on_stand_in) == before + 2)
         endpoints.wait_ready(on_stand_in)
         assert http.post("/api/chat", json=_chat("drip 1")).status_code == 200
-        assert http.get("/status").json()["restarts"] == before + 2
         assert f"engine_restarts_total {before + 2}" in http.get("/metrics").text
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
-def test_a_crash_before_the_first_word_is_a_503(models: Path, tmp_path: Path, path: str) -> None:
-    answers: list[httpx.Response] = []
-    with endpoints.running_on_stand_in(tmp_path, models) as endpoint:
-
-        def ask() -> None:
-            with endpoint.client() as http:
-                answers.append(http.post(path, json=_chat("wait 60", stream=False)))
-
-        asking = threading.Thread(target=ask)
-        asking.start()
-        _eventually(lambda: _in_flight(endpoint) == 1)
+def test_a_crash_before_the_first_word_is_a_503(
+    models: Path, tmp_path: Path, gate: Gate, path: str
+) -> None:
+    with (
+        endpoints.running_on_stand_in(tmp_path, models, "--heartbeat", "0") as endpoint,
+        endpoint.client() as http,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        asking = pool.submit(http.post, path, json=_chat(gate.prompt, stream=False))
+        eventually(lambda: gate.was_asked)
         for child in endpoint.children():
             os.kill(child, signal.SIGKILL)
-        asking.join(SOON)
-    (answer,) = answers
+        answer = asking.result(SOON)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert "stopped" in str(answer.json()["error"])
@@ -211,7 +217,7 @@ def test_a_full_queue_is_a_503(models: Path, tmp_path: Path) -> None:
                 answer = http.post(path, json=_chat("drip 1"))
                 assert answer.status_code == 503
                 assert answer.headers["Retry-After"]
-        _eventually(lambda: _in_flight(endpoint) == 0)
+        eventually(lambda: _in_flight(endpoint) == 0)
         assert http.post("/api/chat", json=_chat("drip 1")).status_code == 200
 
 
@@ -240,7 +246,7 @@ def test_running_answers_are_finished_before_the_end(
         lines = running.iter_lines()
         next(lines)
         endpoint.process.send_signal(signal.SIGTERM)
-        _eventually(lambda: _is_refused(endpoint))
+        eventually(lambda: _is_refused(endpoint))
         last = [line for line in lines if line][-1]
         assert last == "data: [DONE]" or json.loads(last)["done"] is True
         assert endpoint.process.wait(SOON) == 0
@@ -251,7 +257,7 @@ def _is_refused(endpoint: Endpoint) -> bool:
     try:
         with endpoint.client() as http:
             return http.post("/api/chat", json=_chat("drip 1")).status_code == 503
-    except httpx.ConnectError:
+    except httpx.TransportError:
         return True
 
 
@@ -260,27 +266,19 @@ def test_the_engine_dies_with_its_server(models: Path, tmp_path: Path) -> None:
         (child,) = endpoint.children()
         endpoint.process.kill()
         endpoint.process.wait()
-        _eventually(lambda: not _is_alive(child))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+        eventually(lambda: not is_alive(child))
 
 
 def test_a_model_that_does_not_load_is_told_loudly(models: Path, tmp_path: Path) -> None:
     with endpoints.running_on_stand_in(tmp_path, models, wait=False, start="refuse") as endpoint:
         endpoints.wait_ready(endpoint, "/status")
         with endpoint.client() as http:
-            _eventually(lambda: http.get("/status").json()["phase"] == "failed")
+            eventually(lambda: http.get("/status").json()["phase"] == "failed")
             assert "not to my taste" in http.get("/status").json()["message"]
             page = http.get("/", headers={"Accept": "text/html"}).text
             assert "not to my taste" in page
             assert http.get("/readyz").status_code == 503
-        assert "not to my taste" in endpoint.logged()
+        eventually(lambda: "not to my taste" in endpoint.logged())
 
 
 def test_the_port_opens_only_when_ready_where_that_is_asked(models: Path, tmp_path: Path) -> None:
@@ -303,13 +301,18 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def _records(endpoint: Endpoint, identifier: str) -> list[dict[str, Any]]:
+    """What the log tells of a request; its last line may still be written."""
+    records = [json.loads(line) for line in endpoint.logged().split("\n")[:-1]]
+    return [record for record in records if record.get("id") == identifier]
+
+
 def test_logs_are_json_without_prompts(on_stand_in: Endpoint) -> None:
     with on_stand_in.client() as http:
         answer = http.post("/api/chat", json=_chat("say my-secret-thoughts"))
     identifier = answer.headers["X-Request-ID"]
-    _eventually(lambda: f'"{identifier}"' in on_stand_in.logged())
-    records = [json.loads(line) for line in on_stand_in.logged().splitlines()]
-    (told,) = (record for record in records if record.get("id") == identifier)
+    eventually(lambda: len(_records(on_stand_in, identifier)) == 1)
+    (told,) = _records(on_stand_in, identifier)
     assert (told["method"], told["route"]) == ("POST", "/api/chat")
     assert told["milliseconds"] > 0
     assert "my-secret-thoughts" not in on_stand_in.logged()

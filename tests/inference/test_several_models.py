@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.faults.outcomes import eventually
 from tests.inference import endpoint as endpoints
 
 # Each of these takes its half gigabyte of overhead: two fit, three do not.
@@ -39,13 +39,6 @@ def _ask(http: httpx.Client, name: str, **fields: object) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def _eventually(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.05)
-
-
 def test_it_works(http: httpx.Client) -> None:
     """The least recently used one makes room, whichever API asks."""
     assert _loaded(http) == ["tiny"]
@@ -68,15 +61,15 @@ def test_a_model_stays_as_long_as_a_request_says(http: httpx.Client) -> None:
     left = datetime.fromisoformat(expires) - datetime.now(UTC)
     assert timedelta(minutes=4) < left <= timedelta(minutes=5)
     _ask(http, "thinker", keep_alive="100ms")
-    _eventually(lambda: _loaded(http) == ["tiny"])
+    eventually(lambda: _loaded(http) == ["tiny"])
     _ask(http, "thinker", keep_alive=0)
-    _eventually(lambda: _loaded(http) == ["tiny"])
+    eventually(lambda: _loaded(http) == ["tiny"])
 
 
 def test_a_model_goes_after_the_time_that_is_set(models: Path, tmp_path: Path) -> None:
     flags = ["--model", str(models / "tiny.gguf"), "--keep-alive", "200ms"]
     with endpoints.running(tmp_path, *flags) as running, running.client() as http:
-        _eventually(lambda: _loaded(http) == [])
+        eventually(lambda: _loaded(http) == [])
         assert http.get("/readyz").status_code == 200
         _ask(http, "tiny", keep_alive=-1)
         assert _loaded(http) == ["tiny"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults.outcomes import SOON
 from tests.inference import endpoint as endpoints
 from tests.inference.endpoint import Endpoint
+from tests.standins.gate import Gate
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.ollama_models import Library, tag
 from tests.standins.server import Reply, Request
@@ -19,11 +22,31 @@ SIGN = b" "
 
 
 @pytest.fixture(scope="module")
-def slow(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    """A runtime whose engine needs a second to start."""
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    """Closed, it lets no engine be ready."""
+    return Gate(tmp_path_factory.mktemp("starting"))
+
+
+@pytest.fixture(scope="module")
+def slow(
+    models: Path, starting: Gate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Endpoint]:
+    """A runtime whose engine is ready when its gate is open."""
     folder = tmp_path_factory.mktemp("slow")
-    with endpoints.running_on_stand_in(folder, models, *BEATS, start="slow") as running:
+    starting.open()
+    with endpoints.running_on_stand_in(folder, models, *BEATS, start=starting.prompt) as running:
         yield running
+
+
+def _in_silence(endpoint: Endpoint, gate: Gate, path: str, body: dict[str, object]) -> bytes:
+    """The answer of an engine that says nothing until the caller has heard something."""
+    gate.close()
+    with endpoint.client() as http, http.stream("POST", path, json=body) as answer:
+        assert answer.status_code == 200
+        parts = answer.iter_raw()
+        first = next(parts)
+        gate.open()
+        return first + b"".join(parts)
 
 
 @pytest.mark.parametrize(
@@ -37,32 +60,38 @@ def slow(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[End
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_model_that_loads_shows_signs_of_life(
-    slow: Endpoint, path: str, body: dict[str, object]
+    slow: Endpoint, starting: Gate, path: str, body: dict[str, object]
 ) -> None:
     with slow.client() as http:
         unloaded = http.post("/api/generate", json={"model": "tiny", "keep_alive": 0})
-        assert unloaded.json()["done_reason"] == "unload"
-        answer = http.post(path, json=body)
-    assert answer.status_code == 200
-    assert answer.content.startswith(SIGN)
-    assert answer.json()
+    assert unloaded.json()["done_reason"] == "unload"
+    told = _in_silence(slow, starting, path, body)
+    assert told.startswith(SIGN)
+    assert json.loads(told)
 
 
-def test_a_slow_embedding_shows_signs_of_life(slow: Endpoint) -> None:
-    with slow.client() as http:
-        answer = http.post("/api/embed", json={"model": "tiny", "input": "wait 1"})
-    assert answer.content.startswith(SIGN)
-    assert answer.json()["embeddings"] == [[1.0, 0.0]]
+def test_a_slow_embedding_shows_signs_of_life(slow: Endpoint, tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    body: dict[str, object] = {"model": "tiny", "input": gate.prompt}
+    told = _in_silence(slow, gate, "/api/embed", body)
+    assert told.startswith(SIGN)
+    assert json.loads(told)["embeddings"] == [[1.0, 0.0]]
 
 
-def test_a_failure_after_a_sign_of_life_is_told_all_the_same(slow: Endpoint) -> None:
-    with slow.client() as http:
-        late = http.post("/api/embed", json={"model": "tiny", "input": "wait 1 fail"})
-        soon = http.post("/api/embed", json={"model": "tiny", "input": "wait 0 fail"})
-    assert late.status_code == 200
-    assert late.json() == {"error": "the graph could not be computed"}
-    assert soon.status_code == 500
-    assert soon.json() == late.json()
+def test_a_failure_after_a_sign_of_life_is_told_all_the_same(
+    slow: Endpoint, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path)
+    body: dict[str, object] = {"model": "tiny", "input": f"{gate.prompt} fail"}
+    told = _in_silence(slow, gate, "/api/embed", body)
+    assert json.loads(told) == {"error": "the graph could not be computed"}
+
+
+def test_a_failure_before_one_has_its_status(models: Path, tmp_path: Path) -> None:
+    with endpoints.running_on_stand_in(tmp_path, models) as endpoint, endpoint.client() as http:
+        answer = http.post("/api/embed", json={"model": "tiny", "input": "fail"})
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "the graph could not be computed"}
 
 
 def test_a_download_without_a_stream_shows_signs_of_life(models: Path, tmp_path: Path) -> None:
@@ -71,7 +100,7 @@ def test_a_download_without_a_stream_shows_signs_of_life(models: Path, tmp_path:
     with OllamaStandIn([library]) as registry:
 
         def waits(request: Request) -> Reply:
-            gate.wait(20)
+            gate.wait(SOON)
             return registry.manifest(request)
 
         path = r"/v2/(?P<namespace>[^/]+)/(?P<name>[^/]+)/manifests/(?P<tag>[^/]+)"

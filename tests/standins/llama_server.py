@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """A llama-server that does what its prompt says, for what a real one rarely does.
 
-    wait 2        silence for two seconds, then one word
+    wait 2        silence for two seconds, then two words
+    until FOLDER  silence until the gate of that folder is open (gate.py), then two words
     drip 5        a word every 0.1 seconds, five times
     crash         two words, then the process is gone
     fail          an error of the engine in mid-stream
     call          two calls of tools, in pieces as llama-server streams them
 
-A text to embed is such a prompt too; `` fail`` at its end makes it an error.
+A text to embed is such a prompt too; ``fail`` at its end makes it an error.
 It takes llama-server's flags and minds only ``--port``. STANDIN_ENGINE in the
-environment makes its start ``slow`` (a second) or ``endless``, lets it ``refuse`` to
+environment makes its start ``endless``, or lets it last ``until FOLDER``, ``refuse`` to
 start, or tell nothing of itself (``mute``).
 How many answers were cancelled by their reader is told by ``GET /cancelled``.
 """
@@ -17,18 +18,16 @@ How many answers were cancelled by their reader is told by ``GET /cancelled``.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 CRASH_CODE = 3
-STARTS = {"slow": 1.0, "endless": math.inf}
 FAILURE = {"code": 500, "message": "the graph could not be computed", "type": "server_error"}
 
 
@@ -36,12 +35,20 @@ async def _words(prompt: str) -> AsyncIterator[str]:
     kind, _, amount = prompt.partition(" ")
     if kind == "wait":
         await asyncio.sleep(float(amount))
+    if kind == "until":
+        await _opened(Path(amount))
     count = int(amount) if kind == "drip" else 2
     for _ in range(count):
         await asyncio.sleep(0.1 if kind == "drip" else 0)
         yield "word "
     if kind == "crash":
         os._exit(CRASH_CODE)
+
+
+async def _opened(gate: Path) -> None:
+    (gate / "asked").touch()
+    while not (gate / "open").exists():
+        await asyncio.sleep(0.02)
 
 
 def _calls() -> list[dict[str, Any]]:
@@ -79,8 +86,7 @@ class Server:
 
     def __init__(self) -> None:
         self.cancelled = 0
-        start = os.environ.get("STANDIN_ENGINE", "")
-        self.healthy_from = time.monotonic() + STARTS.get(start, 0.0)
+        self.start = os.environ.get("STANDIN_ENGINE", "")
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         document = await request.json()
@@ -115,19 +121,22 @@ class Server:
 
     async def embeddings(self, request: web.Request) -> web.Response:
         text = str((await request.json())["input"][0])
-        async for _ in _words(text.removesuffix(" fail")):
+        async for _ in _words(text.removesuffix("fail").strip()):
             pass
-        if text.endswith(" fail"):
+        if text.endswith("fail"):
             return web.json_response({"error": FAILURE}, status=500)
         usage = {"prompt_tokens": 2}
         return web.json_response({"data": [{"index": 0, "embedding": [1.0, 0.0]}], "usage": usage})
 
     async def health(self, _request: web.Request) -> web.Response:
-        is_healthy = time.monotonic() >= self.healthy_from
-        return web.json_response({}, status=200 if is_healthy else 503)
+        return web.json_response({}, status=503 if self._is_starting() else 200)
+
+    def _is_starting(self) -> bool:
+        kind, _, gate = self.start.partition(" ")
+        return kind == "endless" or (kind == "until" and not (Path(gate) / "open").exists())
 
     async def props(self, _request: web.Request) -> web.Response:
-        if os.environ.get("STANDIN_ENGINE") == "mute":
+        if self.start == "mute":
             return web.Response(status=500, text="no")
         return web.json_response({"media_marker": "<m>"})
 

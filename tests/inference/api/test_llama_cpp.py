@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from inference.api.errors import LLAMA_CPP_ROUTES
+from tests.faults.outcomes import eventually
 from tests.inference.endpoint import Endpoint
+from tests.standins.gate import Gate
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
@@ -64,23 +66,15 @@ def test_a_model_tells_what_it_is(http: httpx.Client) -> None:
     assert second["capabilities"] == ["completion"]
 
 
-def _wait_for_answers(http: httpx.Client, number: int) -> None:
-    """Wait until so many are under way: what an earlier test left alone ends within a second."""
-    for _ in range(200):
-        if http.get("/status").json()["in_flight"] == number:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"there are never {number} answers under way")
-
-
-def test_each_request_names_a_slot_of_its_own(on_stand_in: Endpoint) -> None:
+def test_each_request_names_a_slot_of_its_own(on_stand_in: Endpoint, tmp_path: Path) -> None:
     """The stand-in for the engine tells which slot it was asked to use."""
+    gate = Gate(tmp_path)
     with on_stand_in.client() as http, ThreadPoolExecutor(1) as pool:
-        _wait_for_answers(http, 0)
-        busy = pool.submit(_post, http, "/v1/chat/completions", messages=_said("wait 3"))
-        _wait_for_answers(http, 1)
+        eventually(lambda: http.get("/status").json()["in_flight"] == 0)
+        busy = pool.submit(_post, http, "/v1/chat/completions", messages=_said(gate.prompt))
+        eventually(lambda: gate.was_asked)
         slots = [_post(http, "/v1/chat/completions", messages=_said("x"))["id_slot"]]
-        assert not busy.done()
+        gate.open()
         slots.append(busy.result()["id_slot"])
     assert sorted(slots) == [0, 1]
 

@@ -15,6 +15,7 @@ from inference.engine.supervisor import State
 from inference.errors import EngineError, UnreadableModel
 from inference.models import LocalFile, LocalModel, Source
 from inference.settings import Settings, load
+from tests.faults.outcomes import SOON
 from tests.inference.endpoint import stand_in_engine
 
 
@@ -43,7 +44,7 @@ def _names(pool: Pool) -> list[str]:
 
 
 async def _gone(pool: Pool, name: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON):
         while name in _names(pool):
             await asyncio.sleep(0.01)
 
@@ -83,7 +84,7 @@ def test_who_goes_away_does_not_stop_the_load(models: Path, tmp_path: Path) -> N
             done, _ = await asyncio.wait({impatient}, timeout=0.02)
             assert not done
             impatient.cancel()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(SOON):
                 while not _names(pool):
                     await asyncio.sleep(0.01)
             async with pool.use(_model(models / "tiny.gguf")) as lease:
@@ -147,7 +148,7 @@ def test_who_is_used_does_not_leave(models: Path, tmp_path: Path) -> None:
                 done, _ = await asyncio.wait({other}, timeout=0.3)
                 assert not done
                 assert lease.engine.state is State.READY
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(SOON):
                 await other
             assert _names(pool) == ["thinker"]
 

@@ -57,7 +57,7 @@ def test_a_crash_fails_the_running_request_and_is_restarted(models: Path, provid
             with pytest.raises(EngineLost, match="stopped"):
                 async for _ in events:
                     pass
-            while engine.state is State.READY:
+            while not engine.restarts:
                 await asyncio.sleep(0.01)
             found = await client.post(engine, "/v1/chat/completions", ASKED)
             assert found["model"] == "tiny"

@@ -3,16 +3,22 @@
     python -m tests.inference.pull.child NAME
 
 Says on standard output how many bytes it found at its start, and in the end
-where the model is.
+where the model is. KILLED_AFTER in the environment is a number of pieces: having
+noted those, the process is killed, wherever its other threads are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import signal
 import sys
+from collections.abc import Callable
+from unittest.mock import patch
 
 from inference.pull import Progress, Stage, pull
+from inference.pull.journal import Journal
 from inference.pull.limits import Limits
 from inference.settings import load
 
@@ -31,8 +37,21 @@ def main(name: str) -> None:
             sys.stdout.flush()
         stages.append(progress.stage)
 
-    model = asyncio.run(pull(told.models[0], told, tell, limits=LIMITS))
+    with patch.object(Journal, "add", _adding(int(os.environ.get("KILLED_AFTER", "0")))):
+        model = asyncio.run(pull(told.models[0], told, tell, limits=LIMITS))
     sys.stdout.write(f"ready {model.path}\n")
+
+
+def _adding(last: int) -> Callable[[Journal, int], None]:
+    """How a piece is noted by a process that does not outlive the ``last`` one of them."""
+    add, count = Journal.add, itertools.count(1)
+
+    def adding(journal: Journal, index: int) -> None:
+        add(journal, index)
+        if next(count) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return adding
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from tests.standins.server import Reply, Request, Sparse, redirect, text
 from tests.standins.weights import Weights, all_is_well, gguf
 
 NAME = "hf.co/user/repo:Q8_0"
+# So little patience is used up by a busy machine too, which then takes a few attempts more.
+IMPATIENT = replace(QUICK, stall_timeout=0.2, attempts=1000)
 DATA = gguf(1000 * KIB + 7, 8)
 DIGEST = hashlib.sha256(DATA).hexdigest()
 
@@ -60,10 +62,18 @@ def test_one_connection_is_enough_where_hashing_never_waits(
 
 
 def test_the_others_join_where_the_first_says_nothing(puller: Puller, weights: Weights) -> None:
-    weights.cdn.hang(DIGEST, times=1)
-    slow = replace(QUICK, patience=0.01, stall_timeout=0.3)
-    assert puller.pull(NAME, limits=slow).path.read_bytes() == DATA
-    assert weights.cdn.connected > 2
+    """It goes on when they have brought all but its own pieces."""
+    is_first, own, connected = iter([True]), QUICK.run * QUICK.piece, []
+
+    def watch(count: int) -> None:
+        if next(is_first, False):
+            eventually(lambda: weights.sent - count >= len(DATA) - own)
+            connected.append(weights.cdn.connected)
+
+    weights.on_bytes = watch
+    assert puller.pull(NAME, limits=replace(QUICK, patience=0.01)).path.read_bytes() == DATA
+    assert connected
+    assert connected[0] > 1
 
 
 def test_a_cancelled_download_ends_at_once_and_goes_on_later(
@@ -164,8 +174,7 @@ def test_a_connection_that_ends_early_is_taken_up_again(puller: Puller, weights:
 
 def test_a_stalled_connection_is_given_up(puller: Puller, weights: Weights) -> None:
     weights.cdn.hang(DIGEST, times=3)
-    quick = replace(QUICK, stall_timeout=0.1)
-    assert puller.pull(NAME, limits=quick).path.read_bytes() == DATA
+    assert puller.pull(NAME, limits=IMPATIENT).path.read_bytes() == DATA
 
 
 def test_a_connection_that_stalls_in_its_middle_is_given_up(
@@ -173,15 +182,14 @@ def test_a_connection_that_stalls_in_its_middle_is_given_up(
 ) -> None:
     stalls, is_over = iter(range(3)), threading.Event()
     weights.on_bytes = lambda _count: None if next(stalls, None) is None else _wait(is_over)
-    quick = replace(QUICK, stall_timeout=0.1)
-    assert puller.pull(NAME, limits=quick).path.read_bytes() == DATA
+    assert puller.pull(NAME, limits=IMPATIENT).path.read_bytes() == DATA
     is_over.set()
 
 
 def test_a_connection_that_only_trickles_is_given_up(puller: Puller, weights: Weights) -> None:
     stalls, is_over = iter(range(3)), threading.Event()
     weights.on_bytes = lambda _count: None if next(stalls, None) is None else _wait(is_over)
-    quick = replace(QUICK, run_timeout=0.2)
+    quick = replace(QUICK, run_timeout=0.2, attempts=1000)
     assert puller.pull(NAME, limits=quick).path.read_bytes() == DATA
     is_over.set()
 
@@ -276,7 +284,7 @@ def test_a_file_changed_under_the_revision_is_noticed(puller: Puller, weights: W
     other = redirect(f"{weights.cdn.url}/{DIGEST}", headers={"X-Linked-Etag": f'"{"cd" * 32}"'})
     weights.hub.fail("/resolve/", other)
     with pytest.raises(RegistryAnswer, match="was changed"):
-        puller.pull(NAME)
+        puller.pull(NAME, limits=replace(QUICK, connections=1))
     assert weights.sent < len(DATA)
 
 

@@ -7,8 +7,10 @@ import os
 import random
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 
+from tests.faults.outcomes import SOON
 from tests.inference.pull.child import LIMITS, PIECE
 from tests.standins.weights import Weights, all_is_well, gguf
 
@@ -42,14 +44,16 @@ def _killed_after(count: int, weights: Weights, folder: Path) -> int | None:
 
     Returns the bytes that it found at its start, None where it died before it told.
     """
-    child = _run(weights, folder)
+    running: Future[subprocess.Popen[str]] = Future()
     goal = weights.sent + count
 
     def watch(_count: int) -> None:
         if weights.sent >= goal:
-            child.kill()
+            running.result(SOON).kill()
 
     weights.on_bytes = watch
+    child = _run(weights, folder)
+    running.set_result(child)
     told = child.communicate()[0].split()
     weights.on_bytes = all_is_well
     assert child.returncode == -9

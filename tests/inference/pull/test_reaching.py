@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from inference.pull.reaching import ATTEMPT_DELAY, Address, alternating, reach
+from inference.pull.reaching import Address, alternating, reach
 from tests.standins.silent import Silent, address_of
 
 # Longer than any test may take: who waits for it has not gone on to the next address.
@@ -18,15 +17,15 @@ FOR_EVER = 600.0
 
 @dataclass
 class Watcher:
-    """Keeps every socket that was begun, and raises at one of them where it is told to."""
+    """Keeps every socket that was begun; at the second one it does what it is told to."""
 
     sockets: list[socket.socket] = field(default_factory=list)
-    raises_at: int = 0
+    at_second: Callable[[], None] = lambda: None
 
     def __call__(self, sock: socket.socket) -> None:
         self.sockets.append(sock)
-        if len(self.sockets) == self.raises_at:
-            raise InterruptedError
+        if len(self.sockets) == 2:
+            self.at_second()
 
     def count_open(self) -> int:
         return sum(sock.fileno() >= 0 for sock in self.sockets)
@@ -44,9 +43,11 @@ def answering() -> Iterator[Address]:
 
 
 @pytest.fixture
-def refusing() -> Address:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return address_of(server)
+def refusing() -> Iterator[Address]:
+    """Bound, so that nobody else is given the port, and listening for nothing."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield address_of(bound)
 
 
 @pytest.fixture
@@ -70,9 +71,10 @@ def test_an_address_that_says_nothing_does_not_hold_up_the_next(
         assert watcher.count_open() == 1
 
 
-def test_an_address_that_answers_late_is_still_taken(silent: Address, watcher: Watcher) -> None:
+def test_an_address_that_answers_late_is_still_taken(silent: Address) -> None:
+    """It wakes when the next one is begun already; its kernel asks again after a second."""
     with Silent() as late:
-        threading.Timer(2 * ATTEMPT_DELAY, late.wake).start()
+        watcher = Watcher(at_second=late.wake)
         with reach([late.address, silent], FOR_EVER, watcher) as sock:
             assert sock.getpeername() == late.address[4]
             assert len(watcher.sockets) == 2
@@ -113,7 +115,10 @@ def test_a_refusal_says_more_than_a_silence(
 
 
 def test_who_watches_may_stop_it(silent: Address, answering: Address) -> None:
-    watcher = Watcher(raises_at=2)
+    def stop() -> None:
+        raise InterruptedError
+
+    watcher = Watcher(at_second=stop)
     with pytest.raises(InterruptedError):
         reach([silent, answering], FOR_EVER, watcher)
     assert watcher.count_open() == 0
