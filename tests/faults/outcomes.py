@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -53,8 +54,12 @@ def is_alive(pid: int) -> bool:
 
 def children(pid: int) -> list[int]:
     """The process ids of a process's children, whichever of its threads started them."""
-    told = (path.read_text() for path in sorted(Path(f"/proc/{pid}/task").glob("*/children")))
-    return [int(child) for line in told for child in line.split()]
+    found: list[int] = []
+    for path in sorted(Path(f"/proc/{pid}/task").glob("*/children")):
+        # A thread may have ended meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, path.read_text().split())
+    return found
 
 
 def chat(prompt: str, model: str = "tiny", *, stream: bool = True) -> dict[str, object]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.faults.outcomes import Watch, chat, children, eventually, tell
+from tests.faults.outcomes import SOON, Watch, chat, children, eventually, tell
 from tests.faults.wall_clock import WallClock
 from tests.inference import endpoint as endpoints
 from tests.inference.endpoint import Endpoint
@@ -123,7 +123,9 @@ def test_an_answer_of_the_site(clock: WallClock, path: str, hours: int) -> None:
     ):
         eventually(lambda: len(children(site.process.pid)) == 2)
         workers = children(site.process.pid)
-        with httpx2.stream("POST", site.url + path, json=chat("drip 30", MODEL)) as answer:
+        with httpx2.stream(
+            "POST", site.url + path, json=chat("drip 30", MODEL), timeout=SOON
+        ) as answer:
             lines = answer.iter_lines()
             assert next(lines)
             watch = Watch()
@@ -135,7 +137,7 @@ def test_an_answer_of_the_site(clock: WallClock, path: str, hours: int) -> None:
 
 
 def _asked(site: LiveSite) -> httpx2.Response:
-    return httpx2.post(f"{site.url}/api/chat", json=chat("drip 1", MODEL), timeout=30)
+    return httpx2.post(f"{site.url}/api/chat", json=chat("drip 1", MODEL), timeout=SOON)
 
 
 @JUMPS
@@ -195,7 +197,7 @@ def _site_with_registries(clock: WallClock) -> Iterator[tuple[LiveSite, StandIn,
 def _status(site: LiveSite) -> int:
     """Of a page that the bundled catalogue cannot give."""
     address = f"{site.url}/models/hf/CompendiumLabs/bge-small-en-v1.5-gguf/"
-    return httpx2.get(address, timeout=30).status_code
+    return httpx2.get(address, timeout=SOON).status_code
 
 
 @JUMPS
@@ -228,6 +230,6 @@ def test_prices_that_are_read_while_the_clock_jumps(clock: WallClock) -> None:
         assert isinstance(body, bytes)
         happens = partial(clock.jump, hours=3)
         console.route("GET", PRICES, Reply(200, Interrupted(body, len(body), happens)))
-        page = httpx2.get(f"{site.url}/models/hf/Qwen/Qwen3-8B-GGUF/configure/", timeout=30)
+        page = httpx2.get(f"{site.url}/models/hf/Qwen/Qwen3-8B-GGUF/configure/", timeout=SOON)
         assert console.count(PRICES) == 2
         assert "prices are out of reach" not in page.text

@@ -56,7 +56,7 @@ class Judge:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     def judge(self, text: str) -> Verdict:
         """The verdict on one YAML text."""

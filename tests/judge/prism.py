@@ -45,7 +45,7 @@ class Prism:
         trace: TracebackType | None,
     ) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 60

@@ -28,7 +28,7 @@ def redis_server(port: int, folder: Path) -> Iterator[str]:
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             with redis.Redis.from_url(url) as client:

@@ -17,16 +17,18 @@ def site() -> Iterator[LiveSite]:
 
 
 def test_it_works(site: LiveSite) -> None:
-    response = httpx2.post(f"{site.url}/healthz", content=b"x" * 2048)
+    response = httpx2.post(f"{site.url}/healthz", content=b"x" * 2048, timeout=60)
     assert response.status_code == 405
 
 
 def test_a_declared_length_over_the_limit_is_refused(site: LiveSite) -> None:
-    response = httpx2.post(f"{site.url}/healthz", content=b"x" * 2049)
+    response = httpx2.post(f"{site.url}/healthz", content=b"x" * 2049, timeout=60)
     assert response.status_code == 413
     assert response.text == "The request is larger than 2048 bytes. Send less.\n"
 
 
 def test_a_chunked_body_is_counted(site: LiveSite) -> None:
-    response = httpx2.post(f"{site.url}/healthz", content=iter([b"x" * 1500, b"x" * 1500]))
+    response = httpx2.post(
+        f"{site.url}/healthz", content=iter([b"x" * 1500, b"x" * 1500]), timeout=60
+    )
     assert response.status_code == 413

@@ -26,15 +26,15 @@ def cache_url(tmp_path: Path) -> Iterator[str]:
 
 def test_it_works(cache_url: str) -> None:
     with LiveSite(CACHE_URL=cache_url) as site:
-        health = httpx2.get(f"{site.url}/healthz")
-        page = httpx2.get(f"{site.url}/models/ollama/llama3.1:8b/configure/")
+        health = httpx2.get(f"{site.url}/healthz", timeout=60)
+        page = httpx2.get(f"{site.url}/models/ollama/llama3.1:8b/configure/", timeout=60)
     assert (health.status_code, page.status_code) == (200, 200)
     with redis.Redis.from_url(cache_url) as client:
         assert client.dbsize() > 0
 
 
 def _cached(site: LiveSite) -> bool:
-    return bool(httpx2.get(f"{site.url}/healthz").json()["cache"])
+    return bool(httpx2.get(f"{site.url}/healthz", timeout=60).json()["cache"])
 
 
 def test_a_redis_that_goes_and_returns_takes_no_page_with_it(tmp_path: Path) -> None:
@@ -43,14 +43,14 @@ def test_a_redis_that_goes_and_returns_takes_no_page_with_it(tmp_path: Path) -> 
     first = ExitStack()
     url = first.enter_context(redis_server(port, tmp_path))
     with first, LiveSite(CACHE_URL=url) as site:
-        assert httpx2.get(site.url + page).status_code == 200
+        assert httpx2.get(site.url + page, timeout=60).status_code == 200
         assert _cached(site)
         first.close()
         for _ in range(3):
-            assert httpx2.get(site.url + page).status_code == 200
+            assert httpx2.get(site.url + page, timeout=60).status_code == 200
         assert not _cached(site)
         with redis_server(port, tmp_path):
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not _cached(site):
                 assert time.monotonic() < deadline, "the cache did not come back"
                 time.sleep(0.1)

@@ -82,6 +82,8 @@ class ConsoleApi(StandIn):
         # How many bytes of memory each of them has left.
         self.memory = 1 << 50
         self.screen_seconds = 0.0
+        # What happens at the Console while providers are looked for.
+        self.while_screening: Callable[[], object] = lambda: None
         self.bids_after = 0.0
         self.status_after = 0.0
         self.running_after = 0.0
@@ -147,6 +149,7 @@ class ConsoleApi(StandIn):
         body = jsonlib.loads(request.body)
         self.screenings.append(body)
         time.sleep(self.screen_seconds)
+        self.while_screening()
         hosts = self._with_any(_cards(body))
         if (self.only_ephemeral and _is_persistent(body)) or _memory(body) > self.memory:
             hosts = ()

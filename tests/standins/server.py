@@ -227,6 +227,11 @@ class StandIn:
                 if re.search(pattern, request.path) and method in ("", request.method)
             )
 
+    def count_open(self) -> int:
+        """How many connections are open."""
+        with self._lock:
+            return len(self._connections)
+
     def answer(self, request: Request) -> Reply:
         """Record a request and find its answer."""
         with self._lock:

@@ -13,6 +13,7 @@
     think         thoughts before the answer
     nothing       an answer without a word
     hold drip 5   nothing until ``let_go()``, then as the rest says
+    drip 5 hold   five words, and no end until ``let_go()``
 
 Anything else is answered with ``You said: …``. ``failing`` is a status that
 every request gets instead; ``open`` counts the answers under way, ``flooded``
@@ -82,7 +83,7 @@ class Upstream:
         self.most_open = 0
         self.flooded = 0
         self.requests: list[Asked] = []
-        self._let_go = asyncio.Event()
+        self._let_go = asyncio.Semaphore(0)
         self._started = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -97,12 +98,12 @@ class Upstream:
         return [request.body for request in self.requests if request.path == path]
 
     def let_go(self) -> None:
-        """Let answers begin that are held, as a model that has read a long prompt."""
-        self._loop.call_soon_threadsafe(self._let_go.set)
+        """Let one answer go on that is held, or that will be."""
+        self._loop.call_soon_threadsafe(self._let_go.release)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(60)
         return self
 
     def __exit__(
@@ -182,7 +183,9 @@ class Upstream:
         if prompt == "refuse":
             return web.json_response({"error": f'"{body["model"]}" does not like this'}, status=400)
         if not body["stream"]:
-            text = "".join([word async for word in _words(prompt)])
+            if prompt.startswith("hold "):
+                await self._let_go.acquire()
+            text = "".join([word async for word in _words(prompt.removeprefix("hold "))])
             return web.json_response(answer.last(text, prompt))
         return await self._streamed(request, prompt, answer, "application/x-ndjson")
 
@@ -210,17 +213,18 @@ class Upstream:
             await asyncio.Event().wait()
         await response.prepare(request)
         if prompt.startswith("hold "):
-            await self._let_go.wait()
-            self._let_go.clear()
+            await self._let_go.acquire()
             prompt = prompt.removeprefix("hold ")
         if prompt == "fail at once":
             await response.write(answer.failure())
             return response
         for part in answer.first(prompt):
             await response.write(part)
-        async for word in _words(prompt):
+        async for word in _words(prompt.removesuffix(" hold")):
             await response.write(answer.word(word))
             self.flooded += prompt == "flood"
+        if prompt.endswith(" hold"):
+            await self._let_go.acquire()
         if prompt == "die":
             assert request.transport
             request.transport.abort()

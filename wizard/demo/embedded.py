@@ -64,8 +64,9 @@ def upstreams(environ: Mapping[str, str]) -> tuple[Upstream, ...]:
 class Keeper:
     """The process that keeps the runtime running, started again where something kills it."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], held: socket.socket) -> None:
         self._environ = dict(environ)
+        self._held = held
         self._is_over = threading.Event()
         self._process = self._started()
         # The kernel ends a child with the thread that started it: this one stays.
@@ -79,6 +80,7 @@ class Keeper:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
+        self._held.close()
 
     def _watch(self) -> None:
         while not self._is_over.wait(WATCH_SECONDS):
@@ -97,12 +99,14 @@ class Keeper:
 
 def start(environ: MutableMapping[str, str]) -> Keeper:
     """Start the runtime's keeper, and tell in ``environ`` where the runtime will be."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environ[URL] = f"http://127.0.0.1:{port}"
+    # Bound for as long as the keeper is, so that nobody else is given the port while no runtime
+    # listens there: to one that sets SO_REUSEADDR, as ours does, that is no obstacle.
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    environ[URL] = f"http://127.0.0.1:{held.getsockname()[1]}"
     environ[KEY] = secrets.token_urlsafe(32)
-    return Keeper(environ)
+    return Keeper(environ, held)
 
 
 def keep_running(command: list[str], environ: Mapping[str, str]) -> None:

@@ -147,7 +147,7 @@ async def test_what_costs_money_is_sent_once(api: ConsoleApi, console: Console) 
 async def test_no_answer_is_told_as_not_knowing(
     api: ConsoleApi, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "WRITE_SECONDS", 0.2)
+    monkeypatch.setattr(client, "WRITE_SECONDS", 2.0)
     api.hang("/v1/deployments")
     with pytest.raises(errors.ConsoleSlow):
         await console.create("sdl", 5)

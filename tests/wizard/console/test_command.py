@@ -26,7 +26,7 @@ from wizard.console import client, following
 from wizard.console.following import Patience
 from wizard.management.commands import deploy
 
-QUICK = Patience(pause=0.02, bids=0.2, settling=0.0, ready=20.0)
+QUICK = Patience(pause=0.02, bids=0.2, settling=0.0, ready=120.0)
 REF = ("qwen3:8b", "--set", "gpu=rtx3090", "--set", "count=1")
 
 
@@ -182,7 +182,7 @@ def test_ctrl_c_leaves_what_was_made(api: ConsoleApi, settings: Settings) -> Non
     ) as process:
         wait_until(lambda: bool(api.active))
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "--close ends it" in told
     assert "Traceback" not in told

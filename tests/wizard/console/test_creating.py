@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,12 +39,14 @@ async def test_it_works(api: ConsoleApi, console: Console, built: dict[str, Any]
 
 def test_a_double_click(api: ConsoleApi, console: Console, built: dict[str, Any]) -> None:
     """Presses that come to different threads of one machine, and so to different loops."""
-    api.create_seconds = 0.3
+    was_busy = threading.Event()
+    api.meanwhile = lambda: was_busy.wait(60)
 
     def press(_: int) -> str:
         try:
             return asyncio.run(deploy(console, built)).dseq
         except errors.StillCreating:
+            was_busy.set()
             return "busy"
 
     with ThreadPoolExecutor(8) as pool:
@@ -67,13 +70,15 @@ async def test_a_request_that_is_still_on_its_way(
     api: ConsoleApi, console: Console, built: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Console answers nothing, and lists nothing yet: no second request is sent."""
-    monkeypatch.setattr(client, "WRITE_SECONDS", 0.1)
-    api.create_seconds = 0.5
+    monkeypatch.setattr(client, "WRITE_SECONDS", 2.0)
+    is_over = threading.Event()
+    api.meanwhile = lambda: is_over.wait(60)
     with pytest.raises(errors.ConsoleSlow):
         await deploy(console, built)
     with pytest.raises(errors.StillCreating):
         await deploy(console, built)
     assert api.count("/v1/deployments", "POST") == 1
+    is_over.set()
 
 
 async def test_what_never_came_is_asked_for_again(
@@ -190,7 +195,8 @@ async def test_an_outage_after_it_was_made_loses_nothing(
 
 def test_two_machines_at_once(api: ConsoleApi, built: dict[str, Any]) -> None:
     """Two sites, each with a cache of its own, are sent the same file at the same time."""
-    api.create_seconds = 1.0
+    # Neither is made before both have looked.
+    api.meanwhile = threading.Barrier(2, timeout=60).wait
     environ = {"OFFLINE": "0", "CONSOLE_API_URL": api.url}
     headers = {"X-Console-Key": api.key}
     body = {"sdl": writer.to_yaml(built), "deposit": 5}

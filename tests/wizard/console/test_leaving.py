@@ -36,11 +36,11 @@ class Visitor:
     async def leave(self) -> None:
         """Close the connection, and wait until the site has let go of it."""
         self._sent.put_nowait({"type": "http.disconnect"})
-        await asyncio.wait_for(self._serving, 20)
+        await asyncio.wait_for(self._serving, 60)
 
 
 async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not is_so():
             await asyncio.sleep(0.01)
 

@@ -72,7 +72,7 @@ async def test_an_event_is_explained(
 async def test_a_stream_without_an_end(
     console: Console, provider: Provider, leased: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(logs, "READ_SECONDS", 3.0)
     provider.is_endless = True
     provider.lines = [line(f"line {number}") for number in range(200)]
     told = await logs.read(console, leased)

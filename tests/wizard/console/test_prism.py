@@ -53,6 +53,7 @@ def test_it_judges(prism: Prism, api: ConsoleApi) -> None:
     answer = httpx2.post(
         f"{prism.url}/v1/deployments",
         json={"data": {"sdl": 3}},
+        timeout=60,
         headers={"x-api-key": api.key},
     )
     assert answer.status_code == 422

@@ -102,6 +102,7 @@ async def test_what_is_not_known_is_not_said_to_be_nobody(
     built = document.build(factory.plan(chosen=tuple(map(factory.offer, cards))), Secrets())
     api.hosts_of = {"rtx3090": (), "t4": ()}
     monkeypatch.setattr(shared_answers, "MOST_A_MINUTE", 1)
+    stop_the_clock(monkeypatch)
     assert (await screening.screen(built)).providers is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -56,7 +57,7 @@ async def worker() -> AsyncIterator[None]:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -140,11 +141,14 @@ async def test_an_outage_ends_the_wait_of_all(api: ConsoleApi, worker: None) -> 
 
 @pytest.mark.anyio
 async def test_who_leaves_does_not_end_what_others_wait_for(api: ConsoleApi, worker: None) -> None:
-    api.screen_seconds = 0.3
+    has_left = threading.Event()
+    api.while_screening = lambda: has_left.wait(60)
     leaving = asyncio.create_task(screen(BUILT))
     await until(lambda: api.screenings)
     staying = asyncio.create_task(screen(BUILT))
+    await asyncio.sleep(0)  # by now it waits
     leaving.cancel()
+    has_left.set()
     assert (await staying).count == 3
     assert leaving.cancelled()
     assert len(api.screenings) == 1

@@ -36,4 +36,4 @@ def site(standins: dict[str, Upstream]) -> Iterator[LiveSite]:
 
 def _answers(site: LiveSite) -> bool:
     body = {"model": "oneclick-demo", "prompt": "Hello", "stream": False}
-    return httpx2.post(f"{site.url}/api/generate", json=body, timeout=30).status_code == 200
+    return httpx2.post(f"{site.url}/api/generate", json=body, timeout=60).status_code == 200

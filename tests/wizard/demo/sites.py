@@ -40,7 +40,7 @@ def demo_site(standins: Mapping[str, Upstream], **settings: str) -> LiveSite:
     return LiveSite(**{**OPEN, "DEMO_UPSTREAMS": json.dumps(upstreams), **settings})
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until something holds; fails when it does not within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -35,7 +35,7 @@ def _site(*urls: str, parallel: int = 50, **settings: str) -> LiveSite:
 
 def _ask(site: LiveSite, prompt: str = "Hi", **more: Any) -> httpx2.Response:
     body = {"model": MODEL, "prompt": prompt, "stream": False, **more}
-    return httpx2.post(f"{site.url}/api/generate", json=body, timeout=30)
+    return httpx2.post(f"{site.url}/api/generate", json=body, timeout=60)
 
 
 def _count(upstream: Upstream) -> int:
@@ -45,8 +45,12 @@ def _count(upstream: Upstream) -> int:
 def test_it_works(two: tuple[Upstream, Upstream]) -> None:
     first, second = two
     with _site(first.url, second.url) as site, ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: _ask(site, "drip 20").status_code, range(8)))
-    assert found == [200] * 8
+        found = [pool.submit(_ask, site, "hold Hi") for _ in range(8)]
+        wait_until(lambda: first.open + second.open == 8)
+        for _ in range(4):
+            first.let_go()
+            second.let_go()
+        assert [each.result().status_code for each in found] == [200] * 8
     assert (_count(first), _count(second)) == (4, 4)
 
 
@@ -85,7 +89,7 @@ def test_another_is_asked_where_a_stream_begins_with_an_error(
     """vLLM and its likes say so with status 200; nothing has reached the client yet."""
     body = {"model": MODEL, "messages": [{"role": "user", "content": "fail at once"}]}
     with _site(two[0].url, two[1].url) as site:
-        answer = httpx2.post(f"{site.url}{path}", json={**body, "stream": True}, timeout=30)
+        answer = httpx2.post(f"{site.url}{path}", json={**body, "stream": True}, timeout=60)
     assert [len(upstream.asked(path)) for upstream in two] == [1, 1]
     assert answer.status_code == 502
     assert "the model ran out of luck" in answer.text
@@ -97,7 +101,7 @@ def test_nobody_left_is_told_in_either_dialect(two: tuple[Upstream, Upstream]) -
     with _site(two[0].url, two[1].url) as site:
         refused = _ask(site)
         body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
-        other = httpx2.post(f"{site.url}/v1/chat/completions", json=body, timeout=30)
+        other = httpx2.post(f"{site.url}/v1/chat/completions", json=body, timeout=60)
     assert refused.status_code == other.status_code == 503
     assert refused.json().keys() == {"error"}
     assert other.json()["error"]["type"] == "overloaded_error"
@@ -130,10 +134,15 @@ def test_those_who_wait_are_told_their_place(two: tuple[Upstream, Upstream]) -> 
     waiting = {"X-OneClick-Progress": "1"}
     with _site(first.url, parallel=1, DEMO_QUEUE="2") as site, ExitStack() as stack:
         address = f"{site.url}/api/generate"
-        running = httpx2.stream("POST", address, json={**body, "prompt": "endless"})
+        endless = {**body, "prompt": "endless"}
+        running = httpx2.stream("POST", address, json=endless, timeout=60)
         stack.enter_context(running)
-        second = stack.enter_context(httpx2.stream("POST", address, json=body, headers=waiting))
-        third = stack.enter_context(httpx2.stream("POST", address, json=body, headers=waiting))
+        second, third = (
+            stack.enter_context(
+                httpx2.stream("POST", address, json=body, headers=waiting, timeout=60)
+            )
+            for _ in range(2)
+        )
         told, told_third = second.iter_lines(), third.iter_lines()
         assert json.loads(next(told)) == {"queue": {"place": 1}}
         assert json.loads(next(told_third)) == {"queue": {"place": 2}}
@@ -149,11 +158,19 @@ def test_those_who_wait_are_told_their_place(two: tuple[Upstream, Upstream]) -> 
 
 
 def test_ordinary_clients_see_the_place_in_a_header(two: tuple[Upstream, Upstream]) -> None:
+    """It comes with the first sign of life, while they wait."""
     first, _ = two
-    with _site(first.url, parallel=1) as site, ThreadPoolExecutor(2) as pool:
-        slow = pool.submit(_ask, site, "drip 50")
+    body = {"model": MODEL, "prompt": "Hi"}
+    with (
+        _site(first.url, parallel=1, DEMO_HEARTBEAT="1") as site,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        slow = pool.submit(_ask, site, "hold Hi")
         wait_until(lambda: first.open == 1)
-        answer = _ask(site, "Hi", stream=True)
+        address = f"{site.url}/api/generate"
+        with httpx2.stream("POST", address, json=body, timeout=60) as answer:
+            first.let_go()
+            answer.read()
         assert slow.result().status_code == 200
     assert answer.headers["X-Queue-Place"] == "1"
     assert "queue" not in answer.text
@@ -176,7 +193,7 @@ def test_long_silence_has_signs_of_life(two: tuple[Upstream, Upstream], stream: 
         ollama = _ask(site, "silent", stream=stream)
         messages = [{"role": "user", "content": "silent"}]
         body = {"model": MODEL, "messages": messages, "stream": stream}
-        openai = httpx2.post(f"{site.url}/v1/chat/completions", json=body, timeout=30)
+        openai = httpx2.post(f"{site.url}/v1/chat/completions", json=body, timeout=60)
     assert ollama.text.startswith(" ")
     assert "longer than the 3 s" in ollama.json()["error"]
     assert openai.text.startswith(": \n\n" if stream else " ")
@@ -196,7 +213,7 @@ def test_keys_go_to_their_upstream_and_nothing_else_does(two: tuple[Upstream, Up
     hidden = {"keep_alive": 0, "api_base": "http://127.0.0.1:1", "options": {"num_gpu": 0, "x": 1}}
     with LiveSite(**{**OPEN, "DEMO_UPSTREAMS": json.dumps([{**upstream, "context": 512}])}) as site:
         body = {"model": MODEL, "prompt": "Hi", "stream": False, **hidden}
-        answer = httpx2.post(f"{site.url}/api/generate", json=body, headers=sent, timeout=30)
+        answer = httpx2.post(f"{site.url}/api/generate", json=body, headers=sent, timeout=60)
     assert answer.json()["model"] == MODEL
     asked = next(item for item in first.requests if item.path == "/api/generate")
     assert asked.headers["authorization"] == "Bearer secret-key"

@@ -24,7 +24,7 @@ def newest() -> Iterator[Upstream]:
 
 def ask(site: LiveSite, kind: str = "openai", path: str = CHAT, **more: Any) -> httpx2.Response:
     body = {"model": f"on-{kind}", "messages": QUESTION, "stream": False, **more}
-    return httpx2.post(f"{site.url}{path}", json=body, timeout=30)
+    return httpx2.post(f"{site.url}{path}", json=body, timeout=60)
 
 
 def names(upstream: Upstream) -> list[str]:

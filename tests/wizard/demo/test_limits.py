@@ -41,7 +41,7 @@ def tight(upstream: Upstream) -> Iterator[LiveSite]:
 
 def _ask(site: LiveSite, forwarded: str = "", path: str = "/api/generate") -> httpx2.Response:
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-    return httpx2.post(f"{site.url}{path}", json=BODY, headers=headers, timeout=30)
+    return httpx2.post(f"{site.url}{path}", json=BODY, headers=headers, timeout=60)
 
 
 def _statuses(site: LiveSite, addresses: list[str]) -> list[int]:
@@ -102,7 +102,7 @@ def test_one_ipv6_network_is_one_caller(tight: LiveSite) -> None:
 def test_an_address_has_so_many_answers_at_once(upstream: Upstream) -> None:
     with demo_site({"runtime": upstream}, DEMO_STREAMS_PER_ADDRESS="1") as site:
         body = {**BODY, "prompt": "endless", "stream": True}
-        with httpx2.stream("POST", f"{site.url}/api/generate", json=body) as first:
+        with httpx2.stream("POST", f"{site.url}/api/generate", json=body, timeout=60) as first:
             assert first.status_code == 200
             second = _ask(site)
         assert second.status_code == 429
@@ -145,7 +145,7 @@ def test_workers_share_an_addresss_answers_on_redis(upstream: Upstream, tmp_path
             demo_site({"runtime": upstream}, **shared) as one,
             demo_site({"runtime": upstream}, **shared) as other,
         ):
-            with httpx2.stream("POST", f"{one.url}/api/generate", json=body) as first:
+            with httpx2.stream("POST", f"{one.url}/api/generate", json=body, timeout=60) as first:
                 assert first.status_code == 200
                 assert _ask(other).status_code == 429
             wait_until(lambda: _ask(other).status_code == 200)

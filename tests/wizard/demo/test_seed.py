@@ -144,7 +144,7 @@ def test_the_context_is_a_memory(embedded: LiveSite) -> None:
 
 
 def test_models_are_listed(embedded: LiveSite) -> None:
-    (model,) = httpx2.get(f"{embedded.url}/api/tags").json()["models"]
+    (model,) = httpx2.get(f"{embedded.url}/api/tags", timeout=60).json()["models"]
     assert model["name"] == "oneclick-demo"
     assert model["size"] > 1_000_000
     assert len(model["digest"]) == 64
