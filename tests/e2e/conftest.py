@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.e2e.deploying import outside, world
-from tests.e2e.visit import Visit
+from tests.e2e.visit import PATIENCE, Visit
 from tests.site.live import LiveSite
 
 __all__ = ["Visit", "outside", "world"]
@@ -19,8 +19,7 @@ ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-# Milliseconds, on a machine that does other things too.
-NAVIGATION = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 Open = Callable[..., Visit]
@@ -33,7 +32,9 @@ def browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, names)), None)
     assert path, "No Chromium here: make test installs it."
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(
+            executable_path=path, args=list(ARGUMENTS), timeout=2 * PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -52,7 +53,7 @@ def visit_at(browser: Browser) -> Iterator[Open]:
 
     def start(url: str, **options: Any) -> Visit:
         context = browser.new_context(accept_downloads=True, **options)
-        context.set_default_navigation_timeout(NAVIGATION)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         visit = Visit(context.new_page(), url)
         visits.append(visit)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.visit import Visit
+from tests.e2e.visit import PATIENCE, Visit
 from tests.site.live import LiveSite
 from tests.standins import console_answers
 from tests.standins.console import ConsoleApi
 from tests.standins.endpoint import Endpoint
 from tests.standins.ollama import OllamaStandIn
+from tests.wizard.demo.sites import wait_until_still
 
 QWEN = "/models/ollama/qwen3:8b/deploy/?gpu=rtx3090&count=1"
 CONFIGURATION = "/models/ollama/qwen3:8b/configure/"
@@ -48,7 +49,7 @@ class World:
 
     def wait(self, place: Locator, words: str | re.Pattern[str] = "") -> None:
         """Let the page's clock run until the place shows the words."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
                 expect(place.first).to_contain_text(words, timeout=300)
@@ -64,6 +65,12 @@ class World:
 
     def trouble(self, words: str) -> None:
         self.wait(self.page.locator("#deploy-trouble"), words)
+
+
+def forget_answers(site: LiveSite) -> None:
+    """Let the site ask anew."""
+    for kept in site.cache_dir.glob("*.djcache"):
+        kept.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +92,15 @@ def outside() -> Iterator[tuple[ConsoleApi, Endpoint, LiveSite]]:
 @pytest.fixture
 def world(browser: Browser, outside: tuple[ConsoleApi, Endpoint, LiveSite]) -> Iterator[World]:
     console, endpoint, site = outside
+    context = browser.new_context(ignore_https_errors=True)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    # What the page of the test before had asked for may still be on its way into the cache.
+    wait_until_still(lambda: len(console.requests))
     console.reset()
     endpoint.reset()
-    for kept in site.cache_dir.glob("*.djcache"):
-        kept.unlink()
+    forget_answers(site)
     console.endpoint = endpoint.host
-    context = browser.new_context(ignore_https_errors=True)
-    page = context.new_page()
     page.clock.install()
     visit = Visit(page, site.url)
     page.on("request", visit.keep_request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -50,7 +51,7 @@ def test_the_playground_takes_the_endpoint(world: World) -> None:
     world.step("ready", "done")
     key = world.page.locator("#api-key").inner_text()
     world.page.click("#open-playground")
-    expect(world.page.locator("#own-title")).to_contain_text("connected", timeout=20_000)
+    expect(world.page.locator("#own-title")).to_contain_text("connected", timeout=60_000)
     expect(world.page.locator("#own-url")).to_have_value(world.endpoint.address)
     expect(world.page.locator("#own-key")).to_have_value(key)
 
@@ -111,11 +112,13 @@ def test_a_double_click_pays_once(world: World) -> None:
 
 
 def test_a_reload_while_it_is_made_pays_once(world: World) -> None:
-    world.console.create_seconds = 1
+    has_reloaded = threading.Event()
+    world.console.meanwhile = lambda: has_reloaded.wait(120)
     world.open()
     world.press_deploy()
     expect(world.page.locator("#deploy-state")).to_contain_text("on the chain")
     world.page.reload()
+    has_reloaded.set()
     world.step("container", "done")
     assert len(world.console.held) == 1
 

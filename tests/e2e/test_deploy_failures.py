@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.e2e.deploying import AUDITED, World
+from tests.e2e.deploying import AUDITED, World, forget_answers
 from tests.standins import console_answers
 from tests.standins.console import unaudited
 from tests.standins.endpoint import GB
@@ -91,8 +91,7 @@ def test_no_bids_in_time(world: World) -> None:
     world.open()
     expect(page.locator("#screening")).to_contain_text("3 providers can host this now")
     world.console.only_ephemeral = True
-    for kept in world.site.cache_dir.glob("*.djcache"):
-        kept.unlink()
+    forget_answers(world.site)
     world.press_deploy()
     world.wait(page.locator("#progress"), "No provider has bid within two minutes")
     world.wait(page.locator("#screening .ways"), "without the persistent volume")

@@ -48,7 +48,7 @@ TOKEN = "hf_of-somebody-who-accepted"
 OLLAMA = "/models/ollama/tiny:1b"
 HUB_NAME = "hf.co/acme/tiny-GGUF:F32"
 OWN_KEY = "ocl_a-key-that-the-page-made-in-the-browser"
-STARTING = 60.0
+STARTING = 120.0
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
 FEW = {"num_predict": 6, "seed": 1}
 Process = subprocess.Popen[bytes]
@@ -202,7 +202,7 @@ def _is_locked(deployed: Deployed) -> None:
     """Neither dialect answers without the key, or with another one."""
     for path in ("/api/tags", "/v1/models", "/api/ps"):
         for headers in ({}, {"Authorization": "Bearer ocl_wrong"}, {"x-api-key": "ocl_wrong"}):
-            assert httpx2.get(deployed.url + path, headers=headers).status_code == 401
+            assert httpx2.get(deployed.url + path, headers=headers, timeout=60).status_code == 401
     with pytest.raises(ollama.ResponseError) as caught:
         ollama.Client(deployed.url).chat("any", QUESTION)
     assert caught.value.status_code == 401
@@ -223,7 +223,7 @@ def test_every_choice_reaches_the_runtime(world: World, tmp_path: Path) -> None:
         held = replace(deployed, key=OWN_KEY)
         _answers(held, "gpt-4o")
         _is_locked(held)
-        status = httpx2.get(f"{held.url}/status", headers=held.headers).json()
+        status = httpx2.get(f"{held.url}/status", headers=held.headers, timeout=60).json()
         (loaded,) = held.ollama().ps().models
     assert loaded.context_length == 1024
     assert status["engines"][0]["slots"] == 2

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.e2e.deploying import CONFIGURATION, World
 from tests.standins.server import text
 
 pytestmark = pytest.mark.e2e
+ASKING = re.compile("/screening[/?]")
 
 
 def shown(world: World) -> Locator:
@@ -24,10 +25,15 @@ def hosts(world: World, card: str) -> Locator:
 
 def test_it_works(world: World) -> None:
     world.console.hosts_of = {"t4": (), "rtx3090": world.console.bidders[:1]}
+    held: list[Route] = []
+    world.page.route(ASKING, lambda route: held.append(route))  # noqa: PLW0108 - no builtin
     world.open(CONFIGURATION)
     expect(hosts(world, "RTX 3090")).to_be_empty()
     below = world.page.locator("#choices")
     before = below.bounding_box()
+    world.page.unroute(ASKING)
+    for route in held:
+        route.continue_()
     world.wait(hosts(world, "RTX 3090"), "1 provider now")
     expect(hosts(world, "T4")).to_have_text("no providers now")
     expect(hosts(world, "P40")).to_have_text("3 providers now")
@@ -39,6 +45,7 @@ def test_folded_cards_are_asked_about_when_they_are_seen(world: World) -> None:
     page = world.page
     world.open(CONFIGURATION)
     world.wait(hosts(world, "T4"), "3 providers now")
+    world.wait(page.locator(".screening"), "3 providers can host this now")
     asked = len(world.console.screenings)
     folded = page.locator("#more-offers .hosts")
     page.clock.fast_forward(60_000)
@@ -66,8 +73,8 @@ def test_another_choice_asks_anew(world: World) -> None:
 
 def test_a_console_that_is_away_is_no_reason_to_worry(world: World) -> None:
     world.console.fail("/v1/bid-screening", text("upstream", 502))
-    world.open(CONFIGURATION)
     with world.page.expect_response(re.compile("/screening/0$")):
+        world.open(CONFIGURATION)
         world.page.clock.fast_forward(2000)
     world.wait(world.page.locator(".screening"), "could not be asked")
     assert set(shown(world).locator(".hosts").all_inner_texts()) == {""}

@@ -35,7 +35,7 @@ def test_it_works(visit_at: Open, endpoint: Endpoint) -> None:
 
 def test_the_key_opens_the_figures(visit_at: Open, endpoint: Endpoint) -> None:
     body = {"model": "tiny", "prompt": "Hi", "options": {"num_predict": 4, "top_k": "x"}}
-    httpx2.post(f"{endpoint.url}/api/generate", json=body, headers=endpoint.headers)
+    httpx2.post(f"{endpoint.url}/api/generate", json=body, headers=endpoint.headers, timeout=60)
     seen = visit_at(endpoint.url, viewport={"width": 390, "height": 800})
     seen.open("/")
     seen.page.get_by_label("Key").fill(endpoint.key)

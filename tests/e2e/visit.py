@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import ConsoleMessage, Page, Request
 
+# Milliseconds, on a machine that does other things too.
+PATIENCE = 60_000
+
 
 @dataclass
 class Visit:

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Visit
 from tests.standins.upstream import Upstream
+from tests.wizard.demo.sites import wait_until
 
 # A real model on a machine that does other things too, in milliseconds.
 SLOW = 60_000
@@ -62,6 +63,17 @@ print("<b>")
 """
 
 
+# A look at what is kept comes after everything that was being written before.
+KEPT = """async () => {
+  const open = indexedDB.open("oneclickllm.playground");
+  await new Promise((resolve) => { open.onsuccess = resolve; });
+  const all = open.result.transaction("talks").objectStore("talks").getAll();
+  await new Promise((resolve) => { all.onsuccess = resolve; });
+  open.result.close();
+  return JSON.stringify(all.result);
+}"""
+
+
 def say(page: Page, text: str) -> None:
     page.fill("#prompt", text)
     page.press("#prompt", "Enter")
@@ -77,6 +89,17 @@ def ask(page: Page, text: str) -> Locator:
     say(page, text)
     expect(page.locator(".turn")).to_have_count(before + 2)
     return settled(page)
+
+
+def kept(page: Page) -> str:
+    """The conversations that this browser has written down: what a page that goes leaves behind."""
+    return str(page.evaluate(KEPT))
+
+
+def wait_until_at_end(page: Page) -> None:
+    """Wait until the log shows its end: it follows with the next frame."""
+    gap = "log => log.scrollHeight - log.scrollTop - log.clientHeight"
+    wait_until(lambda: page.locator("#log").evaluate(gap) < 4)
 
 
 def settled(page: Page) -> Locator:
@@ -124,7 +147,7 @@ def copied_code(page: Page, language: str) -> str:
 def run(language: str, code: str) -> str:
     """What a piece of code says when it is run."""
     done = subprocess.run(
-        RUNNERS[language], input=code, capture_output=True, text=True, timeout=60, check=True
+        RUNNERS[language], input=code, capture_output=True, text=True, timeout=120, check=True
     )
     said = joined(done.stdout) if language == "curl" else done.stdout
     return said.strip()

@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Visit
-from tests.e2e.playground.talking import ask
+from tests.e2e.playground.talking import ask, kept
 from tests.site.live import LiveSite
+from tests.wizard.demo.sites import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -22,6 +23,7 @@ def test_what_another_tab_said_is_not_overwritten(page: Page, site: LiveSite) ->
     other.goto(f"{site.url}/playground/")
     other.get_by_role("button", name="from the first tab").first.click()
     ask(other, "from the second tab")
+    wait_until(lambda: "You said: from the second tab" in kept(other))
     other.close()
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator(".bubble")).to_have_text(["from the first tab", "from the second tab"])
@@ -32,6 +34,7 @@ def test_a_conversation_stays_and_others_stand_beside_it(page: Page) -> None:
     page.click("#new-talk")
     expect(page.locator("#empty")).to_be_visible()
     ask(page, "the second one")
+    wait_until(lambda: "You said: the second one" in kept(page))
     page.reload()
     expect(page.locator(".bubble")).to_have_text("the second one")
     page.get_by_role("button", name="the first one").first.click()
@@ -60,6 +63,7 @@ def test_clearing_can_be_undone(page: Page) -> None:
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".bubble")).to_have_text("keep me")
     page.click("#clear")
+    wait_until(lambda: "keep me" not in kept(page))
     page.reload()
     expect(page.locator("#empty")).to_be_visible()
     expect(page.locator(".talk")).to_have_count(0)

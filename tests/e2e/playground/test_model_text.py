@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Visit
-from tests.e2e.playground.talking import MARKDOWN, ask
+from tests.e2e.playground.talking import MARKDOWN, ask, kept
 from tests.site.live import LiveSite
 
 pytestmark = pytest.mark.e2e
@@ -64,6 +64,7 @@ def test_what_a_model_says_is_never_more_than_text(page: Page) -> None:
         assert page.evaluate(HARMLESS) == {"bad": [], "links": [], "pwned": None}, name
     for link in page.locator(".said a").all():
         link.hover()
+    assert kept(page)
     page.reload()
     expect(page.locator(".turn")).to_have_count(2 * len(XSS))
     assert page.evaluate(HARMLESS) == {"bad": [], "links": [], "pwned": None}

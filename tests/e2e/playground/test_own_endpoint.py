@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Open
-from tests.e2e.playground.talking import RUNNERS, SLOW, ask, copied_code, run
+from tests.e2e.playground.talking import RUNNERS, SLOW, ask, copied_code, kept, run
 from tests.inference.endpoint import KEY, Endpoint, running
 from tests.site.live import LiveSite
 from tests.standins.server import Reply, StandIn, json
@@ -66,19 +66,10 @@ def test_the_key_lives_in_this_tab_alone(visit: Open, endpoint: Endpoint) -> Non
     page.fill("#prompt", "Hello")
     page.press("#prompt", "Enter")
     expect(page.locator("[data-act=again]")).to_be_visible(timeout=SLOW)
+    assert "Hello" in kept(page)
     page.reload()
     expect(page.locator("#model")).to_have_value("oneclick-demo", timeout=SLOW)
-    kept = page.evaluate(
-        """async () => {
-          const open = indexedDB.open("oneclickllm.playground");
-          await new Promise((resolve) => { open.onsuccess = resolve; });
-          const all = open.result.transaction("talks").objectStore("talks").getAll();
-          await new Promise((resolve) => { all.onsuccess = resolve; });
-          return JSON.stringify([all.result, localStorage, document.cookie]);
-        }"""
-    )
-    assert "Hello" in kept
-    assert KEY not in kept
+    assert KEY not in kept(page) + page.evaluate("JSON.stringify([localStorage, document.cookie])")
     page.click("[data-act=code]")
     expect(page.locator("#code-text-curl")).to_contain_text("Bearer YOUR-API-KEY")
     page.locator("#code-key").check()

@@ -82,7 +82,7 @@ def test_a_server_that_fails_is_told(
 
 def _is_up(site: LiveSite) -> bool:
     body = {"model": "ada", "prompt": "Hello", "stream": False}
-    return httpx2.post(f"{site.url}/api/generate", json=body, timeout=30).status_code == 200
+    return httpx2.post(f"{site.url}/api/generate", json=body, timeout=60).status_code == 200
 
 
 def test_a_lost_network_is_told_and_the_message_kept(
