@@ -121,7 +121,8 @@ def write_model(
         add(block + "ffn_up.weight", hidden, width)
         add(block + "ffn_down.weight", width, hidden)
     add("output_norm.weight", width)
-    add("output.weight", len(vocabulary), width, scale=0.3, zero=frozenset(silent))
+    # So far apart that what is left for the silent ones is far below what top-p cuts off.
+    add("output.weight", len(vocabulary), width, scale=1.0, zero=frozenset(silent))
     _write(path, fields, tensors)
     return path
 
