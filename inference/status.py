@@ -163,7 +163,9 @@ def _facts(model: LocalModel) -> list[str]:
     size, precision = told["parameter_size"], told["quantization_level"]
     trained = told.get("context_length")
     context = [f"trained for {trained:,} tokens"] if trained else []
-    return [f"{size} parameters", precision, *context, ", ".join(can)]
+    # Ollama's word for what most people call by its result.
+    words = ("text" if name == "completion" else name for name in can)
+    return [f"{size} parameters", precision, *context, ", ".join(words)]
 
 
 def _capabilities(model: LocalModel) -> list[str]:

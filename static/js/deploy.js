@@ -283,7 +283,8 @@ function changed(uri, seen) {
     endpoint.value = uri;
     endpoint.dispatchEvent(new Event("input", { bubbles: true }));
   }
-  document.getElementById("open-playground").href = `/playground/#endpoint=${encodeURIComponent(uri)}`;
+  const playground = document.getElementById("open-playground");
+  if (playground) playground.href = `/playground/#endpoint=${encodeURIComponent(uri)}`;
   const times = memory.record(state.dseq).times ?? {};
   memory.keep(state.dseq, { times: { ...times, ready: times.ready ?? Date.now() } });
 }

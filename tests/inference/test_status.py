@@ -32,7 +32,7 @@ def test_it_works(endpoint: Endpoint) -> None:
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "<h1>" in page.text
     assert "Ready" in page.text
-    assert "35.2K parameters · F32 · trained for 2,048 tokens" in page.text
+    assert "35.2K parameters · F32 · trained for 2,048 tokens · text, vision, tools" in page.text
     assert "curl ENDPOINT/api/chat" in page.text
     assert endpoint.key not in page.text
     assert not re.search(r"<style|style=|<script>|onclick", page.text)

@@ -50,8 +50,15 @@ export async function refreshModels(target) {
   } else {
     throw await ofResponse(tags, target.isOwn);
   }
-  if (!target.models.length) throw new Trouble(target.isOwn ? "The endpoint answers, and has no model." : "No model is offered here at the moment. Your own endpoint works.");
+  const listed = target.models.length;
+  target.models = target.models.filter(writes);
+  if (target.models.length) return;
+  if (listed) throw new Trouble("The endpoint answers, and its models make vectors of texts. The playground needs one that writes.");
+  throw new Trouble(target.isOwn ? "The endpoint answers, and has no model." : "No model is offered here at the moment. Your own endpoint works.");
 }
+
+// Whether a model answers a chat, as far as its endpoint says.
+const writes = ({ can: told }) => told === null || told.includes("completion");
 
 // What a running model of an own endpoint may hold, which its list need not say.
 export async function refreshContext(target) {

@@ -150,3 +150,21 @@ def test_an_endpoint_that_speaks_openai_alone(visit: Open) -> None:
         expect(seen.page.locator(".thinking summary")).to_contain_text("Thought")
         expect(seen.page.locator("#meter")).to_have_text("11 of 8,192 tokens")
         seen.complaints.clear()
+
+
+def test_an_endpoint_that_only_embeds_is_named_for_it(visit: Open) -> None:
+    allowed = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Headers": "Authorization",
+    }
+    searcher = {"name": "nomic-embed-text", "capabilities": ["embedding"]}
+    with StandIn() as server:
+        server.route("OPTIONS", "/.*", lambda _request: Reply(204, b"", allowed))
+        server.route(
+            "GET", "/api/tags", lambda _request: json({"models": [searcher]}, 200, allowed)
+        )
+        seen = visit()
+        seen.open("/playground/")
+        _connect(seen.page, server.url, "key")
+        expect(seen.page.locator("#own-trouble")).to_contain_text("make vectors of texts")
+        expect(seen.page.locator("#own-leave")).to_be_hidden()

@@ -45,6 +45,12 @@ def text(answer: Any) -> str:
     return found
 
 
+@pytest.mark.parametrize(("model", "is_offered"), [("qwen3:8b", True), ("nomic-embed-text", False)])
+def test_the_playground_is_offered_to_what_writes(model: str, is_offered: bool) -> None:
+    page = text(Client().get(f"/models/ollama/{model}/deploy/"))
+    assert ("Open in the playground" in page) is is_offered
+
+
 def test_it_works(api: ConsoleApi, account: Account, built: dict[str, Any]) -> None:
     made = account.create(built)
     dseq = made["dseq"]
