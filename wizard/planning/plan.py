@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wizard.hardware.values import PriceList
+from wizard.hardware.values import Offer, PriceList
 from wizard.hardware.workloads import on_gpu
 from wizard.planning import price
 from wizard.planning.cards import Lookout, check_numbers, choose_hardware, wants_cpu
@@ -14,12 +14,14 @@ from wizard.planning.warnings import image_warnings, plan_warnings
 from wizard.planning.workload import choose_context, choose_kv, choose_slots
 from wizard.registry.values import Architecture, Model, ModelRef, Variant
 from wizard.sdl import images
-from wizard.sdl.pricing import uact_per_block
+from wizard.sdl.pricing import MAX_USD_PER_HOUR, uact_per_block
 from wizard.sdl.values import Choices, Plan, Reason, StorageClass
 from wizard.sizing import estimate
 from wizard.sizing.values import MemoryEstimate
 
 LARGEST_REPLICAS = 20
+# USD per hour.
+_SMALLEST_CEILING = 0.01
 
 
 def make_plan(
@@ -65,11 +67,18 @@ def make_plan(
         storage_gib=_checked_storage(choices.storage_gib, memory),
     )
     rest = price.resources_usd_per_hour(resources, storage_class)
-    ceiling, ceiling_sentence = price.default_ceiling(hardware.chosen, rest)
-    if choices.price_ceiling is not None:
-        ceiling, ceiling_sentence = _checked_ceiling(choices.price_ceiling)
+    ceiling, ceiling_reason = _choose_ceiling(choices.price_ceiling, hardware.chosen, rest)
     replicas = _checked_replicas(choices.replicas)
     market = price.market_price(best, rest)
+    reasons = [
+        Reason("engine", engine_reason),
+        *(context_reason, slots_reason, kv_reason),
+        hardware.reason,
+        ceiling_reason,
+        Reason("storage", _storage_reason(storage_class)),
+    ]
+    if best and can_stay(architecture, engine):
+        reasons.append(experts_reason(architecture, variant, workload, best))
     return Plan(
         ref=ref,
         model=model,
@@ -99,20 +108,7 @@ def make_plan(
         extra_env=choices.extra_env,
         aliases=choices.aliases,
         cpu_moe=cpu_moe,
-        reasons=(
-            Reason("engine", engine_reason),
-            context_reason,
-            slots_reason,
-            kv_reason,
-            hardware.reason,
-            Reason("price_ceiling", ceiling_sentence),
-            Reason("storage", _storage_reason(storage_class)),
-            *(
-                (experts_reason(architecture, variant, workload, best),)
-                if best and can_stay(architecture, engine)
-                else ()
-            ),
-        ),
+        reasons=tuple(reasons),
         problems=hardware.problems,
         warnings=hardware.warnings
         + plan_warnings(model, architecture, choices, ceiling, hardware.chosen, rest)
@@ -141,13 +137,21 @@ def _checked_storage(storage_gib: int | None, memory: MemoryEstimate) -> int | N
     return storage_gib
 
 
-def _checked_ceiling(wanted: float) -> tuple[float, str]:
-    # 10,000,000 uact a block is the chain's limit, 6,000 USD an hour.
-    if not 0.01 <= wanted <= 6000:
+def _choose_ceiling(
+    wanted: float | None, chosen: tuple[Offer, ...], rest: float
+) -> tuple[float, Reason]:
+    """The most that a node may cost, in USD per hour; ``rest`` is what it costs beside cards."""
+    if wanted is None:
+        ceiling, sentence = price.default_ceiling(chosen, rest)
+        return ceiling, Reason("price_ceiling", sentence)
+    if not _SMALLEST_CEILING <= wanted <= MAX_USD_PER_HOUR:
         raise ChoiceError(
-            "price_ceiling", f"The ceiling is ${wanted}; use $0.01 to $6,000 an hour."
+            "price_ceiling",
+            f"The ceiling is ${wanted}; use ${_SMALLEST_CEILING} to ${MAX_USD_PER_HOUR:,.0f} "
+            "an hour.",
         )
-    return wanted, f"You set ${wanted:.2f} an hour as the most that a provider may ask."
+    sentence = f"You set ${wanted:.2f} an hour as the most that a provider may ask."
+    return wanted, Reason("price_ceiling", sentence)
 
 
 def _storage_reason(storage_class: StorageClass) -> str:
