@@ -65,6 +65,10 @@ class ConsoleBusy(ConsoleError):
     is_passing = True
 
 
+class Refused(ConsoleError):
+    """A 4xx to what was asked, for a reason that has no error of its own here."""
+
+
 class StillCreating(ConsoleError):
     """The same file is being deployed already, by a request that has not ended."""
 

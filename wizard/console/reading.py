@@ -29,7 +29,8 @@ from wizard.console.values import (
 MOST_ITEMS = 5000
 _LONGEST = 2048
 _DSEQ = re.compile(r"\d{1,20}\Z", re.ASCII)
-_HEIGHT = re.compile(r"\d{1,15}\Z", re.ASCII)
+# The chain has about 2,200 years to go until a height of ten digits is full.
+_HEIGHT = re.compile(r"\d{1,10}\Z", re.ASCII)
 _DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?\Z", re.ASCII)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?::\d{1,5})?\Z", re.IGNORECASE)
 _URI = re.compile(r"https://[a-z0-9][a-z0-9.-]{0,250}(?::\d{1,5})?/?\Z", re.IGNORECASE)

@@ -42,7 +42,7 @@ def refusal(status: int, message: str) -> ConsoleError:
         return _STATUSES[status](_quoted(said))
     if status >= 500:
         return errors.ConsoleDown(f"It answers with the error {status}.")
-    return ConsoleError(f"It answers {status}: “{said}”" if said else f"It answers {status}.")
+    return errors.Refused(f"It answers {status}: “{said}”" if said else f"It answers {status}.")
 
 
 def _tidy(message: str) -> str:

@@ -20,7 +20,7 @@ from django.core.cache import cache
 
 from wizard.console import connections
 from wizard.console.client import PAUSES, READ_SECONDS, Console
-from wizard.console.errors import ConsoleError
+from wizard.console.errors import ConsoleError, FileRefused, Refused
 from wizard.console.groups import Json
 from wizard.console.values import Screened
 
@@ -80,25 +80,28 @@ async def answers(questions: Sequence[Json], spared: int = 0) -> list[Answer | N
 
 @dataclass(frozen=True)
 class _Known:
-    """What the cache holds: answers by key, and whether more may be asked."""
+    """What the cache holds: answers by key, keys that are refused, whether more may be asked."""
 
     answers: Mapping[str, Answer]
+    refused: frozenset[str]
     is_down: bool
     asked: int
 
-    def may_ask(self, spared: int) -> bool:
-        return not self.is_down and self.asked < MOST_A_MINUTE - spared
+    def may_ask(self, key: str, spared: int) -> bool:
+        is_answered = not self.is_down and key not in self.refused
+        return is_answered and self.asked < MOST_A_MINUTE - spared
 
 
 def _look(keys: list[str]) -> _Known:
-    found = cache.get_many([*keys, _DOWN, _minute()])
+    found = cache.get_many([*keys, *map(_refusal, keys), _DOWN, _minute()])
     kept = {key: found[key] for key in keys if isinstance(found.get(key), Answer)}
-    return _Known(kept, bool(found.get(_DOWN)), int(found.get(_minute(), 0)))
+    refused = frozenset(key for key in keys if found.get(_refusal(key)))
+    return _Known(kept, refused, bool(found.get(_DOWN)), int(found.get(_minute(), 0)))
 
 
 def _is_asked_again(key: str, question: Json, known: _Known) -> bool:
     """Whether an old answer will do: it is asked for again behind the page's back, if it may be."""
-    if not known.may_ask(SPARED_BY_REFRESHES):
+    if not known.may_ask(key, SPARED_BY_REFRESHES):
         return True
     return connections.in_background(lambda: _asked_again(key, question))
 
@@ -114,7 +117,7 @@ async def _asked(key: str, question: Json, spared: int) -> Answer | None:
     while True:
         known = await asyncio.to_thread(_look, [key])
         found = known.answers.get(key)
-        if (found and found.is_fresh) or not known.may_ask(spared):
+        if (found and found.is_fresh) or not known.may_ask(key, spared):
             return found
         if await asyncio.to_thread(cache.add, _lock(key), True, ASKING_SECONDS):
             # Whoever has begun to ask does so for all, also when their browser leaves.
@@ -134,8 +137,10 @@ async def _asked_alone(key: str, question: Json, spared: int) -> Answer | None:
             return None
         found = Answer(await Console().screen(question), time())
         await asyncio.to_thread(cache.set, key, found, KEPT_SECONDS)
-    except ConsoleError:
-        await asyncio.to_thread(cache.set, _DOWN, True, DOWN_SECONDS)
+    except ConsoleError as error:
+        # One odd plan that is refused must not end the screening of all others.
+        is_odd = isinstance(error, FileRefused | Refused)
+        await asyncio.to_thread(cache.set, _refusal(key) if is_odd else _DOWN, True, DOWN_SECONDS)
         return None
     else:
         return found
@@ -163,6 +168,10 @@ def _minute() -> str:
 def _key(question: Json) -> str:
     text = settings.CONSOLE_API_URL + json.dumps(question, sort_keys=True)
     return f"console-screening:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _refusal(key: str) -> str:
+    return f"{key}:refused"
 
 
 def _lock(key: str) -> str:

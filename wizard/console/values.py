@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from wizard.sdl.pricing import UACT_PER_USD, usd_per_hour
 
 # Since 2025 the Console numbers deployments by the millisecond; before, by the block.
-_FIRST_MILLISECOND = 10**12
+# A number that no calendar reaches (after 5138) is not told as a moment.
+_MILLISECONDS = range(10**12, 10**14)
 # The chain's average of 2026.
 BLOCK_SECONDS = 6.1
 
@@ -125,7 +126,7 @@ class Deployment:
     @property
     def created(self) -> datetime | None:
         """When it was made; None for one numbered by its block."""
-        if int(self.dseq) < _FIRST_MILLISECOND:
+        if int(self.dseq) not in _MILLISECONDS:
             return None
         return datetime.fromtimestamp(int(self.dseq) / 1000, UTC)
 

@@ -105,7 +105,7 @@ async def test_many_providers_are_asked_for_in_turns(api: ConsoleApi) -> None:
         (400, "Deployment closed", errors.DeploymentClosed),
         (404, "Deployment not found", errors.NotFound),
         (429, "", errors.ConsoleBusy),
-        (418, "teapot", errors.ConsoleError),
+        (418, "teapot", errors.Refused),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else str(value)[:30],
 )

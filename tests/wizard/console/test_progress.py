@@ -114,8 +114,9 @@ def test_a_lost_lease_says_why() -> None:
     assert "lease_closed" in at(leased(state="closed")).trouble
 
 
-def test_a_number_of_the_old_kind_has_no_date() -> None:
-    old = replace(FRESH, dseq="21345678")
+@pytest.mark.parametrize("number", ["21345678", "9" * 20])
+def test_a_number_that_is_no_millisecond_has_no_date(number: str) -> None:
+    old = replace(FRESH, dseq=number)
     assert old.created is None
     assert at(old, after=9999).waited is None
     assert not at(old, after=9999).trouble

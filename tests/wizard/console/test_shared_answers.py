@@ -17,7 +17,7 @@ from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
 from tests.standins.console import ConsoleApi
 from tests.standins.ports import free_port
-from tests.standins.server import text
+from tests.standins.server import json, text
 from tests.wizard.sdl import factory
 from wizard.console import client, connections, screening, shared_answers
 from wizard.console.screening import screen
@@ -137,6 +137,19 @@ async def test_an_outage_ends_the_wait_of_all(api: ConsoleApi, worker: None) -> 
     found = await asyncio.gather(*(screen(BUILT) for _ in range(10)))
     assert {one.providers for one in found} == {None}
     assert api.count("/v1/bid-screening") == len(client.PAUSES) + 1
+
+
+@pytest.mark.parametrize("said", ["groups/0/resources: too many", "invalid SDL"])
+@pytest.mark.anyio
+async def test_a_question_that_is_refused_ends_no_other_s_screening(
+    said: str, api: ConsoleApi, worker: None
+) -> None:
+    api.fail("/v1/bid-screening", json({"message": said}, 400), times=1)
+    for _ in range(3):
+        assert (await screen(BUILT)).providers is None
+    assert api.count("/v1/bid-screening") == 1
+    other = document.build(factory.plan(replicas=2), Secrets())
+    assert (await screen(other)).count == 3
 
 
 @pytest.mark.anyio
