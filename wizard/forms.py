@@ -133,11 +133,8 @@ def _search_text(query: QueryDict) -> str:
     return _checked("q", text)
 
 
-def to_query(choices: Choices, **changes: str | tuple[str, ...]) -> str:
-    """The query string of these choices, without a leading “?”; defaults are left out.
-
-    ``changes`` replace a parameter; an empty one drops it.
-    """
+def to_query(choices: Choices) -> str:
+    """The query string of these choices, without a leading “?”; defaults are left out."""
     values: dict[str, object] = {
         "variant": choices.variant,
         "engine": choices.engine,
@@ -158,7 +155,6 @@ def to_query(choices: Choices, **changes: str | tuple[str, ...]) -> str:
         "env": tuple(f"{name}={value}" for name, value in choices.extra_env),
         "alias": choices.aliases,
     }
-    values.update(changes)
     kept = {name: value for name, value in values.items() if value not in (None, "", ())}
     return urlencode(kept, doseq=True, safe=":/,")
 

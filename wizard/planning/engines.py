@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from wizard.planning.errors import ChoiceError
-from wizard.registry.values import Format, Gating, Model, Source, Variant
+from wizard.registry.values import Format, Model, Source, Variant
 from wizard.sdl.values import Engine, Image
 from wizard.sizing.values import EngineFamily, KvType
 
@@ -64,7 +64,7 @@ def engines_for(model: Model, variant: Variant) -> tuple[Engine, ...]:
         return (Engine.VLLM,)
     if model.ref.source is Source.OLLAMA:
         return (Engine.RUNTIME, Engine.OLLAMA)
-    is_plain = len(variant.files) == 1 and model.gating is Gating.OPEN
+    is_plain = len(variant.files) == 1 and not model.is_gated
     return (Engine.RUNTIME, Engine.LLAMA_SERVER) + ((Engine.OLLAMA,) if is_plain else ())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wizard.hardware.values import Offer
 from wizard.planning import price
-from wizard.registry.values import Architecture, Gating, Model
+from wizard.registry.values import Architecture, Model
 from wizard.sdl.values import Choices, Image
 
 
@@ -17,7 +17,7 @@ def plan_warnings(
     rest: float,
 ) -> tuple[str, ...]:
     found = []
-    if model.gating is not Gating.OPEN:
+    if model.is_gated:
         found.append(
             "This model is gated: accept its terms on Hugging Face and put a read token into the "
             "file. The page does that in your browser."

@@ -286,6 +286,11 @@ class Model:
     variants: tuple[Variant, ...] = ()
     smallest_bytes: int | None = None
 
+    @property
+    def is_gated(self) -> bool:
+        """Whether a download wants somebody's token: only the Hub asks for one."""
+        return self.ref.source is Source.HUGGING_FACE and self.gating is not Gating.OPEN
+
 
 @dataclass(frozen=True)
 class SearchQuery:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from wizard.registry.values import Gating
 from wizard.sdl import engines, pricing
 from wizard.sdl.document import GATEWAY_USD_PER_HOUR, gpu_models, size
 from wizard.sdl.engines import vllm
@@ -97,7 +96,7 @@ def _price(plan: Plan) -> Part:
 
 def _optional(plan: Plan, services: tuple[Service, ...]) -> list[Part]:
     found: list[Part] = []
-    if plan.model.gating is not Gating.OPEN and plan.engine is not Engine.OLLAMA:
+    if plan.model.is_gated and plan.engine is not Engine.OLLAMA:
         found.append(
             (
                 "HF_TOKEN",

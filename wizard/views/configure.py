@@ -7,7 +7,6 @@ import zlib
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +20,7 @@ from wizard.planning import context_marks
 from wizard.planning.engines import KV_TYPES, TITLES, family
 from wizard.planning.limits import in_words, limits
 from wizard.registry.quantisation import describe
-from wizard.registry.values import Gating, ModelRef, Source, Variant
+from wizard.registry.values import ModelRef, Variant
 from wizard.sdl import akash_cli, explain
 from wizard.sdl.errors import SdlError
 from wizard.sdl.snippets import snippets
@@ -63,7 +62,7 @@ def _configure(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     situation = forgiving_plan_for(ref, request.GET)
     query = to_query(situation.choices)
     context = _facts(situation) | _choices(situation) | _offers(ref, situation)
-    context |= _file(situation.plan) | _links(request, ref, query, situation.plan.variant.name)
+    context |= _file(situation.plan) | _links(request, ref, situation)
     context |= _screening(ref, query, bool(context["sdl"]))
     is_partial = bool(getattr(request, "htmx", False))
     name = "wizard/_configuration.html" if is_partial else "wizard/configure.html"
@@ -89,9 +88,7 @@ def _facts(situation: Situation) -> dict[str, Any]:
         "bar": memory_bar(plan),
         **_prices(plan),
         "limits": in_words(plan, found) if found else "",
-        "is_gated": plan.model.gating is not Gating.OPEN,
-        "wants_token": plan.ref.source is Source.HUGGING_FACE
-        and plan.model.gating is not Gating.OPEN,
+        "wants_token": plan.model.is_gated,
         "is_hash_enough": plan.engine is Engine.RUNTIME,
         "section": "models",
     }
@@ -219,13 +216,12 @@ def _screening(ref: ModelRef, query: str, has_file: bool) -> dict[str, Any]:
     }
 
 
-def _links(request: HttpRequest, ref: ModelRef, query: str, variant: str) -> dict[str, Any]:
+def _links(request: HttpRequest, ref: ModelRef, situation: Situation) -> dict[str, Any]:
+    query = to_query(situation.choices)
     tail = f"?{query}" if query else ""
     configure = model_address(ref, "configure/")
     # A badge is kept for long: it names the variant even where it is today's default.
-    pinned = query if "variant=" in query else "&".join(
-        filter(None, (urlencode({"variant": variant}), query))
-    )  # fmt: skip
+    pinned = to_query(replace(situation.choices, variant=situation.plan.variant.name))
     page = request.build_absolute_uri(f"{configure}?{pinned}")
     badge = request.build_absolute_uri("/badge.svg")
     return {

@@ -18,7 +18,7 @@ from wizard.console.bids import SETTLING_SECONDS
 from wizard.console.changes import running
 from wizard.forms import to_query
 from wizard.planning.engines import TITLES
-from wizard.registry.values import Gating, ModelRef, Source
+from wizard.registry.values import ModelRef
 from wizard.sdl.snippets import snippets
 from wizard.sdl.values import Engine, Plan, Secrets
 from wizard.views.addresses import hub_ref, model_address, ollama_ref
@@ -93,7 +93,6 @@ def _settings() -> dict[str, Any]:
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
-    is_gated = plan.model.gating is not Gating.OPEN
     price = plan.usd_per_hour
     return {
         "plan": plan,
@@ -103,7 +102,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "registry_link": registry_link(plan.ref),
         "engine_title": TITLES[plan.engine],
         "is_hash_enough": plan.engine is Engine.RUNTIME,
-        "wants_token": is_gated and plan.ref.source is Source.HUGGING_FACE,
+        "wants_token": plan.model.is_gated,
         "snippets": snippets(plan),
         "hours": DEPOSIT / price if price else None,
         "is_trial_blocked": all(o.gpu and o.gpu.trial_blocked for o in plan.chosen)

@@ -18,7 +18,7 @@ from wizard.planning import quick_fit
 from wizard.registry import catalogue, lookup
 from wizard.registry.pasted import link_problem
 from wizard.registry.suggestion import suggestion
-from wizard.registry.values import Gating, Model, ModelRef, SearchPage, SearchQuery, Source
+from wizard.registry.values import Model, ModelRef, SearchPage, SearchQuery, Source
 from wizard.views.addresses import model_address
 from wizard.views.failures import answered
 
@@ -55,7 +55,7 @@ def rows(models: tuple[Model, ...], prices: PriceList) -> tuple[Row, ...]:
 
 def _tags(model: Model) -> tuple[str, ...]:
     found = [name for name in _SHOWN_CAPABILITIES if name in model.capabilities]
-    if model.gating is not Gating.OPEN:
+    if model.is_gated:
         found.append("gated")
     return tuple(found)
 

@@ -15,7 +15,7 @@ from wizard.planning.quick import cheapest_fit
 from wizard.registry import catalogue, lookup
 from wizard.registry.errors import VariantNotFound
 from wizard.registry.quantisation import describe
-from wizard.registry.values import Gating, Model, ModelRef, Source, Variant
+from wizard.registry.values import Model, ModelRef, Source, Variant
 from wizard.views.addresses import hub_ref, model_address, ollama_ref
 from wizard.views.failures import answered
 from wizard.views.home import SOURCE_NAMES
@@ -63,7 +63,7 @@ def _model(request: HttpRequest, ref: ModelRef) -> HttpResponse:
         "shown": rows[:SHOWN_VARIANTS],
         "folded": rows[SHOWN_VARIANTS:],
         "default": next((row for row in rows if row.is_default), None),
-        "is_gated": model.gating is not Gating.OPEN,
+        "is_gated": model.is_gated,
         "gguf_repos": [(name, f"/models/hf/{name}/") for name in model.gguf_repos],
         "base_address": f"/models/hf/{model.base_model}/" if "/" in model.base_model else "",
         "prices": prices,

@@ -29,7 +29,6 @@ from wizard.console.screening import screen
 from wizard.planning import ChoiceError
 from wizard.registry import lookup
 from wizard.registry.errors import RegistryError
-from wizard.registry.values import Gating, Source
 from wizard.sdl.errors import SdlError
 from wizard.sdl.text import check_text
 from wizard.sdl.values import HF_TOKEN_PLACEHOLDER, Engine, Plan, Secrets
@@ -265,7 +264,7 @@ def _file(plan: Plan, key: str) -> tuple[dict[str, Any], str]:
 def _hub_token(plan: Plan) -> str:
     """The token of a gated model, else nothing to be filled in."""
     token = os.environ.get(HUB_TOKEN, "").strip()
-    if plan.model.gating is Gating.OPEN or plan.ref.source is not Source.HUGGING_FACE:
+    if not plan.model.is_gated:
         return HF_TOKEN_PLACEHOLDER
     if not _TOKEN.match(token):
         told = f"{plan.model.title} is gated: set {HUB_TOKEN} to a read token of Hugging Face."

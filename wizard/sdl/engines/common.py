@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from inference import refs
-from wizard.registry.values import Gating, ModelRef, Source
+from wizard.registry.values import ModelRef
 from wizard.sdl.errors import SdlError
 from wizard.sdl.values import (
     API_KEY_PLACEHOLDER,
@@ -58,7 +58,7 @@ def api_key_sha256(secrets: Secrets) -> str:
 
 def hf_token(plan: Plan) -> tuple[tuple[str, str], ...]:
     """``HF_TOKEN`` with its placeholder, for a gated model only."""
-    if plan.ref.source is not Source.HUGGING_FACE or plan.model.gating is Gating.OPEN:
+    if not plan.model.is_gated:
         return ()
     return (("HF_TOKEN", HF_TOKEN_PLACEHOLDER),)
 

@@ -7,7 +7,7 @@ names.
 
 from __future__ import annotations
 
-from wizard.registry.values import Gating, Source
+from wizard.registry.values import Source
 from wizard.sdl.engines import common, gateway
 from wizard.sdl.engines.values import MAIN_SERVICE, WEIGHTS_PATH, Service, Text
 from wizard.sdl.errors import SdlError
@@ -56,7 +56,7 @@ def _check(plan: Plan) -> None:
     common.single_node(plan, "Ollama")
     if plan.ref.source is Source.OLLAMA:
         return
-    if plan.model.gating is not Gating.OPEN:
+    if plan.model.is_gated:
         raise SdlError("Ollama cannot pull a gated model: choose the runtime.", field="engine")
     if len(plan.variant.files) > 1:
         raise SdlError("Ollama cannot pull a split file: choose the runtime.", field="engine")
