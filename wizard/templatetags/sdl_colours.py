@@ -9,9 +9,10 @@ from django import template
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from wizard.sdl.values import PLACEHOLDERS
+
 register = template.Library()
 
-_PLACEHOLDER = "PASTE-"
 # Ten times as fast, where the wheel has libyaml: https://pyyaml.org/wiki/PyYAMLDocumentation
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -43,7 +44,7 @@ def _tokens(text: str) -> Iterator[tuple[int, int, str]]:
 def _span(kind: str, text: str) -> str:
     if kind == "plain":
         return conditional_escape(text)
-    if _PLACEHOLDER in text and kind == "text":
+    if kind == "text" and any(placeholder in text for placeholder in PLACEHOLDERS):
         kind = "text y-secret"
     return format_html('<span class="y-{}">{}</span>', kind, text)
 

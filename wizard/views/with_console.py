@@ -23,6 +23,7 @@ from wizard.console import errors
 from wizard.console.client import Console
 from wizard.console.errors import ConsoleError
 from wizard.sdl.text import check_text
+from wizard.sdl.values import PLACEHOLDERS
 
 Parameters = ParamSpec("Parameters")
 Answering = Coroutine[Any, Any, HttpResponse]
@@ -149,7 +150,7 @@ async def document_of(sdl: str) -> dict[str, Any]:
     if broken or not isinstance(document, dict):
         first = f"{broken[0].path}: {broken[0].sentence} {broken[0].fix}" if broken else ""
         raise errors.FileRefused(first or "The file is empty.")
-    if "PASTE-" in sdl:
+    if any(placeholder in sdl for placeholder in PLACEHOLDERS):
         raise errors.FileRefused(
             "A secret is missing in the file.",
             "Let the page make a key, and give the Hugging Face token where one is asked for.",

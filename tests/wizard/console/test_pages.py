@@ -140,6 +140,12 @@ def test_a_file_without_its_secrets_is_not_deployed(api: ConsoleApi, account: Ac
     assert not api.held
 
 
+def test_a_variable_may_speak_of_pasting(api: ConsoleApi, account: Account) -> None:
+    plan = factory.plan(extra_env=(("HINT", "PASTE-AS-TEXT"),))
+    account.create(document.build(plan, Secrets(api_key_sha256="a" * 64)))
+    assert len(api.held) == 1
+
+
 def test_an_update_that_makes_no_sense(
     account: Account, api: ConsoleApi, built: dict[str, Any]
 ) -> None:
