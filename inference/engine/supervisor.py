@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -41,6 +42,11 @@ LOOK_EVERY = 30.0
 # Seconds in which a child's end is noticed after a connection to it broke, on a busy machine too:
 # whoever asks again before that finds nobody.
 NOTICED_WITHIN = 5.0
+# What kills a child that says nothing is the kernel, where the container's memory is used up.
+_NO_MEMORY = (
+    "Most likely its machine or container has too little memory: give it more, or take a smaller "
+    "variant or a shorter context."
+)
 _FAILURE = re.compile(r"error|failed|unable|out of memory", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
@@ -177,7 +183,10 @@ class Engine:
         pause, watch = 0.02, activity.Watch(time.monotonic())
         while not await self._is_healthy():
             if await child.ended(pause):
-                raise EngineError(self._words("could not load the model", self.last_lines))
+                words = self._words("could not load the model", self.last_lines)
+                if child.exit_code == -signal.SIGKILL:
+                    raise EngineError(f"{words}.", next_step=_NO_MEMORY)
+                raise EngineError(words)
             now = time.monotonic()
             watch.look(activity.work_of(child.pid), now)
             self._note_idle(watch.idle_seconds)

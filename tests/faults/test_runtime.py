@@ -172,6 +172,22 @@ def test_no_memory_for_the_model(models: Path, tmp_path: Path) -> None:
         tell("no memory for the model", told, watch)
 
 
+def test_the_engine_killed_while_it_loads(models: Path, tmp_path: Path) -> None:
+    """As the kernel does where the memory of a container is used up."""
+    loading = endpoints.running_on_stand_in(tmp_path, models, wait=False, start="endless")
+    with loading as endpoint, endpoint.client() as http:
+        endpoints.wait_ready(endpoint, "/healthz")
+        eventually(lambda: http.get("/status").json()["phase"] == "loading")
+        eventually(lambda: len(endpoint.children()) == 1)
+        watch = Watch()
+        os.kill(endpoint.children()[0], signal.SIGKILL)
+        eventually(lambda: http.get("/status").json()["phase"] == "failed")
+        told = http.get("/status").json()["message"]
+        assert "ended by signal 9" in told
+        assert "too little memory: give it more" in told
+        tell("kill -9 of the engine while it loads", told, watch)
+
+
 def test_five_hundred_at_once(models: Path, tmp_path: Path) -> None:
     flags = ("--slots", "4", "--max-queue", "64")
     with endpoints.running_on_stand_in(tmp_path, models, *flags) as endpoint:
