@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,10 @@ log = logging.getLogger(__name__)
 REDIRECTS = (301, 302, 303, 307, 308)
 # Bytes of a redirect's page that are read so that the connection can be used again.
 SHORT_PAGE = 64 << 10
+_NOT_ACCEPTED = (
+    "Look whether this machine's clock is right, and whether a proxy stands between, whose own "
+    "certificate SSL_CERT_FILE has to name."
+)
 _HEADERS = {"User-Agent": f"oneclickllm/{__version__}", "Accept": "*/*"}
 
 
@@ -149,7 +154,14 @@ class Transport:
             ) from None
 
     def wait(self, connection: Connection, failures: int, error: Exception, name: str) -> None:
-        """Back off after a failure. Raises RegistryUnreachable after too many in a row."""
+        """Back off after a failure. Raises RegistryUnreachable after too many in a row, and at once
+        for a certificate, which in a minute would be the same.
+        """
+        if isinstance(error, ssl.SSLCertVerificationError):
+            told = f"{name} could not be downloaded: the registry's certificate is not accepted"
+            raise RegistryUnreachable(
+                f"{told} ({error.verify_message}).", next_step=_NOT_ACCEPTED
+            ) from error
         reason = _reason(error)
         if failures >= self.limits.attempts:
             raise RegistryUnreachable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import socket
 import ssl
@@ -9,13 +10,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inference.errors import RegistryAnswer, RegistryUnreachable
 from inference.pull import connection as connections
+from inference.pull import pull
 from inference.pull.connection import FAILURES, Connection, Stopped
+from inference.settings import load
 from tests.inference.pull.conftest import QUICK
 from tests.standins.proxy import Proxy
 from tests.standins.server import Reply, Sparse, StandIn, text
@@ -103,6 +107,18 @@ def test_what_no_url_may_hold_is_escaped(
     server.route("GET", "/a é", text("hello"))
     assert connection.get(server.url + path, {}).status == 200
     assert server.requests[-1].first("x") == "ü"
+
+
+def test_a_certificate_that_is_not_accepted_is_told_at_once(tmp_path: Path) -> None:
+    """As where it has expired, the clock stands at 1970, or a proxy puts its own in between."""
+    with Counting(tls=True) as running:
+        environ = {"HUGGING_FACE_URL": running.secure_url, "MODELS_DIR": str(tmp_path)}
+        told = load(["--model", "hf.co/user/repo"], environ, serving=False)
+        with pytest.raises(RegistryUnreachable, match="self-signed") as caught:
+            asyncio.run(pull(told.models[0], told, limits=QUICK))
+    assert "clock" in caught.value.next_step
+    assert "SSL_CERT_FILE" in caught.value.next_step
+    assert running.count_opened == 1
 
 
 def test_an_answer_that_was_not_read_costs_the_connection(
