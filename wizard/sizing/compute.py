@@ -13,16 +13,16 @@ from wizard.sizing import (
     crossing,
     deepstack,
     encoders,
-    hosted,
     kernels,
     layers,
     matrices,
     mixtures,
+    offloaded,
     placement,
     residual,
     stages,
 )
-from wizard.sizing.cells import BLOCKS, PLAIN, cells, row_bytes
+from wizard.sizing.cells import BLOCKS, PLAIN, cells
 from wizard.sizing.recurrence import recurrent, state_copies
 from wizard.sizing.step_inputs import inputs, output_count, scored_cells, token_count, unpacked
 from wizard.sizing.values import KvType, Workload
@@ -30,7 +30,6 @@ from wizard.sizing.values import KvType, Workload
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
 # cards (``GGML_SCHED_MAX_COPIES``).
 _COPIES = 4
-_ROW_PADDING = 512
 _FLOAT = 4
 # The feed-forward part runs while the attention's result is kept.
 _PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "plamo"})
@@ -90,6 +89,17 @@ def _widest(architecture: Architecture, workload: Workload, span: int, *, fused:
     return row + (mixtures.pieces(architecture) if cards else _looked_up(architecture))
 
 
+def _without_scores(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of a step's activations, attention's scores aside."""
+    span = scored_cells(architecture, workload)
+    row = _widest(architecture, workload, span, fused=True)
+    again = mixtures.pieces(architecture)
+    return max(
+        _FLOAT * token_count(architecture, workload) * row,
+        _recurrent(architecture, workload, again),
+    )
+
+
 def _recurrent(architecture: Architecture, workload: Workload, again: int) -> int:
     """Bytes of a recurrent layer, with the states of all slots."""
     if not architecture.recurrent_layers:
@@ -141,11 +151,11 @@ def card_bytes(
     own = inputs(architecture, workload, layers_here=here)
     total = _peak(architecture, workload, card) + own
     if not card and not placement.is_whole(architecture, workload):
-        matrix_bytes += _around_matrices(architecture, workload, matrix_bytes)
-        return max(
-            total + matrix_bytes + _latent_copies(architecture, workload),
-            own + _visiting(architecture, workload),
-            own + matrix_bytes + _where_a_cache_was(architecture, workload),
+        stage = _without_scores(architecture, workload)
+        if not offloaded.attends_on_card(architecture, workload):
+            total = stage + own
+        return offloaded.card_bytes(
+            architecture, workload, total=total, own=own, stage=stage, matrix=matrix_bytes
         )
     if not _overlaps(architecture, workload):
         return total
@@ -154,51 +164,6 @@ def card_bytes(
     back = crossing.hosted_bytes(architecture, workload, card, token_count(architecture, workload))
     total += (_COPIES - 1) * own + _COPIES * back
     return total + _FLOAT * _COPIES * rows * token_count(architecture, workload)
-
-
-def _visiting(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of the attention of a layer whose cache lies in RAM: all of it is copied."""
-    fused = kernels.is_fused(architecture, workload)
-    row = attention.width(architecture, scored_cells(architecture, workload), fused=fused)
-    row += 2 * architecture.embedding_length + residual.projected(architecture)
-    beside = _FLOAT * token_count(architecture, workload) * row
-    return (
-        placement.largest_cache(architecture, workload) + beside + unpacked(architecture, workload)
-    )
-
-
-def _where_a_cache_was(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of a layer's cache that came from RAM, and left holes too small for experts."""
-    if not architecture.experts:
-        return 0
-    beside = 4 * _FLOAT * token_count(architecture, workload) * architecture.embedding_length
-    return placement.largest_cache(architecture, workload) + beside
-
-
-def _around_matrices(architecture: Architecture, workload: Workload, matrix_bytes: int) -> int:
-    """Bytes of the holes between matrices that come to the card one after the other.
-
-    Where rows are padded (``MATRIX_ROW_PADDING``) one does not fit where the other
-    was; what is not gated is there as it goes into an activation, and as it comes out.
-    """
-    inner, width = architecture.feed_forward_length, architecture.embedding_length
-    is_padded = inner % _ROW_PADDING or width % _ROW_PADDING
-    again = matrix_bytes if is_padded and not architecture.experts else 0
-    row = 2 * inner if architecture.name in matrices.NOT_GATED else 0
-    if architecture.deepstack_layers:
-        row += (architecture.deepstack_layers + 3) * width
-    if architecture.name in residual.SCALED_STREAMS:
-        # The layers' own embeddings, looked up and projected.
-        row += 2 * matrices.looked_up_by_layers(architecture)
-    return again + _FLOAT * token_count(architecture, workload) * row
-
-
-def _latent_copies(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of MLA's rows and of the values in them, copied apart."""
-    if not architecture.kv_lora_rank:
-        return 0
-    row = 2 * architecture.kv_lora_rank + architecture.rope_dimension
-    return row_bytes(row, workload.kv_type) * cells(architecture, workload).full
 
 
 def _overlaps(architecture: Architecture, workload: Workload) -> bool:
@@ -253,31 +218,6 @@ def buffer_bytes(architecture: Architecture, workload: Workload) -> int:
     return card_bytes(architecture, workload, max(0, workload.gpus - 1))
 
 
-def _states_in_ram(architecture: Architecture, tokens: int, slots: int) -> int:
-    """Bytes that a recurrent layer left in RAM works with there: its states, or all of a scan."""
-    if not layers.recurrent_layers(architecture):
-        return 0
-    scan = hosted.scan(architecture, tokens, slots)
-    if scan is None:
-        return slots * placement.state_bytes(architecture)
-    convolved = 2 * architecture.ssm_group_count * architecture.ssm_state_size
-    convolved += architecture.ssm_inner_size
-    return scan.reads + scan.gives + 2 * _FLOAT * tokens * convolved
-
-
-def _stored_from_one(architecture: Architecture) -> int:
-    """Elements of a token that come to a cache in RAM with what they were projected with.
-
-    Keys and values are parts of one matrix's result, which is copied for each of them
-    unless positions are turned into the keys, and so into a place of their own.
-    """
-    if architecture.name not in matrices.FUSED_QUERIES:
-        return 0
-    turns = architecture.name not in attention.PLAIN_QUERIES
-    once = 0 if turns else 2 * residual.projected(architecture)
-    return once + architecture.embedding_length
-
-
 def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int = 0) -> int:
     """Bytes of the compute buffer in RAM beside cards: inputs, and embeddings looked up.
 
@@ -296,8 +236,7 @@ def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int
     rows += architecture.embedding_length if architecture.name in residual.SCALED_STREAMS else 0
     least = _FLOAT * rows * tokens
     if not placement.is_whole(architecture, workload):
-        least += _states_in_ram(architecture, tokens, workload.slots)
-        least += _FLOAT * tokens * _stored_from_one(architecture)
+        least += offloaded.host_bytes(architecture, workload)
     found = crossing.hosted_in(architecture, workload, tokens)
     if found is None:
         return copies * kept + least

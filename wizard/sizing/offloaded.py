@@ -1,0 +1,224 @@
+"""What layers that are left in RAM take of the first card, and of RAM beside their weights.
+
+A long prompt is computed on the card all the same: one matrix after the other is copied to
+it, and each layer's cache (``op_offload``, ``ggml_backend_sched_split_graph``). Only where a
+layer with a state follows, attention stays in RAM: what fetches its state comes before the
+matrix behind attention in the graph, and a card is handed on up to there (pass 2).
+"""
+
+from __future__ import annotations
+
+from wizard.registry.values import Architecture
+from wizard.sizing import attention, hosted, kernels, layers, matrices, placement, residual
+from wizard.sizing.cells import cells, row_bytes
+from wizard.sizing.recurrence import MAMBA_2
+from wizard.sizing.step_inputs import scored_cells, token_count, unpacked
+from wizard.sizing.values import Workload
+
+_FLOAT = 4
+_ROW_PADDING = 512
+# Bytes and elements of a block of Q8_0.
+_BLOCK_BYTES, _BLOCK = 34, 32
+# Rows of the width beside a feed-forward part of a layer in RAM, and holes as wide.
+_BESIDE_FORWARD = 6
+
+
+def attends_in_ram(architecture: Architecture) -> bool:
+    """Whether attention of a layer in RAM runs there, since a state is fetched behind it."""
+    has_both = bool(architecture.heads and layers.recurrent_layers(architecture))
+    return has_both and architecture.name not in matrices.GATED_QUERIES
+
+
+def attends_on_card(architecture: Architecture, workload: Workload) -> bool:
+    """Whether any attention runs on the card."""
+    if not attends_in_ram(architecture):
+        return True
+    first = placement.first_on_card(architecture, workload)
+    return any(layer.index >= first for layer in layers.kv_layers(architecture))
+
+
+def card_bytes(
+    architecture: Architecture, workload: Workload, *, total: int, own: int, stage: int, matrix: int
+) -> int:
+    """Bytes of the first card's compute buffer.
+
+    ``total`` is what layers on the card take, ``own`` their inputs and ``stage`` the widest
+    stage without scores; ``matrix`` is the largest matrix in RAM.
+    """
+    beside = own + _with_matrix(architecture, workload, stage, matrix)
+    beside += _behind_matrices(architecture, workload)
+    visiting = 0 if attends_in_ram(architecture) else _visiting(architecture, workload, matrix)
+    return max(
+        total + _shared_caches(architecture, workload),
+        beside + _latent_copies(architecture, workload),
+        own + visiting,
+        own + matrix + _where_a_cache_was(architecture, workload),
+    )
+
+
+def _with_matrix(architecture: Architecture, workload: Workload, stage: int, matrix: int) -> int:
+    """Bytes of the widest stage of a layer in RAM, with the matrix that it is multiplied by."""
+    each = _FLOAT * token_count(architecture, workload)
+    if architecture.name in MAMBA_2 and not architecture.experts:
+        # A scan needs none: into it goes what one matrix makes, as into gate and up.
+        wide = max(_projected(architecture), 2 * architecture.feed_forward_length)
+        row = _BESIDE_FORWARD * architecture.embedding_length + wide
+        states = 2 * _FLOAT * workload.slots * layers.state_elements(architecture)
+        return max(stage, matrix + each * row + states)
+    is_odd = architecture.experts or architecture.recurrent_layers or architecture.kv_lora_rank
+    is_odd = is_odd or architecture.deepstack_layers or residual.kept(architecture)
+    if is_odd or not architecture.feed_forward_length:
+        return stage + matrix
+    cache = placement.largest_cache(architecture, workload)
+    return matrix + _forward(architecture, each, matrix, cache)
+
+
+def _projected(architecture: Architecture) -> int:
+    """Elements that go into a scan of Mamba-2, with its gate."""
+    groups = architecture.ssm_group_count * architecture.ssm_state_size
+    return 2 * (architecture.ssm_inner_size + groups) + architecture.ssm_time_step_rank
+
+
+def _forward(architecture: Architecture, each: int, matrix: int, cache: int) -> int:
+    """Bytes beside a matrix: gate and up, or up alone, and what the layer keeps.
+
+    Their product goes where a matrix was, if it is not larger. The matrix behind attention
+    and a copied cache leave holes that the others do not fit into; nor does the second matrix
+    fit where the first was, if its rows are padded further and nothing else is freed.
+    ``each`` are bytes of one element of all tokens.
+    """
+    width, inner = architecture.embedding_length, architecture.feed_forward_length
+    copies = 1 if architecture.name in matrices.NOT_GATED else 2
+    again = matrix if copies == 1 and _padding(inner) > _padding(width) else 0
+    copies += copies > 1 and each * inner > matrix
+    row = each * width
+    beside = [_BESIDE_FORWARD * row]
+    if (behind := matrix * architecture.heads * architecture.value_length // inner + row) < matrix:
+        beside.append(behind)
+    # Masks, which stay, lie behind the first layer's copied cache, or within it.
+    is_broken = any(architecture.sliding_layers) and cache < matrix
+    if is_broken or cache + row < each * inner:
+        beside.append(cache + (_BESIDE_FORWARD - 1) * row)
+    elif cache < matrix:
+        beside.append(cache)
+    return copies * each * inner + max(beside) + again
+
+
+def _padding(row: int) -> int:
+    """Elements that a row of a quantised matrix is padded with (``MATRIX_ROW_PADDING``)."""
+    return -row % _ROW_PADDING
+
+
+def _shared_caches(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of caches in RAM that layers on the card read: a copy for each of them."""
+    if not architecture.shared_kv_layers:
+        return 0
+    first, span = placement.first_on_card(architecture, workload), cells(architecture, workload)
+    caches, owners = placement.cell_bytes(architecture, workload), {}
+    copied = 0
+    for index in range(architecture.layers):
+        slides = bool(layers.kv_layer(architecture, index).window)
+        if index in caches:
+            owners[slides] = index
+        elif index >= first and owners.get(slides, first) < first:
+            cell, _ = caches[owners[slides]]
+            copied += cell * (span.sliding if slides else span.full)
+    return copied
+
+
+def host_bytes(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of RAM that layers left there work with: states, and keys and values to be stored."""
+    tokens = token_count(architecture, workload)
+    size = _states_in_ram(architecture, tokens, workload.slots)
+    size += _FLOAT * tokens * _stored_from_one(architecture)
+    return size + _attention_in_ram(architecture, workload)
+
+
+def _attention_in_ram(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of the scores of a layer that attends there, with its queries and their result."""
+    first = placement.first_on_card(architecture, workload)
+    found = layers.kv_layers(architecture)
+    if not attends_in_ram(architecture) or not any(layer.index < first for layer in found):
+        return 0
+    fused = kernels.is_fused(architecture, workload)
+    row = 0 if fused else architecture.heads * scored_cells(architecture, workload)
+    row += architecture.heads * (architecture.key_length + architecture.value_length)
+    return _FLOAT * token_count(architecture, workload) * row
+
+
+def _visiting(architecture: Architecture, workload: Workload, matrix: int) -> int:
+    """Bytes of the attention of a layer whose cache lies in RAM: all of it is copied."""
+    fused = kernels.is_fused(architecture, workload)
+    row = attention.width(architecture, scored_cells(architecture, workload), fused=fused)
+    row += 2 * architecture.embedding_length + residual.projected(architecture)
+    beside = _FLOAT * token_count(architecture, workload) * row
+    cache = placement.largest_cache(architecture, workload)
+    left = _projecting(architecture, matrix)
+    # Keys that are larger than the hole that the one matrix left lie behind it.
+    beside += left if left < cache // 2 else 0
+    return cache + beside + unpacked(architecture, workload)
+
+
+def _projecting(architecture: Architecture, matrix: int) -> int:
+    """Bytes of the one matrix of queries, keys and values, what it makes being kept.
+
+    After the one of ``matrix`` bytes.
+    """
+    inner = architecture.feed_forward_length
+    if architecture.name not in attention.PLAIN_QUERIES or not inner:
+        return 0
+    size = matrix * residual.projected(architecture) // inner
+    # Rows that no block divides are not quantised.
+    return size * _BLOCK_BYTES // (2 * _BLOCK) if inner % _BLOCK else size
+
+
+def _where_a_cache_was(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of a layer's cache that came from RAM, and left holes too small for experts."""
+    if not architecture.experts:
+        return 0
+    beside = 4 * _FLOAT * token_count(architecture, workload) * architecture.embedding_length
+    return placement.largest_cache(architecture, workload) + beside
+
+
+def _behind_matrices(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of what single families keep among the matrices that come one after the other."""
+    row = 0
+    if architecture.deepstack_layers:
+        row += (architecture.deepstack_layers + 3) * architecture.embedding_length
+    if architecture.name in residual.SCALED_STREAMS:
+        # The layers' own embeddings, looked up and projected.
+        row += 2 * matrices.looked_up_by_layers(architecture)
+    return _FLOAT * token_count(architecture, workload) * row
+
+
+def _latent_copies(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of MLA's rows and of the values in them, copied apart."""
+    if not architecture.kv_lora_rank:
+        return 0
+    row = 2 * architecture.kv_lora_rank + architecture.rope_dimension
+    return row_bytes(row, workload.kv_type) * cells(architecture, workload).full
+
+
+def _states_in_ram(architecture: Architecture, tokens: int, slots: int) -> int:
+    """Bytes that a recurrent layer left in RAM works with there: its states, or all of a scan."""
+    if not layers.recurrent_layers(architecture):
+        return 0
+    scan = hosted.scan(architecture, tokens, slots)
+    if scan is None:
+        return slots * placement.state_bytes(architecture)
+    convolved = 2 * architecture.ssm_group_count * architecture.ssm_state_size
+    convolved += architecture.ssm_inner_size
+    return scan.reads + scan.gives + 2 * _FLOAT * tokens * convolved
+
+
+def _stored_from_one(architecture: Architecture) -> int:
+    """Elements of a token that come to a cache in RAM with what they were projected with.
+
+    Keys and values are parts of one matrix's result, which is copied for each of them
+    unless positions are turned into the keys, and so into a place of their own.
+    """
+    if architecture.name not in matrices.FUSED_QUERIES:
+        return 0
+    turns = architecture.name not in attention.PLAIN_QUERIES
+    once = 0 if turns else 2 * residual.projected(architecture)
+    return once + architecture.embedding_length
