@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import layers, mixtures, residual
+from wizard.sizing import layers, mixtures, residual, scores
+from wizard.sizing.scores import PLAIN_QUERIES
 
 # Attention reads what the layer before left as it is; norms come after it.
 _PLAIN_INPUTS = frozenset({"exaone4", "exaone-moe"})
 # A plain feed-forward part runs beside the experts.
 _DENSE_BESIDE_EXPERTS = frozenset({"arctic"})
-# Queries are read where the one matrix put them, with keys and values: positions are added
-# to the scores, or to the input.
-PLAIN_QUERIES = frozenset({"bloom", "gpt2", "jais", "mpt", "starcoder"})
 # A bias of each position to each other one is added to the scores.
 _POSITION_BIASES = frozenset({"t5", "t5encoder"})
 # ``build_attn_mha`` has no fused kernel for them.
@@ -21,7 +19,7 @@ NEVER_FUSED = frozenset({"grok"}) | _POSITION_BIASES
 _CHOOSES = frozenset({"deepseek32", "glm-dsa", "dots3note", "hy_v4"})
 
 
-def width(architecture: Architecture, span: int, *, fused: bool) -> int:
+def width(architecture: Architecture, span: int, *, fused: bool, cards: int) -> int:
     """Queries, the attention's result and new keys; all scores where it is not fused.
 
     ``span`` is the cells that one token attends to. Beside scores, as beside a
@@ -29,33 +27,34 @@ def width(architecture: Architecture, span: int, *, fused: bool) -> int:
     """
     if not architecture.heads:
         return 0
-    scores = 0 if fused else architecture.heads * span
+    written = 0 if fused else architecture.heads * span
     if architecture.name in _POSITION_BIASES:
-        scores = 3 * architecture.heads * span
-    scores += _indexer(architecture, span)
+        written = 3 * architecture.heads * span
+    written += _indexer(architecture, span)
     if architecture.kv_lora_rank:
         # Scores lie behind the holes of rows that are put together for them.
         holes = 0 if fused else 3 * architecture.embedding_length
-        return scores + _latent(architecture) + holes + residual.kept(architecture)
-    return scores + (
-        fused_width(architecture) if fused else beside_scores(architecture, fused=False)
-    )
+        return written + _latent(architecture) + holes + residual.kept(architecture)
+    if fused:
+        return written + fused_width(architecture)
+    if scores.is_odd(architecture):
+        return written + beside_cache(architecture)
+    return written + scores.beside(architecture, cards=cards)
 
 
-def beside_scores(architecture: Architecture, *, fused: bool) -> int:
-    """Queries as projected, normed and turned, keys and values, and the holes around."""
+def beside_cache(architecture: Architecture) -> int:
+    """Queries as projected, normed and turned, keys and values, and the holes around.
+
+    That is beside a cache that is unpacked, behind a result that fits into what experts left.
+    """
     shares = architecture.experts and architecture.shared_feed_forward_length
     is_odd = shares or architecture.recurrent_layers or not architecture.causal
     if is_odd or architecture.deepstack_layers or architecture.name in _DENSE_BESIDE_EXPERTS:
         return _beside_others(architecture)
-    row = _beside_cache(architecture)
-    if fused or not architecture.experts:
-        return row
-    # Scores do not fit into what experts left; a cache is unpacked behind a result that does.
-    return row + mixtures.results(architecture) + 2 * architecture.embedding_length
+    return _beside_plain(architecture)
 
 
-def _beside_cache(architecture: Architecture) -> int:
+def _beside_plain(architecture: Architecture) -> int:
     """Queries, the residual, inputs as they came, and the hole of the normed input.
 
     Keys and values lie in the cache by then, and what they came in is free at the end;
@@ -112,12 +111,12 @@ def buckets(architecture: Architecture, span: int) -> int:
     return span if architecture.name in _POSITION_BIASES else 0
 
 
-def chosen(architecture: Architecture, span: int) -> int:
-    """Elements of a token that sparse attention keeps of all layers till the end."""
+def chosen(architecture: Architecture, span: int, cards: int) -> int:
+    """Elements of a token that sparse attention keeps of all layers on a card till the end."""
     if architecture.name not in _CHOOSES:
         return 0
     choosing = sum(1 for layer in layers.kv_layers(architecture) if not layer.window)
-    return choosing * min(architecture.indexer_top_k, span)
+    return -(-choosing // max(1, cards)) * min(architecture.indexer_top_k, span)
 
 
 def fused_width(architecture: Architecture) -> int:

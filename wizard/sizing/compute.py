@@ -20,6 +20,7 @@ from wizard.sizing import (
     offloaded,
     placement,
     residual,
+    scores,
     stages,
 )
 from wizard.sizing.cells import BLOCKS, PLAIN, cells
@@ -71,6 +72,9 @@ def _logits(architecture: Architecture, workload: Workload) -> int:
         beside = tokens * deepstack.beside(architecture, cards=cards)
     else:
         beside = outputs * 2 * width + tokens * (2 if cards else 3) * width
+        if outputs >= tokens and not kernels.is_fused(architecture, workload):
+            # All outputs are as wide as scores, and lie behind the same holes.
+            beside = max(beside, tokens * scores.beside_experts(architecture, cards=cards))
     return outputs * architecture.vocab_size + beside
 
 
@@ -198,13 +202,15 @@ def _peak(architecture: Architecture, workload: Workload, card: int) -> int:
     if not extra:
         return widest
     tokens, span = token_count(architecture, workload), scored_cells(architecture, workload)
-    row = attention.beside_scores(architecture, fused=True)
+    row = attention.beside_cache(architecture)
     if deepstack.applies(architecture):
         row = deepstack.beside(architecture, cards=workload.gpus)
         row += residual.queries(architecture)
     if architecture.kv_lora_rank:
-        row = attention.width(architecture, span, fused=True)
-        row += architecture.heads * architecture.kv_lora_rank + attention.chosen(architecture, span)
+        row = attention.width(architecture, span, fused=True, cards=workload.gpus)
+        row += architecture.heads * architecture.kv_lora_rank + attention.chosen(
+            architecture, span, workload.gpus
+        )
     beside = _FLOAT * tokens * row
     if architecture.name in _PARALLEL:
         beside = widest + _FLOAT * tokens * 2 * architecture.embedding_length

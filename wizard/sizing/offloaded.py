@@ -12,6 +12,7 @@ from wizard.registry.values import Architecture
 from wizard.sizing import attention, hosted, kernels, layers, matrices, placement, residual
 from wizard.sizing.cells import cells, row_bytes
 from wizard.sizing.recurrence import MAMBA_2
+from wizard.sizing.scores import PLAIN_QUERIES
 from wizard.sizing.step_inputs import scored_cells, token_count, unpacked
 from wizard.sizing.values import Workload
 
@@ -149,7 +150,8 @@ def _attention_in_ram(architecture: Architecture, workload: Workload) -> int:
 def _visiting(architecture: Architecture, workload: Workload, matrix: int) -> int:
     """Bytes of the attention of a layer whose cache lies in RAM: all of it is copied."""
     fused = kernels.is_fused(architecture, workload)
-    row = attention.width(architecture, scored_cells(architecture, workload), fused=fused)
+    span = scored_cells(architecture, workload)
+    row = attention.width(architecture, span, fused=fused, cards=workload.gpus)
     row += 2 * architecture.embedding_length + residual.projected(architecture)
     beside = _FLOAT * token_count(architecture, workload) * row
     cache = placement.largest_cache(architecture, workload)
@@ -165,7 +167,7 @@ def _projecting(architecture: Architecture, matrix: int) -> int:
     After the one of ``matrix`` bytes.
     """
     inner = architecture.feed_forward_length
-    if architecture.name not in attention.PLAIN_QUERIES or not inner:
+    if architecture.name not in PLAIN_QUERIES or not inner:
         return 0
     size = matrix * residual.projected(architecture) // inner
     # Rows that no block divides are not quantised.
@@ -219,6 +221,6 @@ def _stored_from_one(architecture: Architecture) -> int:
     """
     if architecture.name not in matrices.FUSED_QUERIES:
         return 0
-    turns = architecture.name not in attention.PLAIN_QUERIES
+    turns = architecture.name not in PLAIN_QUERIES
     once = 0 if turns else 2 * residual.projected(architecture)
     return once + architecture.embedding_length

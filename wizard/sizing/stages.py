@@ -24,7 +24,7 @@ def widest(architecture: Architecture, span: int, *, fused: bool, cards: int, ca
     """
     attended = attention.fused_width(architecture)
     if not fused or _always_wide(architecture):
-        attended = attention.width(architecture, span, fused=fused)
+        attended = attention.width(architecture, span, fused=fused, cards=cards)
     several = architecture.deepstack_layers
     inputs = (2 + 4 * (1 + several)) * architecture.embedding_length if several else 0
     stage = max(
@@ -34,7 +34,7 @@ def widest(architecture: Architecture, span: int, *, fused: bool, cards: int, ca
         mixtures.shared(architecture) if cards else 0,
         attended,
     )
-    return stage + attention.chosen(architecture, span)
+    return stage + attention.chosen(architecture, span, cards)
 
 
 def _always_wide(architecture: Architecture) -> bool:
