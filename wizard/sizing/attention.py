@@ -85,13 +85,18 @@ def _beside_others(architecture: Architecture) -> int:
 def _latent(architecture: Architecture) -> int:
     """MLA: each head's query as it is, absorbed, rotated, and put together."""
     row = architecture.kv_lora_rank + architecture.rope_dimension
-    head = (
-        architecture.kv_lora_rank
-        + row
-        + architecture.rope_dimension
-        + architecture.latent_key_length
-    )
-    return architecture.heads * head + 4 * architecture.embedding_length
+    together = architecture.heads * row
+    return _pieces(architecture) + together + 4 * architecture.embedding_length
+
+
+def put_together(architecture: Architecture) -> int:
+    """The hole that MLA's queries leave as they are put together; a chosen mask is put into it."""
+    return 0 if architecture.indexer_length else _pieces(architecture)
+
+
+def _pieces(architecture: Architecture) -> int:
+    head = architecture.kv_lora_rank + architecture.rope_dimension
+    return architecture.heads * (head + architecture.latent_key_length)
 
 
 def _indexer(architecture: Architecture, span: int) -> int:

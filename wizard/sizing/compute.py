@@ -34,6 +34,8 @@ _COPIES = 4
 _FLOAT = 4
 # The feed-forward part runs while the attention's result is kept.
 _PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "plamo"})
+# A further layer routes to adapters, and leaves a hole.
+_ROUTED = frozenset({"graniteswitch"})
 # A scan runs then.
 _SCANS_BESIDE = frozenset({"falcon-h1"})
 # What comes to a card is there once more, in another shape.
@@ -86,11 +88,14 @@ def _widest(architecture: Architecture, workload: Workload, span: int, *, fused:
     tokens = token_count(architecture, workload)
     cast = unpacked(architecture, workload) // (_FLOAT * tokens) if cards else 0
     row = stages.widest(architecture, span, fused=fused, cards=cards, cast=cast)
-    is_cast = workload.kv_type is not KvType.F16
-    if is_cast and (cards or not architecture.kv_lora_rank):
+    if workload.kv_type is not KvType.F16 and _turns_apart(architecture, cards):
         row += residual.queries(architecture)
-        row += 2 * architecture.embedding_length if architecture.deepstack_layers else 0
     return row + (mixtures.pieces(architecture) if cards else _looked_up(architecture))
+
+
+def _turns_apart(architecture: Architecture, cards: int) -> bool:
+    """Whether queries that are turned for a quantised cache lie in a place of their own."""
+    return architecture.name in (_ROUTED if cards else _PARALLEL)
 
 
 def _without_scores(architecture: Architecture, workload: Workload) -> int:
@@ -208,9 +213,12 @@ def _peak(architecture: Architecture, workload: Workload, card: int) -> int:
         row += residual.queries(architecture)
     if architecture.kv_lora_rank:
         row = attention.width(architecture, span, fused=True, cards=workload.gpus)
-        row += architecture.heads * architecture.kv_lora_rank + attention.chosen(
-            architecture, span, workload.gpus
-        )
+        row += attention.chosen(architecture, span, workload.gpus)
+        # The result, and the cache behind it, go where queries were put together.
+        extra += _FLOAT * tokens * architecture.heads * architecture.kv_lora_rank
+        if extra <= _FLOAT * tokens * attention.put_together(architecture):
+            extra = 0
+        row += 2 * architecture.embedding_length if extra else 0
     beside = _FLOAT * tokens * row
     if architecture.name in _PARALLEL:
         beside = widest + _FLOAT * tokens * 2 * architecture.embedding_length

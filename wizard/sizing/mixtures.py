@@ -59,7 +59,7 @@ def _mixture(architecture: Architecture, *, cards: int, cast: int) -> int:
         return max(copies * inner, 2 * outputs + total if twice else 0)
     # Gate or up lie where a cache was that had been cast.
     is_broken = _is_broken(architecture, cards)
-    is_broken = is_broken or (cast > 0 and cast + residual.queries(architecture) > inner)
+    is_broken = is_broken or cast > outputs
     fits_later = outputs <= copies * inner - taken and not is_broken
     return copies * inner + outputs * (2 if twice and not fits_later else 1) + total
 
