@@ -38,8 +38,6 @@ _PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox"
 _ROUTED = frozenset({"graniteswitch"})
 # A scan runs then.
 _SCANS_BESIDE = frozenset({"falcon-h1"})
-# What comes to a card is there once more, in another shape.
-_RESHAPED = frozenset({"lfm2", "lfm2moe"})
 
 
 def scratch(architecture: Architecture, workload: Workload, card: int | None = None) -> int:
@@ -159,6 +157,8 @@ def card_bytes(
     here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
     own = inputs(architecture, workload, layers_here=here)
     total = _peak(architecture, workload, card) + own
+    if workload.gpus:
+        total -= _FLOAT * token_count(architecture, workload) * _absent(architecture, card)
     if not card and not placement.is_whole(architecture, workload):
         stage = _without_scores(architecture, workload)
         if not offloaded.attends_on_card(architecture, workload):
@@ -168,36 +168,31 @@ def card_bytes(
         )
     if not _overlaps(architecture, workload):
         return total
-    rows = _arriving(architecture, card) + residual.carried(architecture)
+    rows = crossing.arriving(architecture, workload, card) + residual.carried(architecture)
     rows += crossing.elements(architecture, workload, card)
     back = crossing.hosted_bytes(architecture, workload, card, token_count(architecture, workload))
     total += (_COPIES - 1) * own + _COPIES * back
     return total + _FLOAT * _COPIES * rows * token_count(architecture, workload)
 
 
+def _absent(architecture: Architecture, card: int) -> int:
+    """Elements of a branch of a graph's inputs that does not lie on a card.
+
+    They lie on the first, unless positions are added to them in RAM.
+    """
+    if encoders.applies(architecture) or not card:
+        rows = int(architecture.learned_positions and architecture.causal)
+    else:
+        is_wide = residual.queries(architecture) >= 2 * architecture.embedding_length
+        is_odd = architecture.recurrent_layers or architecture.name in _ROUTED
+        rows = 0 if is_odd or is_wide else 1
+    return rows * architecture.embedding_length
+
+
 def _overlaps(architecture: Architecture, workload: Workload) -> bool:
     """Whether steps overlap (``cparams.pipeline_parallel``): everything on several cards."""
     is_whole = placement.is_whole(architecture, workload) and not workload.experts_on_host
     return workload.gpus > 1 and is_whole
-
-
-def _arriving(architecture: Architecture, card: int) -> int:
-    """Elements of a token that come to a card: from RAM to the first, else from the one before.
-
-    What a state space layer leaves is in several pieces where nothing attends.
-    """
-    width = architecture.embedding_length
-    if encoders.applies(architecture):
-        return encoders.arriving(architecture, card)
-    if card == 0:
-        several = residual.branches(architecture) - 1
-        rows = (1 + several) * width + several * residual.given(architecture)
-        rows += width if architecture.name in _RESHAPED else 0
-    else:
-        rows = (1 + residual.streams(architecture)) * width
-    has_states = bool(architecture.recurrent_layers)
-    is_alone = not architecture.heads or architecture.name in matrices.ONE_PART
-    return rows + (3 * width if has_states and is_alone else 0)
 
 
 def _peak(architecture: Architecture, workload: Workload, card: int) -> int:

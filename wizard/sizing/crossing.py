@@ -1,4 +1,4 @@
-"""What goes from one card to another in the middle of a layer, or comes back from RAM.
+"""What comes to a card: inputs, what the card before leaves, and what goes to and fro in a layer.
 
 On several cards each copy is there four times, and none is ever freed
 (``ggml_backend_sched_split_graph``: an input of a split is an output to the allocator).
@@ -7,11 +7,43 @@ On several cards each copy is there four times, and none is ever freed
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import hosted, kernels, layers, placement, residual
+from wizard.sizing import encoders, hosted, kernels, layers, matrices, placement, residual
 from wizard.sizing.hosted import Hosted
+from wizard.sizing.recurrence import RWKV
 from wizard.sizing.values import Workload
 
 _FLOAT, _HALF = 4, 2
+# Norms come last in a layer: its residual and its result are one.
+_NORMS_AFTER = frozenset({"exaone4", "olmo2"})
+# The input goes to cards, as it is kept there.
+_INPUT_TO_FIRST = frozenset({"hrm_text", "k2-horizon"})
+# Where each slot has its own cache, inputs come once more, in another shape.
+_RESHAPED = frozenset({"lfm2", "lfm2moe"})
+_INPUT_TO_LATER = frozenset({"hrm_text", "talkie"})
+
+
+def arriving(architecture: Architecture, workload: Workload, card: int) -> int:
+    """Elements of a token that come to a card: from RAM to the first, else from the one before."""
+    if encoders.applies(architecture):
+        return encoders.arriving(architecture, card)
+    if card:
+        rows = 1 + residual.streams(architecture) - (architecture.name in _NORMS_AFTER)
+        rows += _states(architecture, rwkv=3, other=4) + (architecture.name in _INPUT_TO_LATER)
+        return rows * architecture.embedding_length
+    several = residual.branches(architecture) - 1
+    rows = 1 + several - architecture.learned_positions
+    rows += _states(architecture, rwkv=1, other=2) + (architecture.name in _INPUT_TO_FIRST)
+    if not workload.unified_kv:
+        rows += architecture.name in _RESHAPED
+    return rows * architecture.embedding_length + several * residual.given(architecture)
+
+
+def _states(architecture: Architecture, *, rwkv: int, other: int) -> int:
+    """Rows more of a layer that has a state alone: what it leaves is in several pieces."""
+    is_alone = not architecture.heads or architecture.name in matrices.ONE_PART
+    if not architecture.recurrent_layers or not is_alone or architecture.experts:
+        return 0
+    return rwkv if architecture.name in RWKV else other
 
 
 def elements(architecture: Architecture, workload: Workload, card: int) -> int:

@@ -53,7 +53,7 @@ def _mixture(architecture: Architecture, *, cards: int, cast: int) -> int:
     twice = cards > 0 and 2 <= used <= _MOST_REDUCED
     # CUDA runs a shared expert of the same width right behind, in the others' hole.
     is_grouped = cards > 0 and copies > 1 and architecture.shared_feed_forward_length == each
-    taken = copies * each if is_grouped else 0
+    taken = (copies - 1) * each if is_grouped else 0
     total = architecture.embedding_length if twice else 0
     if outputs <= (copies - 1) * inner - taken:
         return max(copies * inner, 2 * outputs + total if twice else 0)

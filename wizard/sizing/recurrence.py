@@ -11,7 +11,7 @@ from wizard.registry.values import Architecture
 from wizard.sizing import layers
 
 # Tensors of the model's width that a step of RWKV's time mix keeps.
-_RWKV = {"rwkv6": 13, "rwkv6qwen2": 13, "rwkv7": 19, "arwkv7": 17}
+RWKV = {"rwkv6": 13, "rwkv6qwen2": 13, "rwkv7": 19, "arwkv7": 17}
 # Gated feed-forward parts in which RWKV's time mix leaves a hole too small for one of three.
 _RWKV_GATED = frozenset({"arwkv7", "rwkv6qwen2"})
 # Scans over states, in kernels of their own where CUDA has them.
@@ -28,9 +28,9 @@ def recurrent(architecture: Architecture, tokens_each: int) -> int:
         return 0
     if architecture.name in LIGHTNING:
         return 2 * architecture.heads * tokens_each + 9 * inner
-    if architecture.name in _RWKV:
+    if architecture.name in RWKV:
         forward = 2 * architecture.feed_forward_length if architecture.name in _RWKV_GATED else 0
-        return _RWKV[architecture.name] * width + width // 8 + forward
+        return RWKV[architecture.name] * width + width // 8 + forward
     if not architecture.ssm_state_size:
         return 8 * width
     return _scan(architecture)

@@ -13,9 +13,8 @@ from wizard.sizing.matrices import GATED_QUERIES
 # Attention and feed-forward part start from the same normed input, which is kept,
 # or (Llama 4) inputs are weighted before the experts.
 _KEEPS_INPUT = frozenset(
-    {"cohere2", "cohere2moe", "llama4", "phi2", "plamo2", "hrm_text"}
-    | {"k2-horizon", "talkie"}
-    | {"muse-glimmer"}
+    {"cohere2", "cohere2moe", "hrm_text", "k2-horizon", "llama4", "muse-glimmer", "phi2", "plamo2"}
+    | {"talkie"}
 )
 # Four streams of the model's width, predicted and corrected at each layer.
 _STREAMS = {"gemma3n": 6}
@@ -46,6 +45,7 @@ def kept(architecture: Architecture) -> int:
     if architecture.residual_block:
         # One row each so many layers, and room for the next while they are put together.
         rows += residuals(architecture, architecture.layers) + 3
+    rows += architecture.name in _KEEPS_INPUT
     return carried(architecture) + architecture.embedding_length * rows + _turned(architecture)
 
 
@@ -68,8 +68,7 @@ def residuals(architecture: Architecture, before: int) -> int:
 def carried(architecture: Architecture) -> int:
     """What of it goes from one card to the next."""
     width = architecture.embedding_length
-    more = width if architecture.name in _KEEPS_INPUT else 0
-    more += width * _STREAMS.get(architecture.name, 0)
+    more = width * _STREAMS.get(architecture.name, 0)
     if architecture.per_layer_embedding:
         more += width + architecture.layers * architecture.per_layer_embedding
     return more

@@ -38,7 +38,7 @@ def test_caches_are_the_engines_to_the_byte(gpus: int) -> None:
         assert 0 <= off <= (PADDING if case.is_padded else 0), case
 
 
-@pytest.mark.parametrize(("gpus", "usual"), [(0, 1.02), (1, 1.02), (2, 1.06)])
+@pytest.mark.parametrize(("gpus", "usual"), [(0, 1.02), (1, 1.02), (2, 1.03)])
 def test_compute_is_seldom_less_and_usually_near(gpus: int, usual: float) -> None:
     ratios = []
     for case in CASES:

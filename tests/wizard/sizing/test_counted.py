@@ -35,9 +35,9 @@ WORKLOADS = {
 }
 # The allocator leaves gaps on each card, and where layers lie in RAM; rough models are not
 # held to these.
-GAP, LARGEST_RATIO = {"half": 12 << 20, "plain": 1 << 20}, 2.0
+GAP, LARGEST_RATIO = {"half": 12 << 20, "plain": 1 << 20}, 1.5
 UPPER_GAP = 16 << 20
-USUAL_RATIO = {"one": 1.03, "two": 1.08, "half": 1.25, "plain": 1.06, "q8_0": 1.12}
+USUAL_RATIO = {"one": 1.02, "two": 1.04, "half": 1.1, "plain": 1.03, "q8_0": 1.06}
 # A card's rows of quantised caches are padded, which is no part of their size.
 PADDING = 1 << 17
 
