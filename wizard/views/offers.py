@@ -5,6 +5,7 @@ Who can host a row's plan is asked for a part at a time, when it comes into view
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -72,12 +73,18 @@ def _rows(situation: Situation) -> Iterator[OfferRow]:
     named = plan.chosen or _without_card(plan)
     chosen = {offer.title for offer in named}
     others = (o for o in plan.offers if is_fitting(o) and o.title not in chosen)
-    shown = (*named, *others)[:MOST_ROWS]
-    for offer in whole_offers(plan, shown):
+    shown = tuple(whole_offers(plan, (*named, *others)[:MOST_ROWS]))
+    for offer in (*shown[: len(named)], *sorted(shown[len(named) :], key=_dearness)):
         choice = to_query(choices_of(offer, situation.choices))
         yield offer_row(
             offer, is_chosen=offer.title in chosen, choice=choice, replicas=plan.replicas
         )
+
+
+def _dearness(offer: Offer) -> tuple[bool, float]:
+    """Cheapest first; what needs no card is slow, and comes last."""
+    price = math.inf if offer.usd_per_hour is None else offer.usd_per_hour
+    return offer.gpu is None, price
 
 
 def _without_card(plan: Plan) -> tuple[Offer, ...]:

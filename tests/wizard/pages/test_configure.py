@@ -99,6 +99,15 @@ def test_a_plan_without_a_card_lists_itself_and_asks_nothing_in_vain(site: Clien
     assert "any machine, and as figures" in text
 
 
+def test_further_cards_come_by_the_price_of_the_whole(site: Client) -> None:
+    text = site.get("/models/ollama/qwen3:8b/configure/").content.decode()
+    rows = re.findall(r'<li class="offer( chosen)?">(.*?)</li>', text, re.DOTALL)
+    prices = [re.search(r"\$([\d,.]+) / h", row) for chosen, row in rows if not chosen]
+    told = [float(price[1].replace(",", "")) for price in prices if price]
+    assert len(told) > 20
+    assert told == sorted(told)
+
+
 def test_a_choice_that_was_made_stays_in_the_form(site: Client) -> None:
     text = site.get("/models/ollama/nomic-embed-text/configure/?kv=q8_0").content.decode()
     assert re.search(r'name="kv" value="q8_0" checked', text)
