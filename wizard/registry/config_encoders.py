@@ -21,6 +21,9 @@ _LARGE_IMAGES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen2_5_omni"
 # Gemma 4 sees a video of 32 frames at once, of 70 tokens each and 8 that tell when
 # (``gemma4_mm.py``), where it looks at images both ways.
 _VIDEO = 32 * (70 + 2 + 6)
+# An image's features go into so many of the first layers, where the config does not tell.
+_DEEPSTACK, _USUAL_LEVELS, _MOST_LEVELS = ("qwen3_vl", "qwen3_omni"), 3, 64
+_OWN_EMBEDDINGS = ("gemma3n", "gemma4")
 # Two matrices into the wide layer.
 _GATED = ("qwen2_5", "glm", "pixtral", "gemma4")
 # What is left of an image's side: a half or a quarter in models that there are.
@@ -57,6 +60,29 @@ def _largest(outer: Mapping[str, Any]) -> int:
         return _LARGEST_IMAGE
     told = text.get("use_bidirectional_attention") if isinstance(text, Mapping) else None
     return _VIDEO if name.startswith("gemma4") and told == "vision" else 0
+
+
+def kept(outer: Mapping[str, Any], text: Mapping[str, Any]) -> int:
+    """Elements that lie on every card for each token of a step, from the model's loading on.
+
+    What an image adds to the first layers (``deepstack_input_embeds``), or a table of each
+    layer's own (``per_layer_embeddings``). ``text`` is the language model's part, defaults
+    included; where it is the whole model, it keeps none.
+    """
+    name = str(outer.get("model_type"))
+    if name == text.get("model_type"):
+        return 0
+    if name.startswith(_OWN_EMBEDDINGS):
+        layers = _whole(text, "num_hidden_layers")
+        return layers * _whole(text, "hidden_size_per_layer_input")
+    inner = outer.get("thinker_config")
+    image = config_defaults.of_encoder(
+        inner if isinstance(inner, Mapping) else outer, "vision_config"
+    )
+    told = image.get("deepstack_visual_indexes") if image else ()
+    usual = _USUAL_LEVELS if name.startswith(_DEEPSTACK) and image else 0
+    levels = len(told) if isinstance(told, list | tuple) else usual
+    return min(levels, _MOST_LEVELS) * _whole(text, "hidden_size")
 
 
 def _patches(parts: Mapping[str, Any], image: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ checkpoint brings scales for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ _BNB_BITS, _BNB_TWICE_BITS = 4 + 32 / 64, 4 + (8 + 32 / 256) / 64
 _ALGORITHM_BITS = {"FP8": 8.0, "NVFP4": 4.5, "MXFP8": 8.25, "W4A8_AWQ": 4.25}
 
 
+# ``model.layers.10.self_attn*``, ``re:.*self_attn.*``, and MLA's first projections.
+_ATTENTION = re.compile(r"self_attn\W*$|kv_a_proj")
+_MOST_ENTRIES = 100_000
 # What vLLM 0.33 loads by itself (``QuantizationMethods``), with the names that it reads as
 # one of these. All else is a plugin's, which unpacks scales as it sees fit.
 _KNOWN = (
@@ -82,6 +86,17 @@ def cache_type(told: Mapping[str, Any]) -> str:
     is_modelopt = name.startswith("modelopt") or not told.get("quant_method")
     is_fp8 = isinstance(algorithm, str) and algorithm.upper() == "FP8"
     return "fp8" if is_modelopt and is_fp8 else ""
+
+
+def leaves_attention(told: Mapping[str, Any]) -> bool:
+    """Whether attention's matrices are left in 16 bits, as the list of what is passed over says.
+
+    Lists name norms too, which nothing quantises.
+    """
+    names = ("ignore", "exclude_modules", "modules_to_not_convert")
+    lists = (level.get(name) for level in (told, _inner(told)) for name in names)
+    entries = (entry for each in lists if isinstance(each, list) for entry in each[:_MOST_ENTRIES])
+    return any(isinstance(entry, str) and _ATTENTION.search(entry[-200:]) for entry in entries)
 
 
 def _inner(told: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -105,7 +105,9 @@ class Architecture:
     cards, ``encoder_elements`` where ``encoder_heads`` do not divide among them.
     ``encoder_weight_elements`` are those of all encoders, divided or not.
     Encoding takes ``encoder_token_elements`` for each token that comes of an image or a
-    sound, one of which may make ``encoder_item_tokens``.
+    sound, one of which may make ``encoder_item_tokens``. vLLM keeps ``step_elements`` on
+    every card for each token of a step. ``plain_attention`` tells that attention's
+    matrices have 16 bits in a quantised checkpoint.
     ``rotary_bytes`` are tables that vLLM keeps on every card, ``weight_bits`` what
     a quantised checkpoint's linear layers have (0 where it does not tell),
     ``kv_cache_type`` the cache that it brings scales for. ``chunked_attention``
@@ -176,6 +178,7 @@ class Architecture:
     quant_method: str = ""
     hf_architectures: tuple[str, ...] = ()
     weight_bits: float = 0.0
+    plain_attention: bool = False
     kv_cache_type: str = ""
     rotary_bytes: int = 0
     undivided_elements: int = 0
@@ -184,6 +187,7 @@ class Architecture:
     encoder_weight_elements: int = 0
     encoder_token_elements: int = 0
     encoder_item_tokens: int = 0
+    step_elements: int = 0
     chunked_attention: bool = False
     wide_state: bool = False
     has_voice: bool = False

@@ -30,6 +30,8 @@ _SCALED = 128
 # layers export it a checkpoint of the prompt (``MambaSpec``, ``mamba_cache_mode`` “align”).
 _STATE_BLOCKS, _CHECKPOINTED_STATE_BLOCKS = 2, 3
 _EXPORT_NO_CHECKPOINT = ("olmo_hybrid", "kimi_linear")
+# Kimi-K3's text is of that type, and does (``KimiK3ForConditionalGeneration``).
+_EXPORTS = "KimiK3"
 # Blocks keep to a multiple of these where layers recur.
 _CHECKPOINT, _LATENT_ALIGNMENT = 64, 128
 # These make their caches without asking which type is wanted (``falcon.py``).
@@ -267,7 +269,9 @@ def _has_checkpoint(architecture: Architecture, workload: Workload) -> bool:
     """
     if _is_delta_net(architecture) and not workload.exports_states:
         return False
-    return bool(architecture.ssm_group_count) and architecture.name not in _EXPORT_NO_CHECKPOINT
+    exports = architecture.name not in _EXPORT_NO_CHECKPOINT
+    exports |= any(name.startswith(_EXPORTS) for name in architecture.hf_architectures)
+    return bool(architecture.ssm_group_count) and exports
 
 
 def _group_size(counts: list[int]) -> int:

@@ -52,6 +52,11 @@ def forward(architecture: Architecture) -> tuple[int, int]:
     return dense, experts + shared + 2 * narrow * architecture.embedding_length
 
 
+def attending(architecture: Architecture) -> int:
+    """How many layers attend."""
+    return sum(1 for heads in architecture.kv_heads if heads)
+
+
 def _mixes(architecture: Architecture) -> tuple[bool, ...]:
     """Which layers attend or recur."""
     recurs = architecture.recurrent_layers or (False,) * architecture.layers

@@ -12,22 +12,24 @@ from dataclasses import dataclass
 from math import gcd
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import layers, vllm_allocator, vllm_layers, vllm_stages
+from wizard.sizing import (
+    layers,
+    vllm_allocator,
+    vllm_layers,
+    vllm_stages,
+    vllm_types,
+    vllm_unused,
+)
 from wizard.sizing.values import Workload
 
-# Bits a weight of linear layers, by the method; what is not listed has 16.
-_BITS = {"fp8": 8.0, "awq": 4.25, "gptq": 4.25, "modelopt": 8.0, "mxfp4": 16.0}
-_PLAIN_BITS = 16.0
 _MXFP4_BITS = 4.25
 # Bits of bitsandbytes' weights with scales of 32 bits for each 64, and without any.
 _BNB_BITS, _BNB_LEAST = 4.5, 4.0
 _INTEGERS = ("awq", "gptq", "compressed-tensors", "auto-round")
 _MARLIN_COLUMNS, _KIMI_COLUMNS, _TRTLLM_COLUMNS = 64, 256, 128
-_FLOAT = 4
+_FLOAT, _HALF = 4, 2
 # Bits more for each group's zero point, and AWQ's usual weights in a group.
 _ZERO_POINT_BITS, _USUAL_GROUP = 12, 128
-# Share of a file by which norms, biases and its header may make it larger than its matrices.
-_NEAR = 0.01
 # Embeddings lie on the first stage of a pipeline alone, as far as they are not the output
 # (``PPMissingLayer``); other families make them on every stage.
 _EMBEDDED_ONCE = (
@@ -40,15 +42,14 @@ _EMBEDDED_ONCE = (
 )
 # Tokens that DeepSeek-V4 compresses into one row.
 _SPARSE, _DENSE = 4, 128
-# Layers that predict further tokens: these bring embeddings and an output of their own.
-_OWN_EMBEDDINGS = ("deepseek", "glm4_moe", "glm_moe", "axk1", "pangu")
 
 
 @dataclass(frozen=True)
 class CardWeights:
     """Bytes on the fullest card: its share, what every card holds whole, and rotary tables.
 
-    ``beyond`` is what a kernel unpacks of the tensors, and the allocator loses beside them.
+    ``beyond`` is what a kernel unpacks of the tensors, the allocator loses beside them, and
+    the model keeps for the tokens of a step.
     """
 
     share: int
@@ -68,17 +69,19 @@ class CardWeights:
 def card_weights(architecture: Architecture, variant: Variant, workload: Workload) -> CardWeights:
     """Bytes of weights on the fullest card."""
     gpus, nodes = max(1, workload.gpus), workload.nodes
-    bits = _bits(architecture)
+    bits = vllm_types.bits(architecture)
     file = variant.weight_bytes
-    unused = _prediction_bytes(architecture, file) + _duplicate_bytes(architecture, file)
-    unused += _voice_bytes(architecture, file)
-    loaded = int((file - unused) * _cast(architecture))
-    every = _whole_bytes(architecture, bits) // nodes
-    repeated = int(_repeated_elements(architecture, gpus) * bits / 8 / nodes)
+    loaded = int(
+        (file - vllm_unused.unused_bytes(architecture, file)) * vllm_types.cast(architecture)
+    )
+    attending = vllm_types.PLAIN_BITS if architecture.plain_attention else bits
+    every = _whole_bytes(architecture, attending) // nodes
+    repeated = int(_repeated_elements(architecture, gpus) * attending / 8 / nodes)
     repeated += _unpacked_bytes(architecture) // gpus // nodes
     unpacked = _zero_point_bytes(architecture, workload) + _scale_bytes(architecture, loaded)
     beyond = unpacked // gpus // nodes
     beyond += vllm_allocator.rounding(architecture, workload, bits)
+    beyond += _HALF * workload.batched_tokens * architecture.step_elements
     found = []
     for place, own in enumerate(_stage_bytes(architecture, loaded, nodes)):
         whole = every + (0 if place else 2 * _undivided_elements(architecture, gpus))
@@ -86,20 +89,6 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
         share += _padded_bytes(architecture, own * nodes, workload)
         found.append(CardWeights(share, whole, architecture.rotary_bytes, beyond))
     return max(found, key=lambda weights: weights.total)
-
-
-def _bits(architecture: Architecture) -> float:
-    """Bits a weight of linear layers."""
-    if architecture.weight_bits:
-        return architecture.weight_bits
-    told = _BITS.get(architecture.quant_method)
-    return told or (_PLAIN_BITS if not architecture.quant_method else 8.0)
-
-
-def _cast(architecture: Architecture) -> float:
-    """What becomes of a file's bytes: 32-bit weights are cast to 16 (``--dtype auto``)."""
-    is_wide = architecture.dtype in ("float32", "float") and not architecture.quant_method
-    return 0.5 if is_wide else 1.0
 
 
 def _whole_bytes(architecture: Architecture, bits: float) -> int:
@@ -119,10 +108,6 @@ def _undivided_elements(architecture: Architecture, gpus: int) -> int:
     return architecture.undivided_elements + by_heads
 
 
-def _attending(architecture: Architecture) -> int:
-    return sum(1 for heads in architecture.kv_heads if heads)
-
-
 def _down_projections(architecture: Architecture) -> int:
     """Elements of MLA's projections to compressed queries, keys and values."""
     row = architecture.key_length if architecture.compress_ratios else 0
@@ -131,7 +116,7 @@ def _down_projections(architecture: Architecture) -> int:
     if not row:
         return 0
     width = row + architecture.query_rank
-    return _attending(architecture) * architecture.embedding_length * width
+    return vllm_layers.attending(architecture) * architecture.embedding_length * width
 
 
 def _indexers(architecture: Architecture) -> int:
@@ -139,7 +124,7 @@ def _indexers(architecture: Architecture) -> int:
     if not architecture.indexer_length:
         return 0
     width, heads = architecture.embedding_length, architecture.indexer_heads
-    count = sum(architecture.indexer_layers) or _attending(architecture)
+    count = sum(architecture.indexer_layers) or vllm_layers.attending(architecture)
     if architecture.compress_ratios:
         count = architecture.compress_ratios.count(_SPARSE)
     queries = (architecture.query_rank or width) * heads * architecture.indexer_length
@@ -173,7 +158,7 @@ def _padded_bytes(architecture: Architecture, loaded: int, workload: Workload) -
     gpus = max(1, workload.gpus)
     columns, round_width = _round_expert(architecture, -(-forward // gpus), workload)
     grown = columns * round_width / (forward / gpus * width) * _regrouped(architecture, columns)
-    bits = _MXFP4_BITS if architecture.quant_method == "mxfp4" else _bits(architecture)
+    bits = _MXFP4_BITS if architecture.quant_method == "mxfp4" else vllm_types.bits(architecture)
     routed = vllm_layers.routed_layers(architecture)
     experts = min(loaded, 3 * routed * architecture.experts * width * forward * bits / 8)
     return int(experts / gpus / workload.nodes * (grown - 1))
@@ -214,7 +199,7 @@ def _regrouped(architecture: Architecture, columns: int) -> float:
 
 def _group(architecture: Architecture) -> int:
     """Weights of 4 bits that share a scale of 16, as their bits tell; 0 where none do."""
-    scale = _bits(architecture) - 4
+    scale = vllm_types.bits(architecture) - 4
     is_grouped = architecture.quant_method in _INTEGERS and 0 < scale < 1
     return round(16 / scale) if is_grouped else 0
 
@@ -233,7 +218,7 @@ def _unpacked_bytes(architecture: Architecture) -> int:
     unpacked = architecture.latent_key_length - architecture.rope_dimension
     unpacked += architecture.latent_value_length
     elements = architecture.heads * unpacked * architecture.kv_lora_rank
-    return 2 * _attending(architecture) * max(0, elements)
+    return 2 * vllm_layers.attending(architecture) * max(0, elements)
 
 
 def _zero_point_bytes(architecture: Architecture, workload: Workload) -> int:
@@ -253,14 +238,14 @@ def _scale_bytes(architecture: Architecture, file: int) -> int:
     ``BitsAndBytesModelLoader._dequantize_dq`` of vLLM's plugin keeps them in 32 bits. What
     is quantised follows from the file, as some releases leave parts of a model as they were.
     """
-    bits = _bits(architecture)
+    bits = vllm_types.bits(architecture)
     if architecture.quant_method != "bitsandbytes" or not _BNB_LEAST < bits < _BNB_BITS:
         return 0
     linear = sum(vllm_layers.elements(architecture))
     tables = architecture.vocab_size * architecture.embedding_length
     plain = linear + architecture.encoder_weight_elements
     plain += tables * (1 if architecture.tied_embeddings else 2)
-    packed = (_PLAIN_BITS / 8 * plain - file) / ((_PLAIN_BITS - bits) / 8)
+    packed = (vllm_types.PLAIN_BITS / 8 * plain - file) / ((vllm_types.PLAIN_BITS - bits) / 8)
     return int(max(0.0, min(linear, packed)) * (_BNB_BITS - bits) / 8)
 
 
@@ -284,7 +269,11 @@ def _stage_bytes(architecture: Architecture, loaded: int, nodes: int) -> list[in
     """Bytes of each stage of a pipeline: its layers, tables, and the encoders of the first."""
     if nodes == 1:
         return [loaded]
-    bits = _PLAIN_BITS if architecture.quant_method else 8 * _cast(architecture) * 2
+    bits = (
+        vllm_types.PLAIN_BITS
+        if architecture.quant_method
+        else 8 * vllm_types.cast(architecture) * 2
+    )
     table = int(architecture.vocab_size * architecture.embedding_length * bits / 8)
     table = min(table, loaded)
     output = 0 if architecture.tied_embeddings else min(table, loaded - table)
@@ -300,54 +289,3 @@ def _stage_bytes(architecture: Architecture, loaded: int, nodes: int) -> list[in
         own = table * embeds + output * is_last + encoders * is_first
         found.append(own + int(body * sum(each[index] for index in stage)))
     return found
-
-
-def _prediction_bytes(architecture: Architecture, file: int) -> int:
-    """Bytes of layers for multi-token prediction: in the files, not loaded.
-
-    Their share of all elements, with embeddings weighted as they are kept.
-    """
-    count = architecture.nextn_layers
-    if not count:
-        return 0
-    table = architecture.vocab_size * architecture.embedding_length
-    plain = _PLAIN_BITS / _BITS.get(architecture.quant_method, _PLAIN_BITS)
-    own = 2 * table * plain if architecture.name.startswith(_OWN_EMBEDDINGS) else 0
-    extra = count * (_last_layer(architecture) + 2 * architecture.embedding_length**2 + own)
-    body = sum(vllm_layers.elements(architecture))
-    tables = table * plain * (1 if architecture.tied_embeddings else 2)
-    return int(file * extra / (body + extra + tables))
-
-
-def _voice_bytes(architecture: Architecture, file: int) -> int:
-    """Bytes of a voice in the files, which vLLM does not load (``Qwen2_5OmniThinker…``).
-
-    All that is beyond the text model and its encoders, as their shapes tell.
-    """
-    if not architecture.has_voice or architecture.quant_method:
-        return 0
-    tables = architecture.vocab_size * architecture.embedding_length
-    loaded = sum(vllm_layers.elements(architecture)) + architecture.encoder_weight_elements
-    loaded += tables * (1 if architecture.tied_embeddings else 2)
-    return max(0, file - int(2 * loaded / _cast(architecture)))
-
-
-def _duplicate_bytes(architecture: Architecture, file: int) -> int:
-    """Bytes of an output matrix in the files that tied embeddings make superfluous.
-
-    Some releases have it all the same (Qwen3-0.6B does), and vLLM passes it over.
-    Told by the size alone, where the matrices' own is as good as exact.
-    """
-    is_plain = _attending(architecture) == architecture.layers and not architecture.quant_method
-    if not architecture.tied_embeddings or not is_plain or architecture.recurrent_layers:
-        return 0
-    each = 4 if _cast(architecture) < 1 else 2
-    table = each * architecture.vocab_size * architecture.embedding_length
-    body = sum(vllm_layers.elements(architecture)) + architecture.encoder_weight_elements
-    return table if abs(file - each * body - 2 * table) < min(_NEAR * file, table / 2) else 0
-
-
-def _last_layer(architecture: Architecture) -> int:
-    """Elements of a layer as the last ones are: it attends, with experts where there are any."""
-    attends = vllm_layers.attention(architecture, max(architecture.kv_heads, default=0))
-    return attends + vllm_layers.forward(architecture)[1]

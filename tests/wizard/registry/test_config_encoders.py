@@ -55,3 +55,31 @@ def test_parts_may_be_nested() -> None:
     image = {**IMAGE, "model_type": "qwen2_5_omni_vision_encoder", "spatial_merge_size": 2}
     found = _read("qwen2_5_omni", thinker_config={"vision_config": image})
     assert found == config_encoders.Encoding(4 * PATCH, 16_384)
+
+
+def test_a_video_of_gemma_4_is_seen_at_once() -> None:
+    """32 frames of 70 tokens, each with 8 that tell when, where images are seen both ways."""
+    text = {"use_bidirectional_attention": "vision"}
+    assert _read("gemma4", vision_config=IMAGE, text_config=text).item_tokens == 32 * 78
+    assert _read("gemma4", vision_config=IMAGE, text_config={}).item_tokens == 0
+    assert _read("gemma4", vision_config=None, text_config=text).item_tokens == 0
+
+
+def test_features_for_the_first_layers_are_kept_for_each_token() -> None:
+    text = {"hidden_size": 4096, "model_type": "qwen3_vl_text"}
+    image = {**IMAGE, "deepstack_visual_indexes": [8, 16, 24]}
+    told = config_encoders.kept({"model_type": "qwen3_vl", "vision_config": image}, text)
+    assert told == 3 * 4096
+    usual = config_encoders.kept({"model_type": "qwen3_vl_moe", "vision_config": IMAGE}, text)
+    assert usual == 3 * 4096
+    none = {**IMAGE, "deepstack_visual_indexes": []}
+    assert config_encoders.kept({"model_type": "qwen3_5", "vision_config": none}, text) == 0
+    assert config_encoders.kept({"model_type": "llama"}, {"hidden_size": 4096}) == 0
+
+
+def test_embeddings_of_each_layer_are_kept_where_there_are_images() -> None:
+    """Gemma 4 E4B's; its text model alone looks them up anew."""
+    text = {"num_hidden_layers": 42, "hidden_size_per_layer_input": 256}
+    text |= {"model_type": "gemma4_text"}
+    assert config_encoders.kept({"model_type": "gemma4"}, text) == 42 * 256
+    assert config_encoders.kept({"model_type": "gemma4_text"}, text) == 0

@@ -46,7 +46,18 @@ CARDS = {
 }
 
 HOPPER = 9
-MULTIPROCESSORS = {(8, 0): 108, (8, 6): 84, (8, 9): 142, (9, 0): 132, (10, 3): 160, (12, 0): 188}
+# What a log's hundredths may be off by.
+PRINTED = 0.005
+MULTIPROCESSORS = {
+    (7, 5): 40,
+    (8, 0): 108,
+    (8, 6): 84,
+    (8, 9): 142,
+    (9, 0): 132,
+    (10, 3): 160,
+    (12, 0): 188,
+}
+MULTIPROCESSORS |= {(12, 1): 48}
 # GiB that graphs of 1,024 tokens may take beyond those of 512.
 CAPTURED_LESS = 1.7
 
@@ -123,7 +134,7 @@ def _with(*buffers_told: str, among: list[str] | None = None) -> list[str]:
 
 def test_it_works() -> None:
     assert len(LLAMA_CPP) == len(REPORTS["llama_cpp"]) >= 130
-    assert len(VLLM) >= 60
+    assert len(VLLM) >= 100
     rows = [*REPORTS["llama_cpp"], *VLLM, *REPORTS["runtime"]]
     assert all(row["source"].startswith("https://") for row in rows)
 
@@ -221,19 +232,26 @@ def _telling(*told: str, whole: bool = False) -> list[dict[str, Any]]:
 def test_vllm_makes_as_many_requests_of_its_pool(run: dict[str, Any]) -> None:
     architecture, _, workload = _run(run)
     if run.get("one_in_flight"):
+        architecture = replace(architecture, encoder_item_tokens=0)
         workload = replace(workload, batched_tokens=workload.batched_tokens // 2)
     held = vllm_cache.request(architecture, workload)
     requests = run["told"]["pool"] * GIB / (held.cache + held.state)
-    assert requests == pytest.approx(run["told"]["concurrency"], rel=0.0035)
+    # A log rounds to hundredths, and vLLM keeps whole blocks, of which one holds nothing.
+    # Of several cards newer releases print the first one's pool, and the smallest decides.
+    lost = (PRINTED * GIB + 2 * held.block) / (held.cache + held.state)
+    allowed = max((0.0035 if workload.gpus == 1 else 0.005) * requests, lost + PRINTED)
+    assert requests == pytest.approx(run["told"]["concurrency"], abs=allowed)
 
 
 @pytest.mark.parametrize("run", _telling("pool", "tokens"), ids=_name)
 def test_vllm_makes_as_many_tokens_of_its_pool(run: dict[str, Any]) -> None:
     architecture, _, workload = _run(run)
-    if architecture.sliding_window:
+    if architecture.sliding_window or architecture.recurrent_layers:
         return
-    tokens = run["told"]["pool"] * GIB / kv_bytes_per_token(architecture, workload)
-    assert tokens == pytest.approx(run["told"]["tokens"], rel=0.0025)
+    each = kv_bytes_per_token(architecture, workload)
+    tokens = run["told"]["pool"] * GIB / each
+    allowed = max(0.0025 * tokens, PRINTED * GIB / each + vllm_cache.BLOCK)
+    assert tokens == pytest.approx(run["told"]["tokens"], abs=allowed)
 
 
 @pytest.mark.parametrize("run", _telling("weights", whole=True), ids=_name)

@@ -243,6 +243,19 @@ def test_an_encoder_is_no_output_beside_tied_embeddings() -> None:
     assert weights.share >= config["file_bytes"]
 
 
+def test_what_is_kept_for_the_tokens_of_a_step_lies_on_every_card() -> None:
+    """Qwen3-VL 8B's images go into three layers: 3 × 4,096 halves for each token of a step."""
+    config = BUILT["Qwen3-VL-8B-Instruct"]
+    found = config_json.architecture(config["config"])
+    variant = shapes.safetensors(config["file_bytes"])
+    for gpus in (1, 8):
+        short, long = (
+            card_weights(found, variant, replace(HOPPER, gpus=gpus, batched_tokens=tokens)).beyond
+            for tokens in (2048, 8192)
+        )
+        assert long - short == (8192 - 2048) * 3 * 4096 * 2
+
+
 def test_bitsandbytes_unpacks_scales_that_are_quantised_twice() -> None:
     """Llama 3.1 8B's 6.98 billion weights: 8 bits and a bit of each 64 become 32."""
     config = {**BUILT["Meta-Llama-3.1-8B"]["config"], "quantization_config": BNB}
