@@ -59,7 +59,7 @@ def test_parts_may_be_nested() -> None:
 
 def test_a_video_of_gemma_4_is_seen_at_once() -> None:
     """32 frames of 70 tokens, each with 8 that tell when, where images are seen both ways."""
-    text = {"use_bidirectional_attention": "vision"}
+    text: dict[str, Any] = {"use_bidirectional_attention": "vision"}
     assert _read("gemma4", vision_config=IMAGE, text_config=text).item_tokens == 32 * 78
     assert _read("gemma4", vision_config=IMAGE, text_config={}).item_tokens == 0
     assert _read("gemma4", vision_config=None, text_config=text).item_tokens == 0
@@ -79,7 +79,7 @@ def test_features_for_the_first_layers_are_kept_for_each_token() -> None:
 
 def test_embeddings_of_each_layer_are_kept_where_there_are_images() -> None:
     """Gemma 4 E4B's; its text model alone looks them up anew."""
-    text = {"num_hidden_layers": 42, "hidden_size_per_layer_input": 256}
+    text: dict[str, Any] = {"num_hidden_layers": 42, "hidden_size_per_layer_input": 256}
     text |= {"model_type": "gemma4_text"}
     assert config_encoders.kept({"model_type": "gemma4"}, text) == 42 * 256
     assert config_encoders.kept({"model_type": "gemma4_text"}, text) == 0
