@@ -15,6 +15,7 @@ from wizard.sizing import (
     compute,
     host,
     hosted,
+    images,
     layers,
     placement,
     runtime,
@@ -65,11 +66,11 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     on_host = workload.experts_on_host and workload.gpus > 0
     moved = _visiting_experts(architecture, part) if on_host else 0
     matrix = max(0, _largest_in_ram(architecture, workload, part) - moved)
-    scratch = [compute.card_bytes(architecture, workload, card, matrix) for card in range(count)]
-    # Whatever lies in RAM is computed on the first card.
-    scratch[0] += moved
-    adapters = -(-workload.adapter_bytes // count)
     projector = variant.projector.size if variant.projector else 0
+    scratch = [compute.card_bytes(architecture, workload, card, matrix) for card in range(count)]
+    # Whatever lies in RAM is computed on the first card, and images are.
+    scratch[0] += moved + images.reserved(architecture, workload, projector)
+    adapters = -(-workload.adapter_bytes // count)
     own = runtime.size(architecture, workload)
     on_card = [
         int(card.weights) + kv[i] + state[i] + scratch[i] + own + adapters
@@ -227,12 +228,11 @@ def _is_odd(architecture: Architecture, variant: Variant, workload: Workload) ->
 def _parts(
     architecture: Architecture, variant: Variant, workload: Workload, found: _Sum
 ) -> tuple[Part, ...]:
-    cards = max(1, workload.gpus)
     rows = (
         ("weights", "Weights", found.weights, _weights_words(architecture, variant, workload)),
         ("kv_cache", "KV cache", found.kv_cache, _kv_words(architecture, workload)),
         ("recurrent_state", "Recurrent state", found.state, _state_words(architecture, workload)),
-        ("compute", "Compute", found.compute, _compute_words(architecture, workload, cards)),
+        ("compute", "Compute", found.compute, _compute_words(architecture, variant, workload)),
         ("projector", "Vision projector", found.projector, "the projector's file, on one card"),
         ("runtime", "Runtime", found.runtime, _runtime_words(workload, found)),
     )
@@ -327,8 +327,11 @@ def _state_words(architecture: Architecture, workload: Workload) -> str:
     return f"{plural(count, 'layer')} × {each:,} bytes × {plural(workload.slots, 'slot')}"
 
 
-def _compute_words(architecture: Architecture, workload: Workload, cards: int) -> str:
-    where = "" if cards == 1 else f", on each of {cards} cards"
+def _compute_words(architecture: Architecture, variant: Variant, workload: Workload) -> str:
+    where = "" if workload.gpus <= 1 else f", on each of {workload.gpus} cards"
+    projector = variant.projector.size if variant.projector else 0
+    image = images.reserved(architecture, workload, projector)
+    where += f"; and {size(image)} for an image, on one" if image else ""
     unpacked = step_inputs.unpacked(architecture, workload)
     extra = f", {size(unpacked)} to unpack one layer's cache" if unpacked else ""
     if not placement.is_whole(architecture, workload):

@@ -147,9 +147,11 @@ def test_prediction_blocks_are_not_loaded() -> None:
 
 def test_projector_lies_on_the_first_card() -> None:
     variant = replace(VARIANT, projector=ModelFile("mmproj.gguf", 800_000_000))
-    found = estimate(shapes.LLAMA_8B, variant, ONE_SLOT)
+    found, plain = (estimate(shapes.LLAMA_8B, each, ONE_SLOT) for each in (variant, VARIANT))
     assert found.projector == 800_000_000
-    assert found.total - estimate(shapes.LLAMA_8B, VARIANT, ONE_SLOT).total == 800_000_000
+    image = found.compute - plain.compute
+    assert found.total - plain.total == 800_000_000 + image
+    assert "for an image, on one" in next(p.formula for p in found.parts if p.name == "compute")
 
 
 def test_layers_are_split_over_cards() -> None:
