@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from math import ceil
 
 from wizard.registry.values import Architecture, Variant
-from wizard.sizing import host, layers, runtime, vllm_cache, vllm_compute, vllm_graphs
+from wizard.sizing import (
+    host,
+    layers,
+    runtime,
+    vllm_cache,
+    vllm_compute,
+    vllm_exchange,
+    vllm_graphs,
+)
 from wizard.sizing.values import MemoryEstimate, Part, Workload
 from wizard.sizing.vllm_cache import bytes_per_token
 from wizard.sizing.vllm_graphs import Graphs
@@ -24,11 +32,6 @@ GPU_MEMORY_UTILIZATION = 0.92
 # Code of the kernels that a step runs, and cuBLAS, beside PyTorch's own memory: 0.25 GiB
 # on H100 and on an A100 (docs/estimate.md).
 _LIBRARIES = 256 * MIB
-# NCCL's channels and the all-reduce buffers of each card of several: what others measured
-# on pairs and fours of H100 (docs/estimate.md), and on cards that NVLink does not join.
-_NVLINK_EXCHANGE, _EXCHANGE = 2048 * MIB, 512 * MIB
-# NCCL's own part of it is there before vLLM looks at the card, beside CUDA's context.
-_NVLINK_CHANNELS, _CHANNELS = 1024 * MIB, 320 * MIB
 
 
 @dataclass(frozen=True)
@@ -48,18 +51,6 @@ class _Runtime:
         return self.outside + _LIBRARIES + self.exchange + self.graphs.size
 
 
-def _exchange(workload: Workload) -> tuple[int, int]:
-    """Bytes of one card for what cards tell each other, before vLLM looks and after.
-
-    Large cards are taken to have NVLink; stages of a pipeline tell each other little.
-    """
-    if workload.gpus * workload.nodes < 2:
-        return 0, 0
-    if workload.batched_tokens < vllm_compute.LONG_STEP:
-        return _CHANNELS, _EXCHANGE
-    return _NVLINK_CHANNELS, _NVLINK_EXCHANGE if workload.gpus > 1 else _EXCHANGE
-
-
 def budget(usable_bytes: int, workload: Workload) -> int:
     """Bytes of a card that vLLM's share holds, and what lies outside of that share."""
     share = int(usable_bytes * GPU_MEMORY_UTILIZATION)
@@ -74,12 +65,12 @@ def least_card(needed_bytes: int, workload: Workload) -> int:
 
 def outside(workload: Workload) -> int:
     """Bytes of one card that are there before vLLM looks: CUDA's context, NCCL's channels."""
-    return runtime.context(workload.card) + _exchange(workload)[0]
+    return runtime.context(workload.card) + vllm_exchange.outside(workload)
 
 
 def _runtime(architecture: Architecture, workload: Workload) -> _Runtime:
     graphs = vllm_graphs.graphs(architecture, workload)
-    return _Runtime(outside(workload), _exchange(workload)[1], graphs)
+    return _Runtime(outside(workload), vllm_exchange.inside(architecture, workload), graphs)
 
 
 @dataclass(frozen=True)
