@@ -110,6 +110,9 @@ BAD: list[tuple[str, str, Change]] = [
     ("image-tag", "services.llm.image", put(service, "image", "ollama/ollama")),
     ("image-latest", "services.llm.image", put(service, "image", "ollama/ollama:latest")),
     ("image-form", "services.llm.image", put(service, "image", "https://x/y:1")),
+    # What could be read in 2**120 ways, and in none of them is a reference.
+    ("image-form", "services.llm.image", put(service, "image", "R" * 120 + ":1")),
+    ("image-form", "services.llm.image", put(service, "image", "r." * 190 + "!:1")),
     ("env-name", "services.llm.env[0]", put(service, "env", ["1A=b"])),
     ("env-name", "services.llm.env[0]", put(service, "env", ["=b"])),
     ("env-form", "services.llm.env", put(service, "env", {"A": "b"})),
