@@ -128,7 +128,7 @@ class _Keys(LayerKeys):
             pools_at_end=self.number("pooling_type") in _POOLED_AT_END and self.is_causal(),
             bidirectional_cache=self.name not in patterns.NO_CACHE and not self.is_causal(),
             tied_embeddings=self.is_tied(tensors, embedding, vocab),
-            tie_is_guessed=not tensors and self.may_tie_or_not(),
+            tie_is_guessed=not tensors and patterns.may_tie_or_not(self.name),
             has_output=self.name not in patterns.NO_OUTPUT,
             learned_positions=self.name in patterns.LEARNED_POSITIONS,
             causal=self.is_causal(),
@@ -221,10 +221,6 @@ class _Keys(LayerKeys):
         if tensors:
             return "output.weight" not in tensors and self.name not in patterns.NO_OUTPUT
         return patterns.is_tied(self.name, embedding, vocab)
-
-    def may_tie_or_not(self) -> bool:
-        """Whether only tensors, or a file's size, tell."""
-        return self.name not in patterns.ALWAYS_TIED | patterns.NO_OUTPUT | patterns.OWN_OUTPUT
 
     def is_causal(self) -> bool:
         causal = self.keys.get(f"{self.name}.attention.causal")

@@ -187,6 +187,11 @@ def indexer(name: str, layers: int, context: int, leading: int) -> tuple[bool, .
     return (True,) * layers
 
 
+def may_tie_or_not(name: str) -> bool:
+    """Whether only a file's tensors, or its size, tell if it has an output matrix of its own."""
+    return name not in ALWAYS_TIED | NO_OUTPUT | OWN_OUTPUT
+
+
 def is_tied(name: str, embedding_length: int, vocab_size: int) -> bool:
     """Whether a family's member of this size shares its embeddings with its output.
 

@@ -49,6 +49,7 @@ UNSLOTH = "UD-"
 _MOST_BITS = 8.5
 # Their experts are released in four bits, and kept so in files of any name.
 _KEPT_EXPERTS = frozenset({"gpt-oss"})
+_AS_RELEASED = "BF16" + quantiser.KEPT_EXPERTS
 # Quantisations that a file without a name is compared with.
 _USUAL = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "IQ2_XXS", "MXFP4")
 # Their blocks have matrices that no key tells: what they miss says nothing of embeddings.
@@ -158,16 +159,19 @@ def _nearest(architecture: Architecture, variant: Variant, tensors: int) -> _Wor
 def _names(architecture: Architecture, variant: Variant) -> tuple[str, ...]:
     """Mixes that the file may be of."""
     name = variant.quantisation
-    if not name and variant.format is Format.GGUF:
-        return _USUAL
     is_kept = architecture.name in _KEPT_EXPERTS and variant.format is Format.GGUF
+    if not name and variant.format is Format.GGUF:
+        return (*_USUAL, _AS_RELEASED) if is_kept else _USUAL
     return (name, name + quantiser.KEPT_EXPERTS) if is_kept else (name,)
 
 
 def _made(
     architecture: Architecture, variant: Variant, found: _Worked, tensors: int
 ) -> _Worked | None:
-    """The same with tables as a maker packs them, where they make the file's size exactly."""
+    """The same as a maker packs it otherwise, where that makes the file's size exactly.
+
+    Tables of more bits, or values in 16, as Ollama leaves those of Qwen 3 and Phi 4.
+    """
     if abs(tensors - found.total) <= _MET * tensors or architecture.name in _NOT_WORKED_OUT:
         return None
     is_unsloths = variant.quantisation.upper().startswith(UNSLOTH)
@@ -183,6 +187,9 @@ def _made(
         for token, output in (_UNSLOTHS if is_unsloths else _MAKERS + _UNSLOTHS)
         for is_tied in ties
     ]
+    wide = found.name + quantiser.WIDE_VALUES
+    blocks = matrices.total(architecture, wide)
+    ways += [_worked(architecture, variant, wide, blocks, is_tied=is_tied) for is_tied in ties]
     near = min(ways, key=lambda way: abs(tensors - way.total))
     most = max(_EXACTLY * tensors, _TOKENIZERS_DIFFER * architecture.vocab_size)
     return near if abs(tensors - near.total) <= most else None
@@ -200,6 +207,8 @@ def _packed(architecture: Architecture, found: _Worked, tensors: int) -> _Worked
     token = architecture.vocab_size * architecture.embedding_length
     rows = architecture.vocab_size * others
     ways = [replace(found, token=token * bits / 8, others=rows * bits / 8) for bits in _TABLE_BITS]
+    # Ollama leaves those for all layers as they came, and packs the first.
+    ways.append(replace(found, others=rows * _TABLE_BITS[-1] / 8))
     near, next_one = sorted(ways, key=lambda way: abs(tensors - way.total))[:2]
     is_near = abs(tensors - near.total) <= _SURELY * tensors
     is_alone = abs(tensors - next_one.total) > ODD * tensors

@@ -236,6 +236,8 @@ _BEGINNINGS = (
 _UNKNOWN = Mix("Q2_K", output="Q5_K")
 # At a name's end: experts were four bits wide before, and are left so.
 KEPT_EXPERTS = "+MXFP4"
+# Likewise: the values of attention, or what they are in one matrix with, are left in 16 bits.
+WIDE_VALUES = "+F16"
 # Some makers keep embeddings and output at 8 bits, and say so at the name's end.
 _LARGE = ("Q2_K_L", "Q3_K_XL", "Q4_K_L", "Q5_K_L", "Q6_K_L")
 
@@ -253,6 +255,9 @@ def mix(name: str, architecture: str = "") -> Mix:
     """The types for a quantisation's name; few bits for one that is not known."""
     if name.endswith(KEPT_EXPERTS):
         return replace(mix(name.removesuffix(KEPT_EXPERTS), architecture), experts="MXFP4")
+    if name.endswith(WIDE_VALUES):
+        narrow = mix(name.removesuffix(WIDE_VALUES), architecture)
+        return replace(narrow, value=Types("F16"), wide=None, eight="")
     short = quantisation.plain(name.upper().removeprefix("I1-"))
     begun = next((found for start, found in _BEGINNINGS if short.startswith(start)), _UNKNOWN)
     found = _MIXES.get(short, begun)
