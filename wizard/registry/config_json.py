@@ -147,6 +147,7 @@ class _Config:
             expert_embedding_length=config_experts.width(self.whole),
             dense_layers=min(layers, config_experts.dense_layers(self.text, self.whole)),
             nextn_layers=min(layers, self.number("nextn")),
+            mixture_step=max(1, self.whole("interleave_moe_layer_step")),
             experts=self.number("experts"),
             experts_used=self.number("experts_used"),
             tied_embeddings=self.tied(),
