@@ -11,11 +11,16 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django.fixtures import Settings
 
-# How fast an example is found or judged says more of the machine than of the code.
+# How fast an example is found or judged says more of the machine than of the code. The same
+# examples come in every run, so that what fails is what was changed; others are looked for with
+# `pytest --hypothesis-profile=other`, and by millions with `python -m benchmarks.fuzz`.
 hypothesis_settings.register_profile(
-    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "other", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-hypothesis_settings.load_profile("busy")
+hypothesis_settings.register_profile(
+    "same", hypothesis_settings.get_profile("other"), derandomize=True
+)
+hypothesis_settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

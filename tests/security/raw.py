@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 LIMIT = 1 << 20
+# Seconds until the first byte, on a machine that does other things too.
+PATIENCE = 60.0
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) [^\r\n]*\r\n")
 
 
@@ -27,19 +30,18 @@ class Exchange:
         return self.data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
 
 
-def send(url: str, data: bytes, *, silence: float = 1.0) -> Exchange:
-    """Send ``data`` and read until the end, or ``silence`` seconds without a byte."""
+def send(url: str, data: bytes, *, silence: float = 1.0, patience: float = PATIENCE) -> Exchange:
+    """Send ``data`` and read until the end, or ``silence`` seconds without a further byte."""
     parts = urlsplit(url)
     received = bytearray()
-    with socket.create_connection(
-        (parts.hostname or "", parts.port or 80), timeout=silence
-    ) as sock:
+    with (
+        socket.create_connection((parts.hostname or "", parts.port or 80), patience) as sock,
+        suppress(TimeoutError, ConnectionError),
+    ):
         sock.sendall(data)
-        try:
-            while len(received) < LIMIT and (part := sock.recv(1 << 16)):
-                received += part
-        except (TimeoutError, ConnectionError):
-            pass
+        while len(received) < LIMIT and (part := sock.recv(1 << 16)):
+            received += part
+            sock.settimeout(silence)
     return Exchange(bytes(received))
 
 
