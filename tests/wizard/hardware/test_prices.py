@@ -21,7 +21,7 @@ def console(settings: Settings) -> Iterator[ConsolePrices]:
     with ConsolePrices() as server:
         settings.OFFLINE = False
         settings.CONSOLE_API_URL = server.url
-        settings.REGISTRY_TIMEOUT = 2.0
+        settings.REGISTRY_TIMEOUT = 60.0
         yield server
 
 

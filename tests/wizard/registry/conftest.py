@@ -17,5 +17,5 @@ def hub(settings: Settings) -> Iterator[HuggingFaceStandIn]:
         settings.OFFLINE = False
         settings.HUGGING_FACE_URL = standin.url
         settings.HUGGING_FACE_TOKEN = ""
-        settings.REGISTRY_TIMEOUT = 5.0
+        settings.REGISTRY_TIMEOUT = 60.0
         yield standin

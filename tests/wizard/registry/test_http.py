@@ -24,7 +24,7 @@ from wizard.registry.errors import (
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[StandIn]:
     settings.OFFLINE = False
-    settings.REGISTRY_TIMEOUT = 5.0
+    settings.REGISTRY_TIMEOUT = 60.0
     with StandIn() as standin:
         settings.HUGGING_FACE_URL = standin.url
         standin.route("GET", r"/fine", server.text("fine"))

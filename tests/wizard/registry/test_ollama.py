@@ -31,7 +31,7 @@ def library(settings: Settings) -> Iterator[OllamaStandIn]:
         settings.OFFLINE = False
         settings.OLLAMA_URL = standin.url
         settings.OLLAMA_REGISTRY_URL = standin.registry_url
-        settings.REGISTRY_TIMEOUT = 5.0
+        settings.REGISTRY_TIMEOUT = 60.0
         yield standin
 
 

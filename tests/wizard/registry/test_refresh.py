@@ -169,7 +169,7 @@ def test_it_survives_being_killed(
     with subprocess.Popen(
         [*command, "--output", str(output)], env=environment, stderr=subprocess.DEVNULL
     ) as process:
-        assert reached.wait(90)
+        assert reached.wait(300)
         process.kill()
     released.set()
     assert len(list((output / STATE).glob("*.json"))) >= 2
