@@ -2,7 +2,7 @@
 
 The lists that the catalogue was compiled from tell a model's layers and heads, and
 little else. What vLLM takes beside follows from a config of the same model, or of its
-family with this model's sizes: `tests/wizard/sizing/vllm_built.json` has 181 of them, and
+family with this model's sizes: `tests/wizard/sizing/vllm_built.json` has 210 of them, and
 ``--configs`` names a JSON file with more, by name. What a record has stays as it is.
 `manage.py refresh_catalogue` needs none of this: it reads every config itself.
 
@@ -31,7 +31,8 @@ _OF_TWIN = (
     *("dense_layers", "latent_key_length", "latent_value_length", "undivided_elements"),
     *("encoder_elements", "encoder_heads", "encoder_weight_elements", "encoder_token_elements"),
     *("encoder_item_tokens", "chunked_attention", "wide_state", "compress_ratios"),
-    *("indexer_length", "indexer_heads", "indexer_layers"),
+    *("indexer_length", "indexer_heads", "indexer_layers", "expert_embedding_length"),
+    "step_elements",
 )
 _OF_FAMILY = ("rotary_bytes", "chunked_attention", "wide_state")
 _ENCODERS: tuple[str, ...] = (

@@ -22,6 +22,8 @@ _ALGORITHM_BITS = {"FP8": 8.0, "NVFP4": 4.5, "MXFP8": 8.25, "W4A8_AWQ": 4.25}
 # ``model.layers.10.self_attn*``, ``re:.*self_attn.*``, and MLA's first projections.
 _ATTENTION = re.compile(r"self_attn\W*$|kv_a_proj")
 _MOST_ENTRIES = 100_000
+# The file beside config.json that may tell how weights are quantised.
+SEPARATE = "hf_quant_config.json"
 # What vLLM 0.33 loads by itself (``QuantizationMethods``), with the names that it reads as
 # one of these. All else is a plugin's, which unpacks scales as it sees fit.
 _KNOWN = (
@@ -37,6 +39,17 @@ def of(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The part about quantisation; empty where there is none."""
     told = config.get("quantization_config") or config.get("compression_config")
     return told if isinstance(told, Mapping) else {}
+
+
+def with_separate(config: Mapping[str, Any], told: object) -> Mapping[str, Any]:
+    """A config with what ``SEPARATE`` tells beside it, where it tells nothing itself.
+
+    Older releases of NVIDIA's quantiser wrote it apart (``get_config`` in
+    ``vllm/transformers_utils/config.py``).
+    """
+    if of(config) or not isinstance(told, Mapping) or not told:
+        return config
+    return {**config, "quantization_config": {"quant_method": "modelopt", **told}}
 
 
 def method(told: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ Facts of a branch are kept for minutes, those of a commit for days.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from huggingface_hub.hf_api import ModelInfo
 from wizard.registry import (
     architectures,
     config_json,
+    config_quantisation,
     gguf_header,
     http,
     huggingface_facts,
@@ -43,6 +45,8 @@ MISSING_SECONDS = 60
 MAX_CONVERSIONS = 8
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _INDEX = "model.safetensors.index.json"
+# Names of weights that nothing quantised.
+_PLAIN = ("BF16", "F16", "F32", "")
 _PLUGIN_METHODS = {"bitsandbytes", "bnb", "exl2", "exl3", "hqq", "quanto", "eetq", "aqlm", "higgs"}
 
 
@@ -77,7 +81,8 @@ def architecture(model: Model, variant: Variant) -> Architecture:
     if variant.format is Format.GGUF:
         known = _from_header(model, variant)
     else:
-        known = _from_config(model.ref.repo, model.revision)
+        is_packed = variant.quantisation not in _PLAIN
+        known = _from_config(model.ref.repo, model.revision, is_packed=is_packed)
     cache.set(key, known, COMMIT_SECONDS if model.revision else BRANCH_SECONDS)
     return known
 
@@ -230,5 +235,18 @@ def _from_base_model(model: Model, error: UnreadableHeader) -> Architecture:
         raise error from None
 
 
-def _from_config(repo: str, revision: str) -> Architecture:
-    return config_json.architecture(client.read_json(repo, revision, "config.json"))
+def _from_config(repo: str, revision: str, *, is_packed: bool = False) -> Architecture:
+    """``is_packed`` tells that the weights' own types are none of the plain ones."""
+    config = client.read_json(repo, revision, "config.json")
+    if is_packed and isinstance(config, Mapping) and not config_quantisation.of(config):
+        told = _separate(repo, revision)
+        config = config_quantisation.with_separate(config, told)
+    return config_json.architecture(config)
+
+
+def _separate(repo: str, revision: str) -> object:
+    """How weights are quantised, from a file of its own; nothing where there is none."""
+    try:
+        return client.read_json(repo, revision, config_quantisation.SEPARATE)
+    except UnreadableHeader:
+        return None

@@ -99,6 +99,27 @@ def test_safetensors_are_one_variant_without_copies(hub: HuggingFaceStandIn) -> 
     assert (found.sliding_window, found.quant_method) == (128, "mxfp4")
 
 
+def test_how_weights_are_quantised_may_stand_in_a_file_of_its_own(
+    hub: HuggingFaceStandIn,
+) -> None:
+    algorithms = {"quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8"}
+    apart = {"producer": {"name": "modelopt"}, "quantization": algorithms}
+    files = safetensors(text(QWEN3_CONFIG)) | {"hf_quant_config.json": text(apart)}
+    hub.add(Repo("acme/nvfp4", files, safetensors={"U8": 4_000_000_000, "BF16": 1_000_000}))
+    model = find("acme/nvfp4")
+    found = huggingface.architecture(model, model.variants[0])
+    assert (found.quant_method, found.weight_bits, found.kv_cache_type) == ("modelopt", 4.5, "fp8")
+
+
+def test_packed_weights_without_a_word_are_read_as_the_config_tells(
+    hub: HuggingFaceStandIn,
+) -> None:
+    hub.add(Repo("acme/u8", safetensors(text(QWEN3_CONFIG)), safetensors={"U8": 4_000_000_000}))
+    model = find("acme/u8")
+    found = huggingface.architecture(model, model.variants[0])
+    assert (found.quant_method, found.kv_cache_type) == ("", "")
+
+
 def test_the_index_decides_where_names_do_not(hub: HuggingFaceStandIn) -> None:
     index = {"weight_map": {"a": "left.safetensors", "b": "right.safetensors"}}
     files = {

@@ -424,3 +424,14 @@ def test_fewer_requests_at_a_time_take_less(tmp_path: Path) -> None:
     assert few["compute"] < usual["compute"]
     assert few["runtime"] < usual["runtime"]
     assert few["kv_cache"] == usual["kv_cache"]
+
+
+def test_a_file_beside_the_config_may_tell_how_it_is_quantised(tmp_path: Path) -> None:
+    """An 8-bit cache that the checkpoint brings scales for halves a token."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(CONFIG))
+    asked = ("--config", str(path), "--file-bytes", "8500000000")
+    plain = run(*asked)["kv_bytes_per_token"]
+    told = {"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}
+    (tmp_path / "hf_quant_config.json").write_text(json.dumps(told))
+    assert run(*asked)["kv_bytes_per_token"] == plain / 2

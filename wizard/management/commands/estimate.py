@@ -15,7 +15,7 @@ from wizard.hardware import rules
 from wizard.hardware.gpus import bundled
 from wizard.hardware.values import Gpu
 from wizard.hardware.workloads import on_gpu
-from wizard.registry import config_json, header_document, lookup
+from wizard.registry import config_json, config_quantisation, header_document, lookup
 from wizard.registry.errors import RegistryError, UnreadableHeader
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
 from wizard.sizing import estimate, kv_bytes_per_token
@@ -168,10 +168,13 @@ def _from_header(path: Path, file_bytes: int | None) -> tuple[Architecture, Vari
 def _from_config(path: Path, file_bytes: int | None) -> tuple[Architecture, Variant]:
     if not file_bytes:
         raise CommandError("--config needs --file-bytes, the bytes of the weight files together.")
+    beside = path.with_name(config_quantisation.SEPARATE)
     try:
         config = header_document.load_json(path)
+        told = header_document.load_json(beside) if beside.is_file() else {}
     except OSError as error:
         raise UnreadableHeader(f"{path} cannot be read: {error.strerror or error}.") from error
+    config = config_quantisation.with_separate(config, told)
     architecture = config_json.architecture(config)
     name = config_json.quantisation_name(config, architecture.dtype)
     return architecture, Variant(name, Format.SAFETENSORS, name, (ModelFile("", file_bytes),))
