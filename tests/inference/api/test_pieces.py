@@ -60,6 +60,12 @@ def test_templates(template: str, expected: str) -> None:
     assert go_template.render(template, {"Prompt": "p", "System": "s"}) == expected
 
 
+@pytest.mark.parametrize("template", ["{{" + " " * 60_000, "{{" * 30_000, "{{-\n" * 15_000])
+def test_a_template_whose_action_never_ends_is_a_text(template: str) -> None:
+    """And is found to be one at once, where it would take a regular expression hours."""
+    assert go_template.render(template, {}) == template
+
+
 @pytest.mark.parametrize(
     "template",
     ["{{ range .Messages }}", "{{ if .System }}", "{{ end }}", "{{ .Secret }}", "x" * 70_000],
