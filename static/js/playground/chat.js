@@ -23,7 +23,7 @@ export const onChat = (work) => listeners.push(work);
 const tell = () => listeners.forEach((work) => work());
 
 export function startChat() {
-  scroll = followEnd(byId("log"), byId("jump"));
+  scroll = followEnd(byId("log"), byId("jump"), () => !byId("empty").hidden);
   byId("messages").addEventListener("click", (event) => {
     const pressed = event.target.closest("[data-act]");
     if (pressed) act(pressed);

@@ -1,7 +1,8 @@
 // The log follows the answer while its end is in sight, and never once a person has scrolled up.
+// What greets in an empty one is read from its beginning.
 const NEAR = 32;
 
-export function followEnd(log, jump) {
+export function followEnd(log, jump, isEmpty) {
   let follows = true;
   let last = 0;
   const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR;
@@ -16,7 +17,11 @@ export function followEnd(log, jump) {
     last = log.scrollTop;
     jump.hidden = isAtEnd();
   }, { passive: true });
-  const grown = () => (follows ? toEnd() : (jump.hidden = isAtEnd()));
+  const toStart = () => {
+    log.scrollTop = last = 0;
+    jump.hidden = true;
+  };
+  const grown = () => (isEmpty() ? toStart() : follows ? toEnd() : (jump.hidden = isAtEnd()));
   const go = () => {
     follows = true;
     toEnd();

@@ -58,7 +58,7 @@ export async function refreshModels(target) {
 }
 
 // Whether a model answers a chat, as far as its endpoint says.
-const writes = ({ can: told }) => told === null || told.includes("completion");
+const writes = ({ can: told }) => !told?.length || told.includes("completion");
 
 // What a running model of an own endpoint may hold, which its list need not say.
 export async function refreshContext(target) {

@@ -233,6 +233,18 @@ def test_the_log_follows_only_from_its_end(page: Page) -> None:
     wait_until_at_end(page)
 
 
+def test_an_empty_one_is_read_from_its_beginning(page: Page) -> None:
+    """Twice as large on a screen of a laptop, and after a long conversation."""
+    page.set_viewport_size({"width": 640, "height": 400})
+    expect(page.locator("#empty")).to_be_visible()
+    assert page.evaluate("document.querySelector('#log').scrollHeight > 400")
+    say(page, MARKDOWN)
+    settled(page)
+    page.click("#clear")
+    expect(page.locator("#empty")).to_be_visible()
+    assert page.evaluate("document.querySelector('#log').scrollTop") == 0
+
+
 def test_nothing_jumps_while_a_model_answers(page: Page) -> None:
     expect(page.locator("#model")).to_have_value("ada")
     page.evaluate("window.shift = 0")
