@@ -61,8 +61,9 @@ class _Keys(LayerKeys):
         nextn = self.number("nextn_predict_layers")
         layers = self.layers(nextn)
         embedding, heads = self.number("embedding_length"), self.heads(layers)
-        if not embedding:
-            raise self.nonsense("embedding_length")
+        for key in ("embedding_length", "context_length"):
+            if not self.number(key):
+                raise self.nonsense(key)
         first = self.first_heads() or heads
         head_size = embedding // first if first else 0
         key_length = self.number("attention.key_length", head_size)

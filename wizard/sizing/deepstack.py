@@ -47,6 +47,8 @@ def _behind(architecture: Architecture, cards: int) -> int:
     """The matrices of a feed-forward part that no hole is large enough for."""
     inner, copies = architecture.feed_forward_length, 1 if architecture.name in NOT_GATED else 3
     width, inputs = architecture.embedding_length, residual.given(architecture)
+    if not inner:
+        return 0
     if cards:
         # One hole is that of copied inputs and two rows, the other has the residual in it.
         inside = (inputs + 2 * width) // inner + (inner <= inputs - width)

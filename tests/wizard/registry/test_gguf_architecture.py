@@ -255,6 +255,7 @@ def test_experts() -> None:
         ({".block_count": "36"}, "block_count"),
         ({".block_count": -4}, "block_count"),
         ({".embedding_length": 0}, "embedding_length"),
+        ({".context_length": 0}, "context_length"),
         ({".attention.head_count": 0}, "head_count"),
         ({".attention.head_count_kv": [1]}, "head_count_kv"),
         ({".attention.key_length": float("inf")}, "key_length"),

@@ -194,6 +194,15 @@ def test_unknown_state_is_counted_generously() -> None:
     assert not found.exact
 
 
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_several_layers_that_see_and_feed_nothing_forward(gpus: int) -> None:
+    """A header may tell no such width, and is a stranger's."""
+    blind = replace(shapes.LLAMA_8B, deepstack_layers=3, feed_forward_length=0)
+    found = estimate(blind, VARIANT, replace(ONE_SLOT, gpus=gpus))
+    seeing = estimate(replace(blind, feed_forward_length=14336), VARIANT, ONE_SLOT)
+    assert 0 < found.compute <= seeing.compute
+
+
 def test_disk_holds_the_download_and_more() -> None:
     rounded = replace(shapes.LLAMA_8B_Q4, size_is_exact=False)
     exact = estimate(shapes.LLAMA_8B, shapes.LLAMA_8B_Q4, ONE_SLOT).disk
