@@ -31,6 +31,27 @@ ANSWERED = (
     *("choices", "delta", "text", "finish_reason", "index", "usage", "prompt_tokens"),
     *("completion_tokens", "reasoning", "reasoning_content", "logprobs", "model", "context"),
 )
+# Of a model's config.json.
+CONFIGURED = (
+    *("text_config", "vision_config", "audio_config", "thinker_config", "rope_parameters"),
+    *("rope_scaling", "rope_type", "factor", "partial_rotary_factor", "layer_types"),
+    *("layers_block_type", "hybrid_override_pattern", "full_attn_idxs", "hybrid_layer_ids"),
+    *("attn_layer_indices", "attn_layer_period", "attn_layer_offset", "linear_attn_config"),
+    *("full_attn_layers", "full_attention_interval", "linear_num_value_heads", "head_dim"),
+    *("sliding_window", "sliding_window_pattern", "use_sliding_window", "block_configs"),
+    *("attention", "n_heads_in_group", "compress_ratios", "index_topk_freq", "indexer_types"),
+    *("index_skip_topk_offset", "index_head_dim", "index_n_heads", "kv_lora_rank"),
+    *("qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim", "num_key_value_heads"),
+    *("intermediate_size", "num_experts", "num_experts_per_tok", "moe_intermediate_size"),
+    *("moe_layer_freq", "num_nextn_predict_layers", "num_kv_shared_layers", "conv_L_cache"),
+    *("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups", "conv_kernel"),
+    *("downsample_ratio", "pixel_shuffle_ratio", "spatial_merge_size", "merge_kernel_size"),
+    *("image_size", "patch_size", "mm_tokens_per_image", "depth", "num_mel_bins", "d_model"),
+    *("quantization_config", "quant_method", "bits", "config_groups", "weights", "num_bits"),
+    *("kv_cache_scheme", "quant_algo", "dtype", "architectures", "tie_word_embeddings"),
+    *("max_position_embeddings", "vocab_size", "num_hidden_layers", "num_attention_heads"),
+    *("hidden_size", "is_encoder_decoder", "multi_query", "attn_config", "kv_n_heads"),
+)
 TEXTS = (
     *("", "tiny", "user", "assistant", "system", "tool", "developer", "text", "json", "high"),
     *("image_url", "input_image", "image", "audio", "file", "input_audio", "document", "object"),

@@ -54,6 +54,7 @@ def corpus() -> dict[str, list[bytes]]:
     return {
         "gguf_remote": headers,
         "gguf_local": headers,
+        "config": requests,
         "names": [name.encode() for name in NAMES],
         "addresses": [b"library/llama3.1:8b", b"Qwen/Qwen3-8B-GGUF@main:Q4_K_M"],
         "ollama_html": [page.encode() for page in PAGES],

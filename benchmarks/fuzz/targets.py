@@ -18,7 +18,7 @@ import orjson
 import yaml
 from django.http import QueryDict
 
-from benchmarks.fuzz.documents import ANSWERED, Draw, document
+from benchmarks.fuzz.documents import ANSWERED, CONFIGURED, Draw, document
 from inference import gguf, refs
 from inference.api import errors as runtime_errors
 from inference.api import fields, ollama_chat, ollama_generate, openai, options
@@ -30,13 +30,15 @@ from wizard.demo.errors import DemoError
 from wizard.demo.passing import Events, Ndjson, Renamer
 from wizard.demo.values import Dialect, Kind, Limits, Offer, Upstream, Work
 from wizard.planning import ChoiceError
-from wizard.registry import gguf_header, ollama_pages, pasted
+from wizard.registry import config_json, gguf_header, ollama_pages, pasted
 from wizard.registry.errors import RegistryError
-from wizard.registry.values import ModelRef, Source
+from wizard.registry.values import Format, ModelFile, ModelRef, Source, Variant
 from wizard.sdl.errors import SdlError
 from wizard.sdl.text import check_text
 from wizard.sdl.values import Secrets
 from wizard.sdl.writer import to_yaml
+from wizard.sizing import estimate
+from wizard.sizing.values import EngineFamily, Workload
 from wizard.views.addresses import hub_ref, model_address, ollama_ref
 from wizard.views.failures import UnservableError
 from wizard.views.files import comments_for, sdl_for
@@ -48,6 +50,25 @@ _REFS = (
     ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-8B-GGUF"),
     ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-8B"),
 )
+# Families whose layers are not all alike, each read in its own way.
+_FAMILIES = tuple(
+    {"model_type": name}
+    for name in (
+        *("llama", "llama4_text", "gemma3n_text", "gemma4_text", "mixtral", "granite_swa"),
+        *("deepseek_v3", "deepseek_v4", "minimax_m3", "longcat_flash", "kimi_linear"),
+        *("qwen3_next", "nemotron_h", "nemotron-nas", "jamba", "mamba2", "falcon_h1", "zamba2"),
+        *("qwen2_5_omni", "qwen3_vl", "internvl_chat", "muse_glimmer", "bert"),
+    )
+)
+_CONFIG: dict[str, Any] = {
+    "num_hidden_layers": 4,
+    "hidden_size": 64,
+    "num_attention_heads": 4,
+    "vocab_size": 1000,
+    "max_position_embeddings": 4096,
+}
+_WEIGHTS = Variant("bf16", Format.SAFETENSORS, "BF16", (ModelFile("a.safetensors", 2**30),))
+_ON_VLLM = Workload(2048, slots=4, family=EngineFamily.VLLM, gpus=2)
 _SECRETS = Secrets(api_key_sha256="0" * 64, api_key="ocl_key")
 _UPSTREAMS = tuple(
     Upstream("u", "http://127.0.0.1:9", kind, (Offer("tiny", "upstream-model"),)) for kind in Kind
@@ -86,6 +107,16 @@ def gguf_local(data: bytes) -> None:
         header = gguf.read(path, arrays=True)
         _ = (header.parameters, header.quantisation, header.context_length, header.split_count)
         gguf.check(path)
+
+
+def config(data: bytes) -> None:
+    """A model's config.json, to what vLLM would take for it."""
+    draw = Draw(data)
+    family = _FAMILIES[draw.byte() % len(_FAMILIES)]
+    with suppress(RegistryError):
+        found = config_json.architecture({**_CONFIG, **family, **document(draw, CONFIGURED)})
+        needed = estimate(found, _WEIGHTS, _ON_VLLM)
+        _require(needed.total > 0, f"{found} takes nothing")
 
 
 def names(data: bytes) -> None:
@@ -201,6 +232,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for target in (
         gguf_remote,
         gguf_local,
+        config,
         names,
         addresses,
         ollama_html,
