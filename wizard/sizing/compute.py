@@ -6,7 +6,6 @@ One lies on each card and one in RAM; for CPU only there is one. Derived from
 
 from __future__ import annotations
 
-from wizard.registry.layer_patterns import ONE_SHARED_EXPERT
 from wizard.registry.values import Architecture
 from wizard.sizing import (
     attention,
@@ -36,6 +35,8 @@ _FLOAT = 4
 _PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "plamo"})
 # A further layer routes to adapters, and leaves a hole.
 _ROUTED = frozenset({"graniteswitch"})
+# Where embeddings are looked up in the same buffer, a hole is left.
+_LEAVES_HOLE = frozenset({"afmoe", "deepseek4", "mamba", "step35"})
 # A scan runs then.
 _SCANS_BESIDE = frozenset({"falcon-h1"})
 
@@ -93,7 +94,9 @@ def _widest(architecture: Architecture, workload: Workload, span: int, *, fused:
 
 def _turns_apart(architecture: Architecture, cards: int) -> bool:
     """Whether queries that are turned for a quantised cache lie in a place of their own."""
-    return architecture.name in (_ROUTED if cards else _PARALLEL)
+    if cards:
+        return architecture.name in _ROUTED
+    return architecture.name in _PARALLEL or architecture.per_layer_embedding > 0
 
 
 def _without_scores(architecture: Architecture, workload: Workload) -> int:
@@ -134,14 +137,12 @@ def _turned(architecture: Architecture, workload: Workload) -> int:
 def _looked_up(architecture: Architecture) -> int:
     """Elements of a token's embeddings, which lie in the same buffer without a card.
 
-    As an input for images and sound; where they are looked up, a hole is left.
+    As an input for images and sound; where they are looked up, some leave a hole.
     """
-    shares = architecture.name not in ONE_SHARED_EXPERT and architecture.shared_feed_forward_length
-    several = architecture.kv_lora_rank or shares
-    several = several or architecture.per_layer_embedding or not architecture.heads
-    return architecture.embedding_length * (
-        (2 if several else 1) + 3 * architecture.deepstack_layers
-    )
+    rows = 1 + 3 * architecture.deepstack_layers
+    rows += architecture.name in _LEAVES_HOLE or architecture.per_layer_embedding > 0
+    rows += 2 * (architecture.experts > 0 and architecture.name in matrices.ONE_PART)
+    return architecture.embedding_length * rows
 
 
 def card_bytes(

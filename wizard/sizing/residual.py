@@ -13,8 +13,8 @@ from wizard.sizing.matrices import GATED_QUERIES
 # Attention and feed-forward part start from the same normed input, which is kept,
 # or (Llama 4) inputs are weighted before the experts.
 _KEEPS_INPUT = frozenset(
-    {"cohere2", "cohere2moe", "hrm_text", "k2-horizon", "llama4", "muse-glimmer", "phi2", "plamo2"}
-    | {"talkie"}
+    {"cohere2", "cohere2moe", "gemma-embedding2", "hrm_text", "k2-horizon", "llama4"}
+    | {"muse-glimmer", "phi2", "plamo2", "talkie"}
 )
 # Four streams of the model's width, predicted and corrected at each layer.
 _STREAMS = {"gemma3n": 6}

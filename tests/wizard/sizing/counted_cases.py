@@ -66,8 +66,15 @@ def _case(model: str, architecture: Architecture, told: dict[str, Any], *sizes: 
     return Case(model, architecture, workload, sizes[1], 0, sizes[3], 0)
 
 
-def read(name: str) -> tuple[Case, ...]:
-    """The cases of a file beside this one."""
-    found = json.loads(Path(__file__).with_name(name).read_text())
-    known = {model: _architecture(own) for model, own in found["models"].items()}
+def _told(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(__file__).with_name(name).read_text())
+    return found
+
+
+def read(name: str, *others: str) -> tuple[Case, ...]:
+    """The cases of a file beside this one, whose models may stand in ``others``."""
+    found = _told(name)
+    known: dict[str, Architecture] = {}
+    for each in (found, *map(_told, others)):
+        known |= {model: _architecture(own) for model, own in each["models"].items()}
     return tuple(_case(row[0], known[row[0]], *row[1:]) for row in found["cases"])
