@@ -4,9 +4,9 @@ As it loads, ``clip.cpp`` reserves the graph of an image of ``warmup_image_size`
 (``reserve_compute_meta``), 1,472 pixels square in Qwen3-VL. The header of a projector is
 not at hand, but a family's encoders have few shapes: the table has what libmtmd itself
 reserved for files of those shapes without weights, with flash attention and without it,
-where every patch is scored against every other. Logs of Qwen's and Mistral's tell the same to 0.2
-MiB (``test_images.py``). Of encoders that are not here Pixtral's is meant, an encoder of
-sounds beside that of images is not counted.
+where every patch is scored against every other. Logs of Qwen's and Mistral's tell the
+same (``test_images.py``). Of encoders that are not here Pixtral's is meant; an encoder
+of sounds beside that of images is not counted.
 """
 
 from __future__ import annotations
