@@ -85,12 +85,12 @@ def _completed(
     if config is None:
         return architecture
     names: tuple[str, ...] = _OF_TWIN if twins else _OF_FAMILY
-    if not any(part in config for part in ("vision_config", "audio_config")):
+    resized = config_json.architecture(_resized(config, architecture))
+    own = config_json.architecture(config)
+    if not own.encoder_weight_elements:
         names = tuple(name for name in names if name not in _ENCODERS)
     elif _class(architecture) in _ONE_ENCODER:
         names += _ENCODERS
-    resized = config_json.architecture(_resized(config, architecture))
-    own = config_json.architecture(config)
     if twins and own.vocab_size == architecture.vocab_size:
         # Its config may read more than its makers promise, and tables are as long as that.
         resized = replace(resized, rotary_bytes=max(own.rotary_bytes, resized.rotary_bytes))

@@ -38,6 +38,7 @@ KEYS = (
     *("vocab_size_per_layer_input", "partial_rotary_factor", "tie_word_embeddings"),
     *("d_model", "encoder_layers", "encoder_ffn_dim", "encoder_attention_heads", "num_mel_bins"),
     *("max_source_positions", "depth", "embed_dim", "scale_factor", "attention_k_eq_v"),
+    *("spatial_merge_size", "patch_size", "temporal_patch_size"),
 )
 # What a class takes out of its other arguments, and does not declare.
 UNDECLARED = {"gemma4_text": {"global_head_dim": 512}}
