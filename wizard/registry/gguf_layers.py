@@ -8,7 +8,8 @@ from wizard.registry import layer_patterns as patterns
 from wizard.registry.errors import UnreadableHeader
 from wizard.registry.gguf_keys import KeyReader, Value
 
-MAX_LAYERS = 2048
+# ``LLAMA_MAX_LAYERS`` in llama.cpp's ``src/llama-hparams.h``: it loads no more.
+MAX_LAYERS = 512
 
 
 @dataclass(frozen=True)

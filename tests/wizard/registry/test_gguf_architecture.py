@@ -251,6 +251,7 @@ def test_experts() -> None:
     ("extra", "sentence"),
     [
         ({".block_count": 0}, "block_count"),
+        ({".block_count": 513}, "block_count"),
         ({".block_count": 1 << 31}, "block_count"),
         ({".block_count": "36"}, "block_count"),
         ({".block_count": -4}, "block_count"),
