@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from wizard.sdl import document
 from wizard.sdl.values import Engine, Secrets
 from wizard.sdl.writer import to_yaml
 
+NOWHERE = "http://127.0.0.1:9"
 DEPLOY = "/models/ollama/qwen3:8b/deploy/"
 
 
@@ -49,6 +51,19 @@ def text(answer: Any) -> str:
 def test_the_playground_is_offered_to_what_writes(model: str, is_offered: bool) -> None:
     page = text(Client().get(f"/models/ollama/{model}/deploy/"))
     assert ("Open in the playground" in page) is is_offered
+
+
+@pytest.mark.parametrize("page", [DEPLOY, "/deployments/", "/deployments/1234567/"])
+@pytest.mark.parametrize("is_offline", [True, False])
+def test_nothing_can_be_sent_from_a_site_without_a_network(
+    settings: Settings, page: str, is_offline: bool
+) -> None:
+    settings.OFFLINE = is_offline
+    settings.CONSOLE_API_URL = settings.HUGGING_FACE_URL = settings.OLLAMA_URL = NOWHERE
+    settings.OLLAMA_REGISTRY_URL = NOWHERE
+    told = re.search(r'<button class="btn primary" type="submit"[^>]*>', text(Client().get(page)))
+    assert told
+    assert ("disabled" in told[0]) is is_offline
 
 
 def test_it_works(api: ConsoleApi, account: Account, built: dict[str, Any]) -> None:
