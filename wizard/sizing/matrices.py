@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers, quantiser
@@ -131,10 +132,14 @@ def blocks(architecture: Architecture, name: str, *, repacked: bool = False) -> 
     valued = sum(has_values)
     made: dict[tuple[object, ...], Block] = {}
     found, before, seen = [], 0, set()
+    of_all, of_values = mix.turns()
+    shapes = _shapes(architecture, count)
     for index in range(count):
-        turns = mix.turns(index, count, before, valued)
+        turns = [picks(index, count) for picks in of_all]
+        turns += [picks(before, valued) for picks in of_values]
         owner = architecture.weight_layers[index] if architecture.weight_layers else index
-        kind = (owner in seen, *_shape(architecture, index), *turns)
+        is_mixture = _is_mixture(architecture, index)
+        kind = (owner in seen, is_mixture, shapes[index], *turns)
         if kind not in made:
             layer = _Layer(architecture, mix, index, before, valued, repacked)
             # A layer that another's weights run has none.
@@ -151,16 +156,16 @@ def _has_values(architecture: Architecture, index: int) -> bool:
     return is_fused or _attends(architecture, index)
 
 
-def _shape(architecture: Architecture, index: int) -> tuple[object, ...]:
-    """What tells a layer's matrices from those of others."""
+def _shapes(architecture: Architecture, count: int) -> list[tuple[object, ...]]:
+    """What tells each layer's matrices from those of others."""
     lists: tuple[tuple[object, ...], ...] = (
         architecture.kv_heads,
         architecture.sliding_layers,
         architecture.recurrent_layers,
         architecture.feed_forward_lengths,
     )
-    own = [each[index] for each in lists if index < len(each)]
-    return (*own, _is_mixture(architecture, index))
+    found = list(zip_longest(*lists))[:count]
+    return found + [()] * (count - len(found))
 
 
 def _block(layer: _Layer) -> Block:

@@ -65,6 +65,8 @@ def card_of(index: int, architecture: Architecture, workload: Workload) -> int:
     if index < first:
         return -1
     count = max(1, workload.gpus)
+    if count == 1:
+        return 0
     shares = [(card + 1) / count for card in range(count)]
     return min(
         count - 1, bisect_right(shares, (index - first) / (all_layers(architecture) - first))
@@ -162,7 +164,7 @@ def _places(
     for index in range(architecture.layers):
         card = card_of(index, architecture, workload)
         owner = architecture.weight_layers[index] if architecture.weight_layers else index
-        home = card_of(owner, architecture, workload)
+        home = card if owner == index else card_of(owner, architecture, workload)
         moved = _experts(part, index) if index < expert_layers else 0.0
         loaded[home] += _block(part, index) - moved
         loaded[-1] += moved

@@ -113,16 +113,16 @@ class Mix:
     eight: str = ""
     is_tiny: bool = False
 
-    def turns(self, index: int, count: int, attending: int, all_attending: int) -> tuple[bool, ...]:
-        """Where a layer is among the few: alike layers of equal turns have equal types.
+    def turns(self) -> tuple[tuple[Picks, ...], tuple[Picks, ...]]:
+        """What picks the few layers, among all of them and among those with values.
 
-        ``attending`` layers with values are before it, of so many.
+        Alike layers that the same pick, or none does, have equal types.
         """
         others = (self.down, self.out, self.up, self.query)
         values = (self.value, self.wide)
         return (
-            *[each.is_picked(index, count) for each in others if each],
-            *[each.is_picked(attending, all_attending) for each in values if each],
+            tuple(each.picks for each in others if each and each.few),
+            tuple(each.picks for each in values if each and each.few),
         )
 
 
