@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wizard.registry import config_defaults
+from wizard.registry.config_values import first, whole
 
-_MAX_VALUE = 1 << 20
 # The largest image that the processor of these lets pass, in tokens (``max_pixels`` of
 # 12,845,056 over 28 × 28, of 16,777,216 over 32 × 32).
 _LARGEST_IMAGE = 16_384
@@ -73,8 +73,8 @@ def kept(outer: Mapping[str, Any], text: Mapping[str, Any]) -> int:
     if name == text.get("model_type"):
         return 0
     if name.startswith(_OWN_EMBEDDINGS):
-        layers = _whole(text, "num_hidden_layers")
-        return layers * _whole(text, "hidden_size_per_layer_input")
+        layers = whole(text, "num_hidden_layers")
+        return layers * whole(text, "hidden_size_per_layer_input")
     inner = outer.get("thinker_config")
     image = config_defaults.of_encoder(
         inner if isinstance(inner, Mapping) else outer, "vision_config"
@@ -82,12 +82,12 @@ def kept(outer: Mapping[str, Any], text: Mapping[str, Any]) -> int:
     told = image.get("deepstack_visual_indexes") if image else ()
     usual = _USUAL_LEVELS if name.startswith(_DEEPSTACK) and image else 0
     levels = len(told) if isinstance(told, list | tuple) else usual
-    return min(levels, _MOST_LEVELS) * _whole(text, "hidden_size")
+    return min(levels, _MOST_LEVELS) * whole(text, "hidden_size")
 
 
 def _patches(parts: Mapping[str, Any], image: Mapping[str, Any]) -> int:
     """Patches of an image that one token stands for."""
-    merged = _whole(image, "spatial_merge_size") or _whole(parts, "spatial_merge_size")
+    merged = whole(image, "spatial_merge_size") or whole(parts, "spatial_merge_size")
     if merged:
         return merged * merged
     kernel = image.get("merge_kernel_size")
@@ -96,26 +96,17 @@ def _patches(parts: Mapping[str, Any], image: Mapping[str, Any]) -> int:
     ratio = parts.get("downsample_ratio") or image.get("pixel_shuffle_ratio")
     if isinstance(ratio, float) and _SMALLEST_RATIO <= ratio < 1:
         return round(1 / ratio**2)
-    side, patch = _whole(image, "image_size"), _whole(image, "patch_size")
-    tokens = _whole(parts, "mm_tokens_per_image")
+    side, patch = whole(image, "image_size"), whole(image, "patch_size")
+    tokens = whole(parts, "mm_tokens_per_image")
     return max(1, (side // patch) ** 2 // tokens) if side and patch and tokens else 1
 
 
 def _patch_elements(config: Mapping[str, Any]) -> int:
     """Elements of a patch: three streams, the widest part of a layer, and its pixels."""
-    names = ("d_model", "embed_dim", "hidden_size")
-    width = next((value for name in names if (value := _whole(config, name))), 0)
+    width = first(config, ("d_model", "embed_dim", "hidden_size"))
     if not width:
         return 0
-    names = ("intermediate_size", "encoder_ffn_dim", "ffn_dim")
-    forward = next((value for name in names if (value := _whole(config, name))), 4 * width)
+    forward = first(config, ("intermediate_size", "encoder_ffn_dim", "ffn_dim")) or 4 * width
     gates = 3 if str(config.get("model_type")).startswith(_GATED) else 2
-    patch, frames = _whole(config, "patch_size"), _whole(config, "temporal_patch_size") or 1
+    patch, frames = whole(config, "patch_size"), whole(config, "temporal_patch_size") or 1
     return 3 * width + max(gates * forward, 4 * width) + 3 * frames * patch * patch
-
-
-def _whole(config: Mapping[str, Any], key: str) -> int:
-    value = config.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_VALUE:
-        return 0
-    return value

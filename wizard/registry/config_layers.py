@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wizard.registry.config_values import first, layers_named, whole
+
 _SLIDING = ("sliding_attention", "chunked_attention", "local_attention")
 _RECURRENT = ("linear_attention", "mamba", "mamba2", "conv", "recurrent", "kda", "gated_deltanet")
 _NO_ATTENTION = (*_RECURRENT, "mlp", "moe")
@@ -18,7 +20,6 @@ _NAMING = {
     "attn_layer_indices": ("full_attention", "mamba"),
 }
 _GROUPS = ("n_groups", "mamba_n_groups", "mamba_ngroups")
-_MAX_VALUE = 1 << 30
 # Period and place of the full layer, by the family's configuration code.
 _PERIODS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2, "olmo3": 4}
 _PERIODS |= {"cohere2_moe": 4, "gemma3n_text": 5, "gemma4_text": 6, "afmoe": 4, "exaone4": 4}
@@ -88,15 +89,15 @@ def read(config: Mapping[str, Any], layers: int) -> Pattern:
     window = _window(config)
     sliding = tuple(kind in _SLIDING for kind in types) if window else ()
     has_swa = any(sliding)
-    global_head = bool(_whole(config, "global_head_dim"))
+    global_head = bool(whole(config, "global_head_dim"))
     return Pattern(
         attends=attends,
         sliding=sliding if has_swa else (),
         recurrent=recurrent if any(recurrent) else (),
         window=window if has_swa else _compressed_window(config),
-        kv_heads_swa=_whole(config, "swa_num_key_value_heads"),
-        key_length_swa=_whole(config, "head_dim" if global_head else "swa_head_dim"),
-        value_length_swa=_whole(config, "head_dim" if global_head else "swa_v_head_dim"),
+        kv_heads_swa=whole(config, "swa_num_key_value_heads"),
+        key_length_swa=whole(config, "head_dim" if global_head else "swa_head_dim"),
+        value_length_swa=whole(config, "head_dim" if global_head else "swa_v_head_dim"),
         state=_state(config) if any(recurrent) else State(),
         indexers=_indexers(config, layers),
         compress_ratios=_compress_ratios(config, layers),
@@ -117,7 +118,7 @@ def _indexers(config: Mapping[str, Any], layers: int) -> tuple[bool, ...]:
     told = config.get("indexer_types") or config.get("index_topk_pattern")
     if isinstance(told, list | str) and len(told) >= layers:
         return tuple(mark in ("full", "F") for mark in told[:layers])
-    every = _whole(config, "index_topk_freq")
+    every = whole(config, "index_topk_freq")
     if every < 2:
         return ()
     offset = config.get("index_skip_topk_offset", 2)
@@ -158,9 +159,9 @@ def _is_sure(config: Mapping[str, Any], types: tuple[str, ...]) -> bool:
 
 
 def _stray_window(config: Mapping[str, Any]) -> bool:
-    window = _whole(config, "sliding_window")
+    window = whole(config, "sliding_window")
     unused = config.get("use_sliding_window") is False
-    return bool(window) and not unused and window < _whole(config, "max_position_embeddings")
+    return bool(window) and not unused and window < whole(config, "max_position_embeddings")
 
 
 def _types(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
@@ -196,12 +197,12 @@ def _by_letters(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
 def _by_linear_attention(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
     """Kimi Linear counts its layers from 1; Qwen3-Next tells an interval."""
     told = config.get("linear_attn_config")
-    full = _named(told, "full_attn_layers") if isinstance(told, Mapping) else None
+    full = layers_named(told, "full_attn_layers") if isinstance(told, Mapping) else None
     if full is not None:
         return tuple("full_attention" if i + 1 in full else "kda" for i in range(layers))
     usual = _USUAL_INTERVAL.get(str(config.get("model_type")), 0)
-    interval = _whole(config, "full_attention_interval") or usual
-    if not interval or not (usual or _whole(config, "linear_num_value_heads")):
+    interval = whole(config, "full_attention_interval") or usual
+    if not interval or not (usual or whole(config, "linear_num_value_heads")):
         return ()
     return tuple(
         "linear_attention" if (i + 1) % interval else "full_attention" for i in range(layers)
@@ -213,26 +214,14 @@ def _by_attention_period(config: Mapping[str, Any], layers: int) -> tuple[str, .
     if config.get("model_type") in ("mamba", "mamba2", "falcon_mamba", "granitemoehybrid"):
         return ("mamba",) * layers
     for key, (kind, other) in _NAMING.items():
-        named = _named(config, key)
+        named = layers_named(config, key)
         if named is not None:
             return tuple(kind if i in named else other for i in range(layers))
-    period = _whole(config, "attn_layer_period")
+    period = whole(config, "attn_layer_period")
     if not period:
         return ()
-    offset = _whole(config, "attn_layer_offset") % period
+    offset = whole(config, "attn_layer_offset") % period
     return tuple("full_attention" if i % period == offset else "mamba" for i in range(layers))
-
-
-def _named(config: Mapping[str, Any], key: str) -> frozenset[int] | None:
-    """The layers that a list names; None without a list.
-
-    A set, as a config of 4 MiB can list two million, which would be gone through
-    for each layer.
-    """
-    told = config.get(key)
-    if not isinstance(told, list):
-        return None
-    return frozenset(layer for layer in told if isinstance(layer, int))
 
 
 def _by_window(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
@@ -245,9 +234,9 @@ def _by_window(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
         return ()
     if name.startswith("llama4"):
         return tuple(_kind(slides=(i + 1) % 4 != 0) for i in range(layers))
-    period = _whole(config, "sliding_window_pattern") or _PERIODS.get(name, 0)
-    if first := _FULL_FIRST.get(name, 0):
-        return tuple(_kind(slides=i % first != 0) for i in range(layers))
+    period = whole(config, "sliding_window_pattern") or _PERIODS.get(name, 0)
+    if every := _FULL_FIRST.get(name, 0):
+        return tuple(_kind(slides=i % every != 0) for i in range(layers))
     if period:
         return tuple(_kind(slides=(i + 1) % period != 0) for i in range(layers))
     return ("sliding_attention",) * layers if name in _ALL_SLIDE else ()
@@ -255,7 +244,7 @@ def _by_window(config: Mapping[str, Any], layers: int) -> tuple[str, ...]:
 
 def _compressed_window(config: Mapping[str, Any]) -> int:
     is_compressed = config.get("model_type") in _COMPRESSED
-    return _whole(config, "sliding_window") if is_compressed else 0
+    return whole(config, "sliding_window") if is_compressed else 0
 
 
 def _kind(*, slides: bool) -> str:
@@ -266,58 +255,51 @@ def _window(config: Mapping[str, Any]) -> int:
     if config.get("model_type") in _COMPRESSED:
         return 0
     if str(config.get("model_type")).startswith("llama4"):
-        return _whole(config, "attention_chunk_size") or 8192
-    return _whole(config, "sliding_window") or _whole(config, "sliding_window_size")
+        return whole(config, "attention_chunk_size") or 8192
+    return whole(config, "sliding_window") or whole(config, "sliding_window_size")
 
 
 def _from_blocks(config: Mapping[str, Any], layers: int) -> Pattern:
     """Nemotron-NAS: each block has its own number of heads, or no attention."""
-    heads = _whole(config, "num_attention_heads")
+    heads = whole(config, "num_attention_heads")
     blocks = [block if isinstance(block, Mapping) else {} for block in config["block_configs"]]
     if len(blocks) < layers:
         return Pattern(attends=(True,) * layers, exact=False)
-    groups = [_whole(block.get("attention"), "n_heads_in_group") for block in blocks[:layers]]
+    groups = [whole(block.get("attention"), "n_heads_in_group") for block in blocks[:layers]]
     kv_heads = tuple(heads // group if group else 0 for group in groups)
     return Pattern(attends=tuple(count > 0 for count in kv_heads), kv_heads=kv_heads)
 
 
 def _state(config: Mapping[str, Any]) -> State:
     """Sizes of the recurrent state: Gated DeltaNet, Kimi's KDA, short convolution, Mamba."""
-    if value_heads := _whole(config, "linear_num_value_heads"):
+    if value_heads := whole(config, "linear_num_value_heads"):
         return State(
-            _whole(config, "linear_conv_kernel_dim") or 4,
-            value_heads * _whole(config, "linear_value_head_dim"),
-            _whole(config, "linear_key_head_dim"),
-            _whole(config, "linear_num_key_heads"),
+            whole(config, "linear_conv_kernel_dim") or 4,
+            value_heads * whole(config, "linear_value_head_dim"),
+            whole(config, "linear_key_head_dim"),
+            whole(config, "linear_num_key_heads"),
         )
     if isinstance(kimi := config.get("linear_attn_config"), Mapping):
-        heads, size = _whole(kimi, "num_heads"), _whole(kimi, "head_dim")
-        return State(_whole(kimi, "short_conv_kernel_size") or 4, heads * size, size, heads)
-    if short := _whole(config, "conv_L_cache"):
-        return State(short, _whole(config, "hidden_size"), 0, 0)
+        heads, size = whole(kimi, "num_heads"), whole(kimi, "head_dim")
+        return State(whole(kimi, "short_conv_kernel_size") or 4, heads * size, size, heads)
+    if short := whole(config, "conv_L_cache"):
+        return State(short, whole(config, "hidden_size"), 0, 0)
     return _mamba_state(config)
 
 
 def _mamba_state(config: Mapping[str, Any]) -> State:
     names = ("mamba_num_heads", "mamba_n_heads", "n_mamba_heads")
-    heads = next(filter(None, (_whole(config, name) for name in names)), 0)
-    size = _whole(config, "mamba_head_dim") or _whole(config, "mamba_d_head")
-    expand = _whole(config, "mamba_expand") or _whole(config, "expand") or 2
-    inner = _whole(config, "mamba_d_ssm") or heads * size
+    heads = first(config, names)
+    size = whole(config, "mamba_head_dim") or whole(config, "mamba_d_head")
+    expand = whole(config, "mamba_expand") or whole(config, "expand") or 2
+    inner = whole(config, "mamba_d_ssm") or heads * size
     if config.get("model_type") in ("mamba", "falcon_mamba"):
-        inner = _whole(config, "intermediate_size")
+        inner = whole(config, "intermediate_size")
     return State(
-        _whole(config, "conv_kernel") or _whole(config, "mamba_d_conv") or 4,
-        inner or expand * _whole(config, "hidden_size"),
-        _whole(config, "ssm_state_size")
-        or _whole(config, "mamba_d_state")
-        or _whole(config, "state_size"),
-        next(filter(None, (_whole(config, key) for key in _GROUPS)), 0),
+        whole(config, "conv_kernel") or whole(config, "mamba_d_conv") or 4,
+        inner or expand * whole(config, "hidden_size"),
+        whole(config, "ssm_state_size")
+        or whole(config, "mamba_d_state")
+        or whole(config, "state_size"),
+        first(config, _GROUPS),
     )
-
-
-def _whole(config: object, key: str) -> int:
-    value = config.get(key) if isinstance(config, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_VALUE:
-        return 0
-    return value

@@ -8,13 +8,13 @@ a few families' projections. Read from the classes in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from wizard.registry import config_defaults
+from wizard.registry.config_values import first, whole
 
-_MAX_VALUE = 1 << 30
 _IMAGES, _SOUND = "vision_config", "audio_config"
 # Towers that transformers builds (``AutoModel.from_config``, ``Qwen2AudioEncoder``, …).
 _WHOLE_TOWERS = {
@@ -82,15 +82,15 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
     if name in _WHOLE_ATTENTION:
         always += 4 * _layers(image) * _width(image) ** 2
     if name in _WHOLE_FORWARD:
-        wide = _whole(parts, "projector_hidden_size") or _ADAPTED
-        always += 2 * _layers(image) * _width(image) * _whole(image, "intermediate_size")
+        wide = whole(parts, "projector_hidden_size") or _ADAPTED
+        always += 2 * _layers(image) * _width(image) * whole(image, "intermediate_size")
         always += wide * (4 * _width(image) + wide + width)
     if name in _ATTENTION_BY_HEADS:
-        heads = _whole(image, "num_attention_heads")
+        heads = whole(image, "num_attention_heads")
         return Undivided(always, 4 * _layers(image) * _width(image) ** 2, heads, encoders)
     if name not in _BY_HEADS:
         return Undivided(always, encoders=encoders)
-    heads = _first(sound, ("encoder_attention_heads",))
+    heads = first(sound, ("encoder_attention_heads",))
     return Undivided(always, _layered(sound), heads, encoders)
 
 
@@ -99,13 +99,13 @@ def _projections(text: Mapping[str, Any], width: int) -> int:
     name, layers = str(text.get("model_type")), _layers(text)
     if name in ("gemma3n_text", "gemma4_text"):
         # Into and out of each layer's own embeddings.
-        return 2 * layers * width * _whole(text, "hidden_size_per_layer_input")
+        return 2 * layers * width * whole(text, "hidden_size_per_layer_input")
     if name in _UNPACKED_LATENT:
-        row = _whole(text, "kv_lora_rank") + _whole(text, "qk_rope_head_dim")
-        return layers * width * (row + _whole(text, "q_lora_rank"))
+        row = whole(text, "kv_lora_rank") + whole(text, "qk_rope_head_dim")
+        return layers * width * (row + whole(text, "q_lora_rank"))
     if name == "gpt_bigcode":
         # Transformers' plan for it divides attention alone.
-        return 2 * layers * width * (_whole(text, "n_inner") or 4 * width)
+        return 2 * layers * width * (whole(text, "n_inner") or 4 * width)
     if name == "zamba2":
         shared = text.get("hybrid_layer_ids")
         return (len(shared) if isinstance(shared, list) else 0) * width * width
@@ -122,9 +122,9 @@ def _projector(name: str, parts: Mapping[str, Any], encoder: Mapping[str, Any], 
     if patches := _MIXERS.get(name):
         return patches * own * (patches * own + width)
     if name in ("mistral3", "lightonocr"):
-        return (_whole(parts, "spatial_merge_size") or _SCALE) ** 2 * own * own
+        return (whole(parts, "spatial_merge_size") or _SCALE) ** 2 * own * own
     if name in _CONNECTORS:
-        return own * (_whole(parts, "scale_factor") or _SCALE) ** 2 * width
+        return own * (whole(parts, "scale_factor") or _SCALE) ** 2 * width
     return own * width if name in _SHORT_PROJECTORS else 0
 
 
@@ -141,37 +141,26 @@ def _tower(config: Mapping[str, Any]) -> int:
 
 def _conformer(config: Mapping[str, Any]) -> int:
     """Two forward parts, attention with relative positions, and a convolution a layer."""
-    layers = _whole(config, "conf_num_hidden_layers") or _layers(config)
+    layers = whole(config, "conf_num_hidden_layers") or _layers(config)
     return 24 * layers * _width(config) ** 2
 
 
 def _layered(config: Mapping[str, Any]) -> int:
     """Elements of a stack of layers, and of the convolutions before one that hears."""
     width = _width(config)
-    inner = _first(config, ("num_attention_heads",)) * _whole(config, "head_dim") or width
-    forward = _first(config, ("intermediate_size", "encoder_ffn_dim", "ffn_dim")) or 4 * width
+    inner = first(config, ("num_attention_heads",)) * whole(config, "head_dim") or width
+    forward = first(config, ("intermediate_size", "encoder_ffn_dim", "ffn_dim")) or 4 * width
     gates = 3 if str(config.get("model_type")).startswith(_GATED) else 2
-    bands = _whole(config, "num_mel_bins")
+    bands = whole(config, "num_mel_bins")
     places = 2 * _PLACES * width if config.get("model_type") == "gemma4_vision" else 0
     heard = 3 * width * (bands + width) if bands else 0
-    heard += width * _whole(config, "max_source_positions") if bands else 0
+    heard += width * whole(config, "max_source_positions") if bands else 0
     return _layers(config) * (4 * width * inner + gates * width * forward) + heard + places
 
 
 def _layers(config: Mapping[str, Any]) -> int:
-    return _first(config, ("encoder_layers", "num_hidden_layers", "depth", "num_layers", "n_layer"))
+    return first(config, ("encoder_layers", "num_hidden_layers", "depth", "num_layers", "n_layer"))
 
 
 def _width(config: Mapping[str, Any]) -> int:
-    return _first(config, ("d_model", "hidden_size", "embed_dim"))
-
-
-def _first(config: Mapping[str, Any], names: Iterable[str]) -> int:
-    return next((value for name in names if (value := _whole(config, name))), 0)
-
-
-def _whole(config: Mapping[str, Any], key: str) -> int:
-    value = config.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_VALUE:
-        return 0
-    return value
+    return first(config, ("d_model", "hidden_size", "embed_dim"))
