@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import sys
+from asyncio import selector_events
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -67,7 +68,25 @@ def post_worker_init(worker: Any) -> None:
     gunicorn has no hook for it, and would cut them off: its master kills the
     worker before the worker's own waiting is over.
     """
+    _let_lost_connections_be()
     worker.loop.add_signal_handler(signal.SIGTERM, _stop, worker)
+
+
+def _let_lost_connections_be() -> None:
+    """Write no more to a connection that is lost, as the latest Pythons do.
+
+    Python 3.12, and 3.13 as Debian 13 has it, begin to wait until it can be written to. It never
+    can, and the next connection that gets its number is not listened to: its client waits for
+    ever. https://github.com/python/cpython/issues/136234
+    """
+    kind = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]  # a private one
+    write = kind.writelines
+
+    def writelines(transport: Any, parts: Any) -> None:
+        if not transport._conn_lost:
+            write(transport, parts)
+
+    kind.writelines = writelines
 
 
 def _stop(worker: Any) -> None:

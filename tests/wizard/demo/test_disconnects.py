@@ -89,6 +89,17 @@ def test_one_that_waits_for_a_whole_answer_stops_it(alone: LiveSite, upstream: U
     wait_until(lambda: upstream.open == 0, STOPPED_WITHIN)
 
 
+def test_those_who_leave_a_flood_cost_no_other_its_connection(
+    alone: LiveSite, upstream: Upstream
+) -> None:
+    """Python's own transport had the next connection wait for ever, at every tenth time or so."""
+    for _ in range(100):
+        client = Client(alone, "flood")
+        wait_until(lambda: upstream.open == 1)
+        client.leave()
+        wait_until(lambda: upstream.open == 0, STOPPED_WITHIN)
+
+
 def test_two_hundred_slow_streams_leave_nothing_behind(alone: LiveSite, upstream: Upstream) -> None:
     """Half of them leave in mid-stream, a quarter stops reading and is then gone.
 
