@@ -19,6 +19,8 @@ from inference.runtime import Runtime
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger("inference.requests")
+# What a request is called in the log and in its answer.
+IDENTIFIER = web.RequestKey("identifier", str)
 _PREFLIGHT_SECONDS = "86400"
 _REFUSED = ("/api/create", "/api/copy", "/api/push")
 
@@ -66,7 +68,7 @@ def build(runtime: Runtime) -> web.Application:
 @web.middleware
 async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
     runtime, began = runtimes.of(request), time.monotonic()
-    request["id"] = secrets.token_hex(8)
+    request[IDENTIFIER] = secrets.token_hex(8)
     code = 499
     try:
         answer = await _guarded(request, handler)
@@ -124,7 +126,7 @@ def _note(request: web.Request, runtime: Runtime, code: int, seconds: float) -> 
     if request.method == "POST":
         runtime.metrics.duration.observe(seconds)
     fields = {
-        "id": request["id"],
+        "id": request[IDENTIFIER],
         "method": request.method,
         "route": route,
         "status": code,
@@ -136,7 +138,7 @@ def _note(request: web.Request, runtime: Runtime, code: int, seconds: float) -> 
 
 
 async def _headers(request: web.Request, answer: web.StreamResponse) -> None:
-    answer.headers["X-Request-ID"] = request["id"]
+    answer.headers["X-Request-ID"] = request[IDENTIFIER]
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers.pop("Server", None)
     origin = request.headers.get("Origin")
