@@ -35,7 +35,7 @@ _ACCEPT = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
-_PART = re.compile(r'(\w+)="([^"\\]{0,500})"')
+_PART = re.compile(r'\b(\w+)="([^"\\]{0,500})"')
 _REFERENCE = re.compile(
     r"(?P<name>[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z"

@@ -313,6 +313,13 @@ def test_more_than_twenty_services_do_not_fit_a_placement() -> None:
     assert ("units", "profiles.placement.akash") in found(many)
 
 
+def test_a_name_of_any_length_is_refused_in_one_reading() -> None:
+    """Two that share their letters would need the square of a million."""
+    named = good()
+    named["endpoints"] = {"a" * 1_000_000 + "!": {"kind": "ip"}}
+    assert "endpoint-name" in {rule for rule, _ in found(named)}
+
+
 def test_an_endpoints_port_is_taken_once() -> None:
     leased = good()
     leased["endpoints"] = {"mine": {"kind": "ip"}}

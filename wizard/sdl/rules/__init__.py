@@ -22,7 +22,8 @@ __all__ = ["check"]
 VERSIONS = ("2.0", "2.1")
 KEYS = ("version", "services", "profiles", "deployment", "endpoints", "include")
 
-_ENDPOINT_NAME = re.compile(r"[a-z]+[-_0-9a-z]+\Z")
+# The chain's “[a-z]+[-_0-9a-z]+”, which can be read in one way only.
+_ENDPOINT_NAME = re.compile(r"[a-z][-_0-9a-z]+\Z")
 
 
 def _check_version(report: Report, value: object) -> None:
