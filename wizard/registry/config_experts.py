@@ -14,6 +14,7 @@ from typing import Any
 _WIDTHS = ("moe_latent_size", "routed_expert_hidden_size")
 _SHARED_WIDTHS = ("shared_expert_intermediate_size", "moe_shared_expert_intermediate_size")
 _SHARED_COUNTS = ("n_shared_experts", "num_shared_experts")
+_PREDICTS_UNTOLD = ("qwen3_next",)
 
 _Whole = Callable[[str], int]
 
@@ -26,8 +27,18 @@ def dense_layers(text: Mapping[str, Any], whole: _Whole) -> int:
     return whole("first_k_dense_replace") or whole("num_dense_layers")
 
 
-def shared_length(whole: _Whole) -> int:
-    """Width of the shared experts together."""
+def untold_predicting(name: str, method: str) -> int:
+    """Layers that predict further tokens, in the files of releases whose config tells none.
+
+    Others' quantised files leave them out.
+    """
+    return 1 if name in _PREDICTS_UNTOLD and method in ("", "fp8") else 0
+
+
+def shared_length(text: Mapping[str, Any], whole: _Whole) -> int:
+    """Width of the shared experts together, or of what feeds forward beside all experts."""
+    if text.get("enable_moe_block") is True:
+        return whole("intermediate_size")
     count = _first(_SHARED_COUNTS, whole)
     return _first(_SHARED_WIDTHS, whole) or count * whole("moe_intermediate_size")
 

@@ -111,6 +111,7 @@ class _Config:
         key_length, value_length = self.head_sizes(embedding, heads)
         undivided = config_undivided.read(self.outer, self.assumed(), embedding)
         encoding = config_encoders.read(self.outer)
+        untold = config_experts.untold_predicting(self.name(), quant_method(self.outer))
         return Architecture(
             name=self.name(),
             layers=layers,
@@ -143,10 +144,10 @@ class _Config:
             query_rank=self.whole("q_lora_rank"),
             per_layer_embedding=self.whole("hidden_size_per_layer_input"),
             expert_feed_forward_length=self.whole("moe_intermediate_size"),
-            shared_feed_forward_length=config_experts.shared_length(self.whole),
+            shared_feed_forward_length=config_experts.shared_length(self.text, self.whole),
             expert_embedding_length=config_experts.width(self.whole),
             dense_layers=min(layers, config_experts.dense_layers(self.text, self.whole)),
-            nextn_layers=min(layers, self.number("nextn")),
+            nextn_layers=min(layers, self.number("nextn") or untold),
             mixture_step=max(1, self.whole("interleave_moe_layer_step")),
             experts=self.number("experts"),
             experts_used=self.number("experts_used"),
@@ -202,10 +203,9 @@ class _Config:
         return next((value for key in names if (value := self._whole(source, key))), 0)
 
     def required(self, what: str) -> int:
-        value = self.number(what)
-        if not value:
-            raise self.missing(what)
-        return value
+        if value := self.number(what):
+            return value
+        raise self.missing(what)
 
     def name(self) -> str:
         told = self.defaults.get("model_type") or self.text.get("model_type")

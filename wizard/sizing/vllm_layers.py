@@ -11,13 +11,16 @@ _TWO_MATRICES = ("nemotron_h",)
 
 
 @lru_cache(maxsize=512)
-def attention(architecture: Architecture, kv_heads: int) -> int:
+def attention(architecture: Architecture, kv_heads: int, *, slides: bool = False) -> int:
     """Elements of attention's projections, with so many heads of keys and values."""
     width = architecture.embedding_length
     if architecture.kv_lora_rank:
         return _latent(architecture)
-    each = architecture.key_length + architecture.value_length
-    return width * each * (architecture.heads + kv_heads)
+    keys, values = architecture.key_length, architecture.value_length
+    if slides:
+        keys = architecture.key_length_swa or keys
+        values = architecture.value_length_swa or values
+    return width * (keys + values) * (architecture.heads + kv_heads)
 
 
 def _latent(architecture: Architecture) -> int:
@@ -80,11 +83,12 @@ def routed_layers(architecture: Architecture) -> int:
 def elements(architecture: Architecture) -> tuple[int, ...]:
     """Elements of each layer."""
     recurs = architecture.recurrent_layers or (False,) * architecture.layers
+    slides = architecture.sliding_layers or (False,) * architecture.layers
     is_apart = not all(_mixes(architecture))
     dense, routed = forward(architecture)
     found = []
     for index, (heads, state) in enumerate(zip(architecture.kv_heads, recurs, strict=True)):
-        mixed = attention(architecture, heads) if heads else 0
+        mixed = attention(architecture, heads, slides=slides[index]) if heads else 0
         mixed += recurrence(architecture) if state else 0
         fed = dense if index < architecture.dense_layers else routed
         found.append(mixed if is_apart and mixed else mixed + fed)

@@ -243,6 +243,19 @@ def test_an_encoder_is_no_output_beside_tied_embeddings() -> None:
     assert weights.share >= config["file_bytes"]
 
 
+@pytest.mark.parametrize("name", ["gemma-4-31B", "gemma-4-26B-A4B-as-released"])
+def test_an_output_beside_gemma_4_s_embeddings_is_not_loaded(name: str) -> None:
+    """Where files have one: heads of two lengths, and a mixture beside a plain part."""
+    config = BUILT[name]
+    found = config_json.architecture(config["config"])
+    table = 2 * found.vocab_size * found.embedding_length
+    plain, twice = (
+        card_weights(found, shapes.safetensors(config["file_bytes"] + more), HOPPER).tensors
+        for more in (0, table)
+    )
+    assert twice == plain
+
+
 def test_what_is_kept_for_the_tokens_of_a_step_lies_on_every_card() -> None:
     """Qwen3-VL 8B's images go into three layers: 3 × 4,096 halves for each token of a step."""
     config = BUILT["Qwen3-VL-8B-Instruct"]
