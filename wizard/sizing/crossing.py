@@ -15,11 +15,11 @@ from wizard.sizing.values import Workload
 _FLOAT, _HALF = 4, 2
 # Norms come last in a layer: its residual and its result are one.
 _NORMS_AFTER = frozenset({"exaone4", "olmo2"})
-# The input goes to cards, as it is kept there.
+# A layer's input, which is kept beside it, goes to the first card or to later ones.
 _INPUT_TO_FIRST = frozenset({"hrm_text", "k2-horizon"})
+_INPUT_TO_LATER = frozenset({"hrm_text", "talkie"})
 # Where each slot has its own cache, inputs come once more, in another shape.
 _RESHAPED = frozenset({"lfm2", "lfm2moe"})
-_INPUT_TO_LATER = frozenset({"hrm_text", "talkie"})
 
 
 def arriving(architecture: Architecture, workload: Workload, card: int) -> int:
