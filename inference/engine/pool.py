@@ -75,6 +75,7 @@ class Pool:
         self.gave_up = asyncio.Event()
         self._changed = asyncio.Event()
         self._reaper: asyncio.Task[None] | None = None
+        self._ends: set[asyncio.Task[None]] = set()
         self._head_start = head_start
         self._memory = head_start.memory if head_start else None
         self.restarts_before = 0
@@ -138,6 +139,7 @@ class Pool:
             await self._head_start.child.end()
         for name in list(self._loaded):
             await self._drop(name)
+        await self._ended()
 
     def _ready(self, name: str) -> Loaded | None:
         loaded = self._loaded.get(name)
@@ -162,6 +164,8 @@ class Pool:
 
     async def _load(self, model: LocalModel) -> None:
         await self._drop(model.name)
+        # Until its child has ended, a model that goes still has its memory.
+        await self._ended()
         begun = self._begun(model)
         config = begun.config if begun else await self._configured(model)
         await self._make_room(config.memory)
@@ -238,8 +242,16 @@ class Pool:
             return
         _log.info("unloading %s", name)
         self.restarts_before += loaded.engine.restarts
-        await loaded.engine.stop()
+        end = asyncio.create_task(loaded.engine.stop())
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)
+        # The child ends also where whoever wanted the room goes away.
+        await asyncio.shield(end)
         self._wake()
+
+    async def _ended(self) -> None:
+        """Wait for the children of all that were let go."""
+        await asyncio.gather(*self._ends, return_exceptions=True)
 
     def _wake(self) -> None:
         self._changed.set()
@@ -254,5 +266,6 @@ class Pool:
                 await asyncio.wait_for(changed.wait(), left)
             now = time.monotonic()
             for each in self.loaded():
-                if each.expires <= now:
+                # While another was ended, this one may have gone and come again.
+                if each.expires <= now and self._loaded.get(each.model.name) is each:
                     await self._drop(each.model.name)

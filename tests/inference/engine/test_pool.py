@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from inference.engine import auto, client
+from inference.engine import auto, child, client
 from inference.engine.pool import Pool
 from inference.engine.supervisor import State
 from inference.errors import EngineError, UnreadableModel
@@ -151,6 +153,49 @@ def test_who_is_used_does_not_leave(models: Path, tmp_path: Path) -> None:
             async with asyncio.timeout(SOON):
                 await other
             assert _names(pool) == ["thinker"]
+
+    asyncio.run(use())
+
+
+def test_a_model_waits_until_the_child_of_one_that_goes_has_ended(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "STOP_GRACE", 600.0)
+    tiny, thinker = _model(models / "tiny.gguf"), _model(models / "thinker.gguf")
+
+    async def use() -> None:
+        async with _pool(_settings(models, tmp_path)) as pool:
+            async with pool.use(tiny, 0.0) as lease:
+                pid = lease.engine.pid
+                assert pid
+                os.kill(pid, signal.SIGSTOP)
+            await _gone(pool, "tiny")
+            other = asyncio.create_task(_used(pool, thinker))
+            done, _ = await asyncio.wait({other}, timeout=0.5)
+            assert not done and not pool.starting
+            os.kill(pid, signal.SIGCONT)
+            async with asyncio.timeout(SOON):
+                await other
+
+    asyncio.run(use())
+
+
+def test_a_child_that_is_ending_has_ended_when_the_pool_is_closed(
+    models: Path, tmp_path: Path
+) -> None:
+    async def use() -> None:
+        async with _pool(_settings(models, tmp_path)) as pool:
+            async with pool.use(_model(models / "tiny.gguf"), 0.0) as lease:
+                pid = lease.engine.pid
+                assert pid
+                os.kill(pid, signal.SIGSTOP)
+            await _gone(pool, "tiny")
+            closing = asyncio.create_task(pool.close())
+            await asyncio.sleep(0)
+            os.kill(pid, signal.SIGCONT)
+            await closing
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
 
     asyncio.run(use())
 
