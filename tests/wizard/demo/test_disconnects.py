@@ -94,7 +94,7 @@ def test_those_who_leave_a_flood_cost_no_other_its_connection(
 ) -> None:
     """Python's own transport had the next connection wait for ever, at every tenth time or so."""
     for _ in range(100):
-        client = Client(alone, "flood")
+        client = Client(alone, "flood", "on-vllm")
         wait_until(lambda: upstream.open == 1)
         client.leave()
         wait_until(lambda: upstream.open == 0, STOPPED_WITHIN)
