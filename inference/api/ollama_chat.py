@@ -239,8 +239,9 @@ def _shortened(
         return None
     room = error.get("n_ctx", 0) / max(1, error.get("n_prompt_tokens", 1)) * SAFETY
     allowed = sum(map(_length, converted)) * min(room, SAFETY) - sum(map(_length, kept))
-    first = 1
-    while first < len(rest) - 1 and sum(map(_length, rest[first:])) > allowed:
+    first, length = 1, sum(map(_length, rest[1:]))
+    while first < len(rest) - 1 and length > allowed:
+        length -= _length(rest[first])
         first += 1
     return [*kept, *rest[first:]]
 

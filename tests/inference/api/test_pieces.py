@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.api import go_template, options
+from inference.api import go_template, ollama_chat, options
 from inference.api.errors import ApiError
 from inference.api.thinking import Splitter
 
@@ -58,6 +58,13 @@ def test_nothing_of_an_answer_without_thoughts_is_lost(parts: list[str]) -> None
 )
 def test_templates(template: str, expected: str) -> None:
     assert go_template.render(template, {"Prompt": "p", "System": "s"}) == expected
+
+
+def test_a_chat_of_any_length_is_shortened_in_one_pass() -> None:
+    """Adding up what is left at each step took hours for as many."""
+    chat = [{"role": "user", "content": "x"}] * 400_000
+    shorter = ollama_chat._shortened(chat, {"n_prompt_tokens": 400_000, "n_ctx": 1000})
+    assert shorter == chat[:900]
 
 
 @pytest.mark.parametrize("template", ["{{" + " " * 60_000, "{{" * 30_000, "{{-\n" * 15_000])
