@@ -87,8 +87,10 @@ def _only_to_be_read(folder: Path) -> Iterator[None]:
     """Root may write wherever others may not, but not to what is mounted so."""
     if os.geteuid() != 0:
         folder.chmod(0o555)
-        yield
-        folder.chmod(0o755)
+        try:
+            yield
+        finally:
+            folder.chmod(0o755)
         return
     subprocess.run(["mount", "--bind", folder, folder], check=True)
     try:
