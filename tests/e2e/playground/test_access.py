@@ -47,7 +47,7 @@ def test_a_screen_reader_is_told_what_went_wrong(at: Callable[..., Visit], site:
 def test_the_accessibility_tree_has_what_is_there_and_no_more(page: Page) -> None:
     settings = page.get_by_role("complementary", name="Model and settings")
     model = settings.get_by_role("combobox", name="Model")
-    expect(model).to_have_accessible_description("Q4_0 · 1 MB · tools")
+    expect(model).to_have_accessible_description("4K · Q4_0 · 1 MB · tools")
     expect(settings.get_by_role("slider", name="Length")).to_have_attribute(
         "aria-valuetext", "512 tokens"
     )
