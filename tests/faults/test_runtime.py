@@ -41,9 +41,10 @@ CROWD = 500
 
 
 @contextmanager
-def ignored(number: int) -> Iterator[None]:
-    """A signal that is ignored here, and by what is started meanwhile."""
-    before = signal.signal(number, signal.SIG_IGN)
+def taken_as(handler: signal.Handlers, number: int) -> Iterator[None]:
+    """How a signal is taken here, and by what is started meanwhile: not as who runs the tests
+    has it, which under nohup ignores SIGHUP."""
+    before = signal.signal(number, handler)
     try:
         yield
     finally:
@@ -266,6 +267,7 @@ def test_the_end_while_an_answer_is_longer_than_the_grace_time(
 ) -> None:
     flag = ("--grace-time", "1s")
     with (
+        taken_as(signal.SIG_DFL, number),
         endpoints.running_on_stand_in(tmp_path, models, *flag) as endpoint,
         endpoint.client() as http,
         http.stream("POST", path, json=chat("drip 600")) as answer,
@@ -285,7 +287,7 @@ def test_the_end_while_an_answer_is_longer_than_the_grace_time(
 
 def test_a_terminal_that_goes_is_not_minded_under_nohup(models: Path, tmp_path: Path) -> None:
     with (
-        ignored(signal.SIGHUP),
+        taken_as(signal.SIG_IGN, signal.SIGHUP),
         endpoints.running_on_stand_in(tmp_path, models) as endpoint,
         endpoint.client() as http,
     ):
