@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import (
     by_shape,
+    cache_words,
     compressed,
     compute,
     host,
@@ -22,7 +23,7 @@ from wizard.sizing import (
     step_inputs,
     weights,
 )
-from wizard.sizing.cells import BLOCKS, cells, padded, step
+from wizard.sizing.cells import cells, padded, step
 from wizard.sizing.values import A100, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
@@ -230,7 +231,7 @@ def _parts(
 ) -> tuple[Part, ...]:
     rows = (
         ("weights", "Weights", found.weights, _weights_words(architecture, variant, workload)),
-        ("kv_cache", "KV cache", found.kv_cache, _kv_words(architecture, workload)),
+        ("kv_cache", "KV cache", found.kv_cache, cache_words.caches(architecture, workload)),
         ("recurrent_state", "Recurrent state", found.state, _state_words(architecture, workload)),
         ("compute", "Compute", found.compute, _compute_words(architecture, variant, workload)),
         ("projector", "Vision projector", found.projector, "the projector's file, on one card"),
@@ -263,60 +264,6 @@ def _odd_size_words(off: float, variant: Variant) -> str:
         f"; the file is {abs(off):.0%} {compared} than {name} makes of these shapes, so that how "
         "its tensors are packed is a guess: a list of them would tell"
     )
-
-
-def _kv_words(architecture: Architecture, workload: Workload) -> str:
-    if compressed.applies(architecture):
-        return (
-            f"a window of {architecture.sliding_window:,} tokens in each layer, and one cell for "
-            f"4 or 128 tokens of {workload.context_length:,}, for each of "
-            f"{plural(workload.slots, 'slot')}"
-        )
-    found = layers.kv_layers(architecture)
-    full = tuple(layer for layer in found if not layer.window)
-    sliding = tuple(layer for layer in found if layer.window)
-    span = cells(architecture, workload)
-    slots = plural(workload.slots, "slot")
-    sentences = []
-    if full:
-        words = _layer_words(full, workload)
-        sentences.append(f"{words} × {span.full:,} cells, {_shared_words(workload)}")
-    if sliding:
-        words = _layer_words(sliding, workload)
-        seen = (
-            f"a window of {architecture.sliding_window:,} tokens and a step of "
-            f"{step(workload):,} for {slots}"
-        )
-        sentences.append(
-            f"{words} × {span.sliding:,} cells, "
-            + ("as many as the others have" if workload.swa_full else seen)
-        )
-    if not placement.is_whole(architecture, workload):
-        sentences.append(f"less those of layers before the last {workload.gpu_layers}")
-    return "; ".join(sentences)
-
-
-def _shared_words(workload: Workload) -> str:
-    if workload.slots > 1 and workload.unified_kv:
-        return f"which {plural(workload.slots, 'slot')} share"
-    slots = plural(workload.slots, "slot")
-    return f"so that each of {slots} has its {workload.context_length:,} tokens"
-
-
-def _layer_words(found: tuple[layers.KvLayer, ...], workload: Workload) -> str:
-    extra = max(layer.indexer for layer in found)
-    indexer = f" and {extra} of the indexer" if extra else ""
-    size_each, count_each = BLOCKS[workload.kv_type]
-    each = f"{size_each} bytes" if count_each == 1 else f"{size_each}/{count_each} bytes"
-    sizes = {(layer.heads, layer.keys, layer.values, layer.is_latent) for layer in found}
-    count = plural(len(found), "layer")
-    if len(sizes) > 1:
-        elements = sum(layer.keys + layer.values for layer in found)
-        return f"{count} with {elements:,} elements a token together × {each}"
-    heads, keys, values, is_latent = sizes.pop()
-    if is_latent:
-        return f"{count} × {keys} compressed elements{indexer} × {each}"
-    return f"{count} × {heads} KV heads × ({keys // heads} + {values // heads}) × {each}"
 
 
 def _state_words(architecture: Architecture, workload: Workload) -> str:
