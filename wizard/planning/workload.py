@@ -9,6 +9,7 @@ from wizard.planning.errors import ChoiceError
 from wizard.registry.values import Architecture
 from wizard.sdl.engines import llama_server
 from wizard.sdl.values import Engine, Plan, Reason
+from wizard.sizing import cache_types
 from wizard.sizing.values import EngineFamily, KvType, Workload
 
 SMALLEST_CONTEXT = 256
@@ -155,7 +156,9 @@ def choose_slots(wanted: int | None, family: EngineFamily, *, causal: bool) -> t
     )
 
 
-def choose_kv(wanted: KvType | None, family: EngineFamily) -> tuple[KvType, Reason]:
+def choose_kv(
+    wanted: KvType | None, family: EngineFamily, architecture: Architecture
+) -> tuple[KvType, Reason]:
     """Type of the KV cache's elements, and why. Raises ChoiceError."""
     possible = KV_TYPES[family]
     if wanted is None:
@@ -168,4 +171,8 @@ def choose_kv(wanted: KvType | None, family: EngineFamily) -> tuple[KvType, Reas
     if wanted not in possible:
         names = ", ".join(kv.value for kv in possible)
         raise ChoiceError("kv", f"This engine has no {wanted.value} KV cache. Choose {names}.")
+    is_llama_cpp = family is EngineFamily.LLAMA_CPP
+    workload = Workload(SMALLEST_CONTEXT, kv_type=wanted)
+    if is_llama_cpp and (refused := cache_types.refusal(architecture, workload)):
+        raise ChoiceError("kv", refused)
     return wanted, Reason("kv", "You chose the type of the KV cache.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wizard.registry.values import Architecture
 from wizard.sizing import compressed, layers, placement
 from wizard.sizing.cells import BLOCKS, cells, step
-from wizard.sizing.values import Workload
+from wizard.sizing.values import KvType, Workload
 from wizard.sizing.words import plural
 
 
@@ -51,8 +51,10 @@ def _shared_words(workload: Workload) -> str:
 def _layer_words(found: tuple[layers.KvLayer, ...], workload: Workload) -> str:
     extra = max(layer.indexer for layer in found)
     indexer = f" and {extra} of the indexer" if extra else ""
-    size_each, count_each = BLOCKS[workload.kv_type]
-    each = f"{size_each} bytes" if count_each == 1 else f"{size_each}/{count_each} bytes"
+    keys_each, values_each = _each(workload.kv_type), _each(workload.values_type)
+    each = (
+        keys_each if keys_each == values_each else f"{keys_each} for keys, {values_each} for values"
+    )
     sizes = {(layer.heads, layer.keys, layer.values, layer.is_latent) for layer in found}
     count = plural(len(found), "layer")
     if len(sizes) > 1:
@@ -62,3 +64,8 @@ def _layer_words(found: tuple[layers.KvLayer, ...], workload: Workload) -> str:
     if is_latent:
         return f"{count} × {keys} compressed elements{indexer} × {each}"
     return f"{count} × {heads} KV heads × ({keys // heads} + {values // heads}) × {each}"
+
+
+def _each(kind: KvType) -> str:
+    size, count = BLOCKS[kind]
+    return f"{size} bytes" if count == 1 else f"{size}/{count} bytes"

@@ -124,7 +124,7 @@ def _recurrent(architecture: Architecture, workload: Workload, again: int) -> in
 
 def _turned(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one layer's values, transposed where the cache does not hold them so."""
-    each, _ = BLOCKS[workload.kv_type] if workload.kv_type in PLAIN else BLOCKS[KvType.F16]
+    each, _ = BLOCKS[workload.values_type if workload.values_type in PLAIN else KvType.F16]
     if architecture.kv_lora_rank:
         return each * architecture.kv_lora_rank * cells(architecture, workload).full
     if not workload.flash_attention:

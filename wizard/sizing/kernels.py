@@ -7,7 +7,7 @@ from functools import lru_cache
 from wizard.registry.values import Architecture
 from wizard.sizing import attention, layers
 from wizard.sizing.cells import PLAIN
-from wizard.sizing.values import Workload
+from wizard.sizing.values import KvType, Workload
 
 # Head sizes that CUDA has flash attention for, and
 # pairs of them, with the queries that have to share a head of keys: a multiple of so many.
@@ -19,18 +19,24 @@ def is_fused(architecture: Architecture, workload: Workload) -> bool:
     """Whether attention runs without writing its scores: asked for, and possible.
 
     llama-server turns flash attention off where a card has no kernel for a layer,
-    unless the cache is quantised: then RAM has one.
+    unless values are quantised: then RAM has one.
     """
     if not workload.flash_attention or architecture.name in attention.NEVER_FUSED:
         return False
-    if not workload.gpus or workload.kv_type not in PLAIN:
+    if not workload.gpus or workload.values_type not in PLAIN:
         return True
-    return has_kernels(architecture)
+    return has_kernels(architecture, workload)
+
+
+def has_kernels(architecture: Architecture, workload: Workload) -> bool:
+    """Whether CUDA has flash attention for all layers, and for the cache's types."""
+    kinds = (workload.kv_type, workload.values_type)
+    return KvType.IQ4_NL not in kinds and _fits(architecture)
 
 
 @lru_cache(maxsize=512)
-def has_kernels(architecture: Architecture) -> bool:
-    """Whether CUDA has flash attention for all layers."""
+def _fits(architecture: Architecture) -> bool:
+    """Whether CUDA has flash attention for the heads of all layers."""
     found = layers.kv_layers(architecture)
     if not found:
         key, value = architecture.key_length, architecture.value_length

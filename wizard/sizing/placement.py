@@ -80,24 +80,31 @@ def cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tupl
     widest (``n_embd_v_gqa_max``), even a layer without heads (Nemotron 51B).
     """
     found = layers.kv_layers(architecture)
-    kind, transposed = workload.kv_type, not workload.flash_attention
+    keys, values, transposed = workload.kv_type, workload.values_type, not workload.flash_attention
     widest = max((layer.values for layer in found), default=0)
     empty = {}
     if transposed and not layers.recurrent_layers(architecture):
         own = architecture.layers - architecture.shared_kv_layers
-        empty = dict.fromkeys(range(own), (row_bytes(widest, kind), False))
+        empty = dict.fromkeys(range(own), (row_bytes(widest, values), False))
     return empty | {
         layer.index: (
-            row_bytes(layer.keys, kind)
-            + row_bytes(layer.indexer, kind)
+            row_bytes(layer.keys, keys)
+            + _indexer_bytes(architecture, workload, layer)
             + row_bytes(
                 widest if transposed and not layer.is_latent else layer.values,
-                kind,
+                values,
             ),
             bool(layer.window),
         )
         for layer in found
     }
+
+
+def _indexer_bytes(architecture: Architecture, workload: Workload, layer: layers.KvLayer) -> int:
+    beside = min(layer.indexer, architecture.indexer_value_length)
+    return row_bytes(layer.indexer - beside, workload.kv_type) + row_bytes(
+        beside, workload.values_type
+    )
 
 
 def largest_cache(architecture: Architecture, workload: Workload) -> int:
@@ -127,6 +134,7 @@ def places(architecture: Architecture, variant: Variant, workload: Workload) -> 
         workload.gpus,
         workload.gpu_layers,
         workload.kv_type,
+        workload.values_type,
         workload.flash_attention,
         _expert_layers(architecture, workload),
     )
@@ -147,11 +155,17 @@ def _places(
     gpus: int,
     gpu_layers: int | None,
     kv_type: KvType,
+    v_type: KvType,
     flash_attention: bool,
     expert_layers: int,
 ) -> Places:
     workload = Workload(
-        256, kv_type=kv_type, gpus=gpus, flash_attention=flash_attention, gpu_layers=gpu_layers
+        256,
+        kv_type=kv_type,
+        v_type=v_type,
+        gpus=gpus,
+        flash_attention=flash_attention,
+        gpu_layers=gpu_layers,
     )
     count = max(1, gpus)
     per_layer = cell_bytes(architecture, workload)

@@ -18,8 +18,6 @@ _OWN_MASKS = frozenset({"glm5-next"})
 _ALL_OUTPUTS = frozenset({"cogvlm"})
 # With embeddings asked for, their graphs have no logits at all.
 _NO_LOGITS = frozenset({"lfm2", "lfm2moe"})
-# Caches that attention reads as they are; with IQ4_NL it is the processor that does.
-_UNTOUCHED = frozenset({KvType.F16, KvType.IQ4_NL})
 
 
 def token_count(architecture: Architecture, workload: Workload) -> int:
@@ -59,11 +57,14 @@ def unpacked(architecture: Architecture, workload: Workload) -> int:
     They lie behind the attention's result (``ggml_cuda_flash_attn_ext_get_alloc_size``);
     32-bit ones are cast before it everywhere (``build_attn_mha``).
     """
-    is_wide = workload.kv_type is KvType.F32
-    is_plain = workload.kv_type in _UNTOUCHED or not (workload.gpus or is_wide)
-    is_plain = is_plain or (workload.gpus > 0 and not kernels.has_kernels(architecture))
-    if is_plain or not kernels.is_fused(architecture, workload):
+    keys, values = (
+        kind is KvType.F32 or (workload.gpus > 0 and kind is not KvType.F16)
+        for kind in (workload.kv_type, workload.values_type)
+    )
+    has_none = workload.gpus > 0 and not kernels.has_kernels(architecture, workload)
+    if not (keys or values) or has_none or not kernels.is_fused(architecture, workload):
         return 0
+    is_wide = workload.kv_type is KvType.F32
     if is_wide and compressed.applies(architecture):
         # Put together as they are, then cast.
         return 6 * architecture.key_length * compressed.widest_cells(architecture, workload)
@@ -72,7 +73,9 @@ def unpacked(architecture: Architecture, workload: Workload) -> int:
     # Values that are a part of latent keys are cast once more.
     again = architecture.kv_lora_rank if is_wide else 0
     sizes = (
-        2 * (layer.keys + layer.values + again) * (span.sliding if layer.window else span.full)
+        2
+        * (keys * layer.keys + values * (layer.values + again))
+        * (span.sliding if layer.window else span.full)
         for layer in found
     )
     return max(sizes, default=0)
@@ -114,7 +117,7 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
 
 def _turning(architecture: Architecture, workload: Workload) -> int:
     """Bytes of the matrices that turn heads before they are quantised (``attn_rot_k``)."""
-    if workload.kv_type in PLAIN:
+    if workload.kv_type in PLAIN and workload.values_type in PLAIN:
         return 0
     sizes = {architecture.key_length, architecture.value_length, architecture.key_length_swa}
     return 2 * _FLOAT * sum(size * size for size in sizes)

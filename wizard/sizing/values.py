@@ -57,6 +57,8 @@ class Workload:
     delta nets keep a checkpoint of a prompt's state where it ``exports_states``.
     ``sequences`` is vLLM's ``--max-num-seqs``; 0 is the card's default.
     ``adapter_bytes`` are LoRA adapters, loaded beside the weights they change.
+    ``kv_type`` is that of keys, and of values where ``v_type`` names no other one
+    (llama-server's ``--cache-type-k`` and ``--cache-type-v``).
     ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``), those of the
     first ``expert_layers`` layers where that is told (``--n-cpu-moe``).
     ``embeds`` is llama-server's ``--embeddings``: the output is computed for every
@@ -90,6 +92,12 @@ class Workload:
     gpu_layers: int | None = None
     swa_full: bool = False
     card: CudaCard = A100
+    v_type: KvType | None = None
+
+    @property
+    def values_type(self) -> KvType:
+        """Type of the cache's values."""
+        return self.v_type or self.kv_type
 
 
 @dataclass(frozen=True)

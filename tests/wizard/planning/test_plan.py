@@ -19,7 +19,7 @@ from tests.wizard.planning.conftest import (
 )
 from wizard.hardware.values import Fit
 from wizard.planning import ChoiceError, cheapest_fit, context_marks
-from wizard.registry.values import ModelRef
+from wizard.registry.values import ModelRef, Source
 from wizard.sdl import document, rules
 from wizard.sdl.values import Choices, Engine, Secrets, StorageClass
 from wizard.sizing.values import KvType
@@ -203,6 +203,13 @@ def test_a_choice_that_cannot_be_is_refused(
     with pytest.raises(ChoiceError, match=sentence) as caught:
         plan_for(LLAMA, choices)
     assert caught.value.field == field
+
+
+def test_heads_that_no_block_divides_have_no_quantised_cache(plan_for: MakePlan) -> None:
+    phi = ModelRef(Source.OLLAMA, "library", "phi", "2.7b")
+    assert plan_for(phi).kv is KvType.F16
+    with pytest.raises(ChoiceError, match="heads have 80"):
+        plan_for(phi, Choices(kv=KvType.Q8_0))
 
 
 def test_vllm_on_a_cpu_is_refused(plan_for: MakePlan) -> None:

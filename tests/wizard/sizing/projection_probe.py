@@ -3,8 +3,8 @@
     python -m tests.wizard.sizing.projection_probe < cases
 
 Each line is a JSON list: header file, context, slots, unified, ubatch, flash
-attention, KV type. Each answer is a JSON list of the bytes of weights, caches and
-computing on the CPU. A process of its own: llama.cpp aborts where it fails.
+attention, types of keys and of values. Each answer is a JSON list of the bytes of
+weights, caches and computing on the CPU. A process of its own: llama.cpp aborts where it fails.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _breakdown(engine: c.CDLL, context: int) -> list[int]:
 
 def project(engine: c.CDLL, case: list[Any]) -> list[int] | None:
     """Bytes of weights, caches and computing; None where the engine refuses."""
-    path, context, slots, unified, ubatch, fused, kv_type = case
+    path, context, slots, unified, ubatch, fused, keys, values = case
     header = engine.gguf_init_from_file(path.encode(), s.InitParams(True, None))
     model_params = engine.llama_model_default_params()
     _put(model_params.raw, s.USE_EXTRA_BUFFERS, 0, 1)
@@ -68,8 +68,8 @@ def project(engine: c.CDLL, case: list[Any]) -> list[int] | None:
     _put(params.raw, s.N_SEQ_MAX, slots)
     _put(params.raw, s.N_OUTPUTS_MAX, slots)
     _put(params.raw, s.FLASH_ATTENTION, int(fused))
-    _put(params.raw, s.TYPE_K, s.TYPES[kv_type])
-    _put(params.raw, s.TYPE_V, s.TYPES[kv_type])
+    _put(params.raw, s.TYPE_K, s.TYPES[keys])
+    _put(params.raw, s.TYPE_V, s.TYPES[values])
     _put(params.raw, s.SWA_FULL, 0, 1)
     _put(params.raw, s.KV_UNIFIED, int(unified), 1)
     context_pointer = engine.llama_init_from_model(model, params)

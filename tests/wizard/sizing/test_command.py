@@ -85,6 +85,27 @@ def test_slots_share_the_context_unless_told_otherwise(tmp_path: Path) -> None:
     assert run(*asked, "--no-kv-unified")["kv_cache"] == 131072 * 8192 * 4
 
 
+def test_keys_and_values_may_have_types_of_their_own(tmp_path: Path) -> None:
+    asked = ("--header", header(tmp_path), "--context", "8192", "--kv")
+    assert run(*asked, "q8_0/q4_0")["kv_cache"] == 32 * 1024 * (34 + 18) // 32 * 8192
+    plain = run(*asked, "q8_0/f16", "--flash-attention", "off")["kv_cache"]
+    assert plain == 32 * (1024 * 34 // 32 + 1024 * 2) * 8192
+
+
+@pytest.mark.parametrize(
+    ("keys", "kv", "sentence"),
+    [
+        ({"attention.key_length": 80}, "q8_0/f16", "heads have 80"),
+        ({"attention.value_length": 80}, "f16/q8_0", "heads have 80"),
+    ],
+)
+def test_types_that_llama_cpp_does_not_load_a_model_with_are_refused(
+    tmp_path: Path, keys: dict[str, int], kv: str, sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("--header", header(tmp_path, **keys), "--kv", kv)
+
+
 def test_without_a_card_everything_is_in_ram(tmp_path: Path) -> None:
     found = run("--header", header(tmp_path), "--backend", "cpu")
     assert found["total_gpu"] == found["weights_gpu"] == 0
@@ -241,6 +262,7 @@ def test_a_config_is_for_vllm(tmp_path: Path) -> None:
     [
         (("--backend", "cpu"), "--backend cuda only"),
         (("--kv", "q4_0"), "vLLM has no q4_0 KV cache"),
+        (("--kv", "f16/fp8"), "keys and values in one type"),
         (("--cpu-moe",), "--cpu-moe is llama.cpp's"),
         (("--n-cpu-moe", "4"), "--cpu-moe is llama.cpp's"),
         (("--swa-full",), "--swa-full is llama.cpp's"),
@@ -373,7 +395,10 @@ def test_what_cannot_be_asked_is_said(arguments: tuple[str, ...], sentence: str)
     ("arguments", "sentence"),
     [
         (("--kv", "fp8"), "vLLM's KV cache"),
-        (("--kv", "q8_0", "--flash-attention", "off"), "flash attention only"),
+        (("--kv", "q8_0", "--flash-attention", "off"), "q8_0 values with flash attention only"),
+        (("--kv", "q8_0/fp8"), "vLLM's KV cache"),
+        (("--kv", "q9_0"), "no type of a KV cache"),
+        (("--kv", "q8_0/"), "no type of a KV cache"),
         (("--card", "voodoo2"), "No card is called"),
         (("--card", "rtx3090", "--backend", "cpu"), "--backend cuda"),
     ],

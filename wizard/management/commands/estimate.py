@@ -18,7 +18,7 @@ from wizard.hardware.workloads import on_gpu
 from wizard.registry import config_json, config_quantisation, header_document, lookup
 from wizard.registry.errors import RegistryError, UnreadableHeader
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
-from wizard.sizing import estimate, kv_bytes_per_token
+from wizard.sizing import cache_types, estimate, kv_bytes_per_token
 from wizard.sizing.buffers import buffers
 from wizard.sizing.card import CardAnswer, on_card
 from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
@@ -61,6 +61,19 @@ def _context(text: str) -> int:
     return 0 if text == "0" else _up_to(_LARGEST_COUNT)(text)
 
 
+def _kv_types(text: str) -> tuple[KvType, KvType]:
+    """Types of keys and of values: one for both, or two with a slash between."""
+    keys, slash, values = text.partition("/")
+    try:
+        return KvType(keys), KvType(values if slash else keys)
+    except ValueError as error:
+        names = ", ".join(kind.value for kind in KvType)
+        raise ArgumentTypeError(
+            f"{text[:40]!r} is no type of a KV cache: choose of {names}, "
+            "or two for keys and values, such as q8_0/q4_0"
+        ) from error
+
+
 class Command(BaseCommand):
     help = (
         "Estimate a model's memory, each buffer in bytes, from its header or config alone. "
@@ -84,7 +97,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--slots", type=count, default=_USUAL_SLOTS, help="requests at a time")
         parser.add_argument("--no-kv-unified", action="store_true", help="a cache for each slot")
-        parser.add_argument("--kv", default="f16", choices=[kv.value for kv in KvType])
+        parser.add_argument(
+            "--kv",
+            type=_kv_types,
+            default=(KvType.F16, KvType.F16),
+            help="type of the KV cache, or of keys and of values: q8_0, q8_0/q4_0",
+        )
         parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
         parser.add_argument("--ubatch", type=count, default=512, help="tokens a step")
         parser.add_argument("--flash-attention", default="on", choices=("on", "auto", "off"))
@@ -190,24 +208,24 @@ def _from_registry(text: str) -> tuple[Architecture, Variant]:
 
 
 def _workload(architecture: Architecture, variant: Variant, options: dict[str, Any]) -> Workload:
-    kv_type, is_vllm = KvType(options["kv"]), variant.format is Format.SAFETENSORS
-    fused = options["flash_attention"] != "off"
+    (keys, values), is_vllm = options["kv"], variant.format is Format.SAFETENSORS
     if is_vllm:
-        _check_vllm(kv_type, options)
+        _check_vllm(options)
         _check_division(architecture, options["tensor_parallel"])
     else:
-        _check_llama_cpp(kv_type, options, fused=fused)
+        _check_llama_cpp(options)
     gpus = options["tensor_parallel"] if is_vllm else options["gpus"]
     context, trained = options["context"], architecture.context_length
     usual = min(_USUAL_CONTEXT, trained) if context is None else trained
-    return Workload(
+    workload = Workload(
         context_length=context or usual,
         slots=options["slots"],
-        kv_type=kv_type,
+        kv_type=keys,
+        v_type=values,
         family=EngineFamily.VLLM if is_vllm else EngineFamily.LLAMA_CPP,
         gpus=0 if options["backend"] == "cpu" else gpus,
         ubatch=options["ubatch"],
-        flash_attention=fused,
+        flash_attention=options["flash_attention"] != "off",
         unified_kv=not options["no_kv_unified"],
         adapter_bytes=options["lora_bytes"],
         experts_on_host=options["cpu_moe"] or options["n_cpu_moe"] != 0,
@@ -217,9 +235,13 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
         gpu_layers=options["gpu_layers"],
         sequences=options["max_num_seqs"],
     )
+    refused = "" if is_vllm else cache_types.refusal(architecture, workload)
+    if refused:
+        raise CommandError(refused)
+    return workload
 
 
-def _check_vllm(kv_type: KvType, options: dict[str, Any]) -> None:
+def _check_vllm(options: dict[str, Any]) -> None:
     if options["backend"] == "cpu":
         raise CommandError("vLLM is estimated for --backend cuda only.")
     if options["cpu_moe"] or options["n_cpu_moe"] != 0:
@@ -235,8 +257,11 @@ def _check_vllm(kv_type: KvType, options: dict[str, Any]) -> None:
             "--lora-bytes is llama.cpp's: vLLM sets room aside for adapters by their rank, "
             "which is not estimated."
         )
-    if kv_type not in (KvType.F16, KvType.BF16, KvType.FP8):
-        raise CommandError(f"vLLM has no {kv_type.value} KV cache. Choose f16, bf16 or fp8.")
+    keys, values = options["kv"]
+    if keys is not values:
+        raise CommandError("vLLM keeps keys and values in one type. Choose f16, bf16 or fp8.")
+    if keys not in (KvType.F16, KvType.BF16, KvType.FP8):
+        raise CommandError(f"vLLM has no {keys.value} KV cache. Choose f16, bf16 or fp8.")
 
 
 def _check_division(architecture: Architecture, cards: int) -> None:
@@ -247,7 +272,7 @@ def _check_division(architecture: Architecture, cards: int) -> None:
         raise CommandError(f"{uneven} Choose --tensor-parallel of one of: {counts}.")
 
 
-def _check_llama_cpp(kv_type: KvType, options: dict[str, Any], *, fused: bool) -> None:
+def _check_llama_cpp(options: dict[str, Any]) -> None:
     if options["tensor_parallel"] != 1:
         raise CommandError("--tensor-parallel is vLLM's: llama.cpp splits layers over --gpus.")
     if options["gpu_layers"] is not None and options["backend"] == "cpu":
@@ -256,13 +281,8 @@ def _check_llama_cpp(kv_type: KvType, options: dict[str, Any], *, fused: bool) -
         raise CommandError(f"llama.cpp runs at most {_MOST_SEQUENCES} requests at a time.")
     if options["gpus"] > _MOST_CARDS:
         raise CommandError(f"llama.cpp takes at most {_MOST_CARDS} cards: give fewer --gpus.")
-    if kv_type is KvType.FP8:
+    if KvType.FP8 in options["kv"]:
         raise CommandError("fp8 is vLLM's KV cache type. Choose f16, q8_0 or q4_0.")
-    if not fused and kv_type not in (KvType.F16, KvType.BF16, KvType.F32):
-        raise CommandError(
-            f"llama.cpp keeps a {kv_type.value} cache with flash attention only. "
-            "Choose --flash-attention on, or --kv f16."
-        )
 
 
 def _gpu(name: str | None) -> Gpu | None:
