@@ -47,6 +47,10 @@ _WHOLE = frozenset(
     or "rerank" in path
 )
 _MEDIA = ("image", "audio", "video", "file", "document")
+# Where llama-server looks for media (``oaicompat_content_load_media``): in a request, and in what
+# is there. ``content`` of a request is what to embed, ``output`` what a tool has answered.
+_MEDIA_IN_REQUEST = ("messages", "input", "content")
+_MEDIA_WITHIN = ("content", "output")
 DEEPEST = 16
 
 
@@ -230,7 +234,7 @@ def _capable(name: str, found: LocalModel) -> dict[str, Any]:
 
 def refuse_remote_media(document: Mapping[str, Any]) -> None:
     """llama-server would fetch it, from wherever a caller says: our own network included."""
-    for key in ("messages", "input"):
+    for key in _MEDIA_IN_REQUEST:
         _walk(document.get(key), DEEPEST)
 
 
@@ -245,7 +249,8 @@ def _walk(value: Any, depth: int) -> None:
         return
     if any(word in str(value.get("type", "")) for word in _MEDIA):
         _check_media(value, depth)
-    _walk(value.get("content"), depth - 1)
+    for key in _MEDIA_WITHIN:
+        _walk(value.get(key), depth - 1)
 
 
 def _check_media(part: Any, depth: int) -> None:

@@ -229,14 +229,17 @@ def _requests(link: str) -> list[tuple[str, dict[str, object]]]:
     def chat(part: object) -> dict[str, object]:
         return {"model": "tiny", "max_tokens": 1, "messages": [{"role": "user", "content": [part]}]}
 
-    def asked(part: object, kind: str = "message") -> dict[str, object]:
-        item = {"type": kind, "role": "user", "content": [part], "call_id": "c", "output": [part]}
+    def asked(part: object) -> dict[str, object]:
+        item = {"type": "message", "role": "user", "content": [part]}
+        return {"model": "tiny", "max_output_tokens": 1, "input": [item]}
+
+    def answered(part: object) -> dict[str, object]:
+        item = {"type": "function_call_output", "call_id": "c", "output": [part]}
         return {"model": "tiny", "max_output_tokens": 1, "input": [item]}
 
     picture = {"type": "image_url", "image_url": {"url": link}}
     source = {"type": "image", "source": {"type": "url", "url": link}}
     result = {"type": "tool_result", "tool_use_id": "t", "content": [source]}
-    output = "function_call_output"
     schema = {"type": "json_schema", "json_schema": {"schema": {"$ref": link}}}
     extra = [{"filename": link, "text": link}]
     text = chat({"type": "text", "text": "x"})
@@ -251,7 +254,8 @@ def _requests(link: str) -> list[tuple[str, dict[str, object]]]:
         ("/chat/completions", chat(picture)),
         ("/apply-template", chat(picture)),
         ("/v1/responses", asked({"type": "input_image", "image_url": link})),
-        ("/v1/responses", asked({"type": "input_image", "image_url": link}, output)),
+        ("/v1/responses", answered({"type": "input_image", "image_url": link})),
+        ("/v1/responses/input_tokens", answered({"type": "input_image", "image_url": link})),
         ("/v1/responses", asked({"type": "input_file", "file_url": link})),
         ("/v1/messages", chat(source)),
         ("/v1/messages", chat(result)),
@@ -260,6 +264,8 @@ def _requests(link: str) -> list[tuple[str, dict[str, object]]]:
         ("/completion", {"model": "tiny", "n_predict": 1, "prompt": prompt}),
         ("/completion", {"model": "tiny", "prompt": [prompt], "image_data": [link]}),
         ("/v1/embeddings", {"model": "tiny", "input": [picture]}),
+        ("/v1/embeddings", {"model": "tiny", "content": [{"content": [picture]}]}),
+        ("/embedding", {"model": "tiny", "content": {"content": [picture]}}),
         ("/infill", {"model": "tiny", "n_predict": 1, "input_extra": extra}),
         ("/api/chat", {"model": "tiny", "messages": [{"role": "user", "images": [link]}]}),
         ("/api/generate", {"model": "tiny", "prompt": "x", "images": [link]}),
