@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import orjson
-
+from wizard.demo import schemas
 from wizard.demo.errors import BadOption, BadRequest, TooLarge
 from wizard.demo.values import Limits
 
@@ -18,9 +18,10 @@ MOST_MESSAGES = 200
 MOST_TOOLS = 32
 MOST_STOPS = 16
 LONGEST_STOP = 200
-LARGEST_JSON = 32 << 10
-DEEPEST_JSON = 24
 MOST_TOP_LOGPROBS = 20
+_ACTION = re.compile(
+    r"\{\{-?\s*(?:(?:if\s+)?\.(?:System|Prompt|Suffix|Response)|else|end)\s*-?\}\}"
+)
 _NAMES = {str: "string", bool: "boolean", list: "array", dict: "object", int: "integer"}
 
 
@@ -101,30 +102,24 @@ def stops(value: Any, *, name: str = "stop") -> list[str]:
     return [item for item in given if item]
 
 
-def schema(value: Any, what: str = "format") -> dict[str, Any]:
-    """A JSON schema of bounded size that points nowhere outside itself. Raises BadRequest."""
-    if not isinstance(value, dict):
-        raise BadRequest(f'"{what}" must be a JSON schema', param=what)
-    for key, item in _walk(bounded(value, what), DEEPEST_JSON, what):
-        if key == "$ref" and not str(item).startswith("#"):
-            raise BadRequest(f'"{what}" refers to another document', param=what)
-    return value
-
-
-def bounded(value: dict[str, Any], what: str) -> dict[str, Any]:
-    """An object of any content, if it is neither large nor deep. Raises BadRequest."""
-    if len(orjson.dumps(value)) > LARGEST_JSON:
-        raise BadRequest(f'"{what}" is larger than {LARGEST_JSON} bytes', param=what)
-    for _pair in _walk(value, DEEPEST_JSON, what):
-        pass
-    return value
-
-
 def tools(given: list[Any]) -> list[dict[str, Any]]:
     """Functions that a model may call, rebuilt. Raises BadRequest."""
     if len(given) > MOST_TOOLS:
         raise BadRequest(f"a request to this demo can name {MOST_TOOLS} tools", param="tools")
-    return [_tool(item) for item in given]
+    return [_tool(item) for item in schemas.bounded(given, "tools")] if given else []
+
+
+def check_template(text: str) -> None:
+    """Refuse a template that counts or calls: Ollama would do so for as long as it says.
+
+    Go's language has ``range 1000000000``: https://pkg.go.dev/text/template. What is left is what
+    our own runtime knows of it. Raises BadRequest.
+    """
+    rest = _ACTION.sub(" ", text)
+    if "{{" in rest or "}}" in rest:
+        raise BadRequest(
+            "a template can have .System, .Prompt, .Suffix, .Response, if, else and end here"
+        )
 
 
 def check_length(texts: list[str], limits: Limits) -> None:
@@ -157,15 +152,5 @@ def _tool(item: Any) -> dict[str, Any]:
     if description := typed(function, "description", str, ""):
         found["description"] = description
     if (parameters := function.get("parameters")) is not None:
-        found["parameters"] = schema(parameters, "tools")
+        found["parameters"] = schemas.schema(parameters, "tools")
     return {"type": "function", "function": found}
-
-
-def _walk(value: Any, depth: int, what: str) -> Iterator[tuple[str, Any]]:
-    if depth == 0:
-        raise BadRequest(f'"{what}" is nested too deeply', param=what)
-    pairs = value.items() if isinstance(value, dict) else (("", item) for item in value)
-    for key, item in pairs:
-        yield key, item
-        if isinstance(item, dict | list):
-            yield from _walk(item, depth - 1, what)

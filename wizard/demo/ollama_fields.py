@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from wizard.demo import fields
+from wizard.demo import fields, schemas
 from wizard.demo.errors import BadOption, BadRequest, ModelNotFound
 from wizard.demo.values import Dialect, Limits, Work
 
@@ -65,6 +65,7 @@ def generate(document: Mapping[str, Any], limits: Limits) -> Work:
         for key in ("prompt", "suffix", "system", "template")
     }
     fields.check_length(list(texts.values()), limits)
+    fields.check_template(texts["template"])
     body: dict[str, Any] = {key: text for key, text in texts.items() if text}
     if context := _context(document):
         body["context"] = context
@@ -138,7 +139,7 @@ def _format(value: Any) -> Any:
     if value in (None, "", "json"):
         return value
     if isinstance(value, dict):
-        return fields.schema(value)
+        return schemas.schema(value)
     shown = orjson.dumps(value).decode()[:100]
     raise BadOption(f'invalid format: {shown}; expected "json" or a valid JSON Schema object')
 
@@ -178,7 +179,7 @@ def _call(item: Any) -> dict[str, Any]:
     arguments = fields.typed(function, "arguments", dict, {})
     name = fields.typed(function, "name", str, "")[: fields.LONGEST_NAME]
     call: dict[str, Any] = {
-        "function": {"name": name, "arguments": fields.bounded(arguments, "tool_calls")}
+        "function": {"name": name, "arguments": schemas.bounded(arguments, "tool_calls")}
     }
     if identifier := fields.typed(item, "id", str, ""):
         call["id"] = identifier[: fields.LONGEST_NAME]

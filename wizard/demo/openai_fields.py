@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wizard.demo import fields
+from wizard.demo import fields, schemas
 from wizard.demo.errors import BadRequest, TooLarge
 from wizard.demo.values import Dialect, Limits, Work
 
@@ -221,7 +221,7 @@ def _response_format(value: Any) -> dict[str, Any] | None:
     given = fields.typed(value, "json_schema", dict, {})
     told: dict[str, Any] = {
         "name": fields.typed(given, "name", str, "answer")[: fields.LONGEST_NAME],
-        "schema": fields.schema(given.get("schema"), "response_format"),
+        "schema": schemas.schema(given.get("schema"), "response_format"),
     }
     if given.get("strict") is not None:
         told["strict"] = fields.typed(given, "strict", bool, False)

@@ -78,6 +78,20 @@ def test_what_ollama_takes_is_taken() -> None:
     assert _chat(think="max")["think"] == "max"
 
 
+def test_schemas_that_refer_to_their_parts_are_taken() -> None:
+    """As Pydantic writes a tree: https://docs.pydantic.dev/latest/concepts/json_schema/."""
+    node = {"type": "object", "properties": {"children": {"items": {"$ref": "#/$defs/Node"}}}}
+    tree = {"$defs": {"Node": node, "Root": {"$ref": "#/$defs/Node"}}, "$ref": "#/$defs/Root"}
+    assert _chat(format=tree)["format"] == tree
+
+
+def test_a_template_of_ones_own_is_taken() -> None:
+    template = (
+        "{{- if .System }}{{ .System }}{{ else }}none{{ end -}} {{.Prompt}} {{ .Response }}"
+    )
+    assert _generate(template=template)["template"] == template
+
+
 def test_images_keep_their_data_alone() -> None:
     assert _generate(images=[f"data:image/png;base64,{PICTURE}"])["images"] == [PICTURE]
     part = {
@@ -111,7 +125,13 @@ def test_images_keep_their_data_alone() -> None:
         ({"format": 5}, BadOption, "invalid format: 5"),
         ({"format": {"$ref": "http://x"}}, BadRequest, "another document"),
         ({"format": DEEP}, BadRequest, "nested too deeply"),
-        ({"format": {"a": "x" * 40_000}}, BadRequest, "larger than 32768 bytes"),
+        ({"format": {"a": "x" * 9000}}, BadRequest, "larger than 8192 bytes"),
+        ({"format": {"$ref": "#/a"}}, BadRequest, "has no part #/a"),
+        ({"format": {"$ref": "#"}}, BadRequest, "leads back to itself"),
+        ({"format": {"allOf": [{"$ref": "#/a"}], "a": {"$ref": "#/a"}}}, BadRequest, "to itself"),
+        ({"format": {"a": [{"$ref": "#/a/0x"}]}}, BadRequest, "has no part"),
+        ({"format": {"a": [{"$ref": "#"}] * 33}}, BadRequest, "its own parts 32 times"),
+        ({"format": {"type": ["object", "object"]}}, BadRequest, "a type twice"),
         ({"think": "hard"}, BadRequest, "invalid think value"),
         ({"tools": [{}]}, BadRequest, "function that has a name"),
         ({"tools": [{"function": {"name": "f"}}] * 40}, BadRequest, "32 tools"),
@@ -133,6 +153,9 @@ def test_ollamas_bad_requests_are_refused(
         ({"context": ["a"]}, BadRequest, "context must be the list of tokens"),
         ({"prompt": "x" * 600, "system": "x" * 600}, TooLarge, "1200 characters"),
         ({"prompt": 5}, BadRequest, '"prompt" must be of type string'),
+        ({"template": "{{range 1000000000}}x{{end}}"}, BadRequest, "a template can have"),
+        ({"template": '{{ printf "%1000000d" 1 }}'}, BadRequest, "a template can have"),
+        ({"template": "{{{{.Prompt}}.Prompt}}"}, BadRequest, "a template can have"),
     ],
 )
 def test_bad_prompts_are_refused(
