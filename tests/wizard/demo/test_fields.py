@@ -86,9 +86,7 @@ def test_schemas_that_refer_to_their_parts_are_taken() -> None:
 
 
 def test_a_template_of_ones_own_is_taken() -> None:
-    template = (
-        "{{- if .System }}{{ .System }}{{ else }}none{{ end -}} {{.Prompt}} {{ .Response }}"
-    )
+    template = "{{- if .System }}{{ .System }}{{ else }}none{{ end -}} {{.Prompt}} {{ .Response }}"
     assert _generate(template=template)["template"] == template
 
 
