@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
+_PLACES = {"path": "In the path", "query": "In the query", "header": "As a header"}
 
 
 def reference(document: Schema, level: int = 2) -> str:
@@ -42,7 +43,7 @@ def _operations(document: Schema, tag: str, mark: str) -> Iterator[str]:
 
 
 def _parameters(given: tuple[Schema, ...], name: str, seen: dict[str, str]) -> Iterator[str]:
-    for where, title in (("path", "In the path"), ("query", "In the query")):
+    for where, title in _PLACES.items():
         fields = {each["name"]: _described(each) for each in given if each["in"] == where}
         yield from _fields(title, fields, name, seen)
 
@@ -104,14 +105,15 @@ def _type(schema: Schema) -> str:
         return f"object with {', '.join(f'`{name}`' for name in schema['properties'])}"
     names = " or ".join(found)
     if "array" in found and "items" in schema:
-        return names.replace("array", f"list of {_type(schema['items'])}")
+        most = f", {schema['maxItems']} at most" if "maxItems" in schema else ""
+        return names.replace("array", f"list of {_type(schema['items'])}{most}")
     return names + _bounds(schema)
 
 
 def _bounds(schema: Schema) -> str:
     least, most = schema.get("minimum"), schema.get("maximum")
     if least is not None and most is not None:
-        return f", {least} to {most}"
+        return f", {least} to {most}" if least != most else f", {least} alone"
     return f", from {least}" if least is not None else ""
 
 
@@ -119,10 +121,15 @@ def _answers(told: Schema) -> Iterator[str]:
     failed = [status for status in told["responses"] if status >= "300"]
     for status, response in told["responses"].items():
         if status < "300":
-            yield f"Answers {status}: {_contents(response)}."
+            yield f"Answers {status}: {_contents(response)}{_headers(response)}."
     shapes = {_contents(told["responses"][status]) for status in failed}
     if failed:
         yield f"Otherwise {', '.join(failed)}: {' or '.join(sorted(shapes))}."
+
+
+def _headers(response: Schema) -> str:
+    names = ", ".join(f"`{name}`" for name in response.get("headers", ()))
+    return f"; with {names}" if names else ""
 
 
 def _contents(response: Schema) -> str:

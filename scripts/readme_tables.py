@@ -21,6 +21,8 @@ from inference.settings import markdown_table as runtime_settings  # noqa: E402
 from oneclick_site.environment import markdown_table as site_settings  # noqa: E402
 from oneclick_site.settings import TABLE  # noqa: E402
 from scripts.api_reference import reference  # noqa: E402
+from wizard.demo.openapi.document import document as demo_api  # noqa: E402
+from wizard.demo.values import Limits  # noqa: E402
 from wizard.openapi import document as site_api  # noqa: E402
 
 
@@ -34,6 +36,7 @@ TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/runtime.md", "settings", runtime_settings),
     ("docs/runtime.md", "exit codes", _exit_codes),
     ("docs/runtime-api.md", "reference", lambda: reference(runtime_api())),
+    ("docs/demo-api.md", "reference", lambda: reference(demo_api(Limits()))),
     ("docs/api.md", "reference", lambda: reference(site_api(), level=3)),
 )
 

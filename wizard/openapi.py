@@ -6,15 +6,38 @@ from collections.abc import Iterable
 from dataclasses import fields
 from enum import StrEnum
 from itertools import chain
-from typing import Any
 
+from inference.openapi.parts import (
+    FLAG,
+    INTEGER,
+    JSON,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    Schema,
+    answer,
+    closed_object,
+    list_of,
+    or_null,
+    parameter,
+    ref,
+    words,
+)
 from oneclick_site import __version__
 from wizard.planning.engines import KV_TYPES
 from wizard.sdl.values import Engine, StorageClass
 from wizard.sizing.buffers import Buffers
 
-Schema = dict[str, Any]
-
+_YAML = "application/yaml"
+_REASONS = {
+    "400": "A choice that cannot be used: the sentence says what can",
+    "403": "The model is gated",
+    "404": "No such model or variant",
+    "422": "Nothing servable, or a plan that fits nowhere",
+    "502": "The registry gave an unexpected answer",
+    "503": "The registry is out of reach or asks to wait (Retry-After)",
+    "504": "The registry did not answer in time",
+}
 _HUB = "/models/hf/{user}/{repo}"
 _OLLAMA = "/models/ollama/{name}"
 _OLLAMA_USER = "/models/ollama/{namespace}/{name}"
@@ -41,12 +64,16 @@ def _file_paths() -> Schema:
             "get": operation(f"{operation_name}_{suffix}"),
         }
         for base, suffix, parameters in (
-            (_HUB, "hub", [_path("user", "User or organisation"), _path("repo", "Repository")]),
-            (_OLLAMA, "ollama", [_path("name", "Model, with :tag")]),
+            (
+                _HUB,
+                "hub",
+                [_in_path("user", "User or organisation"), _in_path("repo", "Repository")],
+            ),
+            (_OLLAMA, "ollama", [_in_path("name", "Model, with :tag")]),
             (
                 _OLLAMA_USER,
                 "ollama_user",
-                [_path("namespace", "Namespace"), _path("name", "Model, with :tag")],
+                [_in_path("namespace", "Namespace"), _in_path("name", "Model, with :tag")],
             ),
         )
         for name, operation_name, operation in (
@@ -57,53 +84,44 @@ def _file_paths() -> Schema:
     }
 
 
-def _path(name: str, description: str) -> Schema:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": description,
-        "schema": {"type": "string"},
-    }
+def _in_path(name: str, description: str) -> Schema:
+    return parameter(name, "path", description)
 
 
 def _query(name: str, description: str, schema: Schema) -> Schema:
-    parameter: Schema = {"name": name, "in": "query", "description": description, "schema": schema}
-    if schema["type"] == "array":
-        parameter |= {"style": "form", "explode": True}
-    return parameter
+    found = parameter(name, "query", description, schema)
+    return found | {"style": "form", "explode": True} if schema["type"] == "array" else found
 
 
 def _whole(least: int, most: int | None = None) -> Schema:
     return {"type": "integer", "minimum": least} | ({"maximum": most} if most else {})
 
 
-def _words(words: Iterable[StrEnum]) -> Schema:
-    return {"type": "string", "enum": list(dict.fromkeys(word.value for word in words))}
+def _words(found: Iterable[StrEnum]) -> Schema:
+    return words(*dict.fromkeys(word.value for word in found))
 
 
 def _parameters() -> list[Schema]:
-    flag, texts = {"type": "string", "enum": ["0", "1"]}, {"type": "array"}
-    text = {"type": "string"}
+    flag, text, texts = words("0", "1"), TEXT, list_of(TEXT)
     return [
         _query("variant", "Quantisation or tag, as the model's page lists it", text),
         _query("engine", "The server that runs the model", _words(Engine)),
         _query("context", "Tokens that one request may use", _whole(1)),
         _query("slots", "Requests at the same time", _whole(1, 256)),
         _query("kv", "Type of the KV cache", _words(chain(*KV_TYPES.values()))),
-        _query("gpu", "Card by its SDL name, a100:80Gi for one size", texts | {"items": text}),
+        _query("gpu", "Card by its SDL name, a100:80Gi for one size", texts),
         _query("count", "Cards in a node", {"type": "integer", "enum": [1, 2, 4, 8]}),
         _query("nodes", "Nodes, for vLLM", {"type": "integer", "enum": [1, 2, 4]}),
         _query("replicas", "Copies behind one address", _whole(1, 20)),
         _query("region", "Akash's location-region", text),
         _query("audited", "Audited providers only", flag),
-        _query("price_ceiling", "USD an hour for a replica on one node", {"type": "number"}),
+        _query("price_ceiling", "USD an hour for a replica on one node", NUMBER),
         _query("storage", "Where the weights live", _words(StorageClass)),
         _query("storage_gib", "Size of the volume in GiB", _whole(1)),
         _query("cpu_only", "No card at all", flag),
         _query("cpu_moe", "A mixture's experts in RAM, for the runtime and llama-server", flag),
-        _query("env", "KEY=VALUE for the container", texts | {"items": text}),
-        _query("alias", "Further names of the model", texts | {"items": text}),
+        _query("env", "KEY=VALUE for the container", texts),
+        _query("alias", "Further names of the model", texts),
         _query(
             "api_key_sha256",
             "SHA-256 of your API key in hex; without it a key is made for this answer",
@@ -112,80 +130,50 @@ def _parameters() -> list[Schema]:
     ]
 
 
-def _operation(name: str, summary: str, content: Schema) -> Schema:
-    text = {"text/plain": {"schema": {"type": "string"}}}
-    if "application/json" in content:
-        text = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    reasons = {
-        "400": "A choice that cannot be used: the sentence says what can",
-        "403": "The model is gated",
-        "404": "No such model or variant",
-        "422": "Nothing servable, or a plan that fits nowhere",
-        "502": "The registry gave an unexpected answer",
-        "503": "The registry is out of reach or asks to wait (Retry-After)",
-        "504": "The registry did not answer in time",
-    }
-    failures = {status: {"description": why, "content": text} for status, why in reasons.items()}
+def _operation(name: str, summary: str, kind: str, schema: Schema) -> Schema:
+    told = {JSON: ref("Error")} if kind == JSON else {"text/plain": TEXT}
     return {
         "operationId": name,
         "summary": summary,
         "parameters": _parameters(),
-        "responses": {"200": {"description": summary, "content": content}, **failures},
+        "responses": {
+            "200": answer(summary, {kind: schema}),
+            **{status: answer(why, told) for status, why in _REASONS.items()},
+        },
     }
 
 
 def _deploy_yaml(name: str) -> Schema:
-    content = {"application/yaml": {"schema": {"type": "object"}}}
-    return _operation(name, "The SDL for Akash", content)
+    return _operation(name, "The SDL for Akash", _YAML, OBJECT)
 
 
 def _compose_yaml(name: str) -> Schema:
-    content = {"application/yaml": {"schema": {"type": "object"}}}
-    return _operation(name, "The same plan for Docker Compose", content)
+    return _operation(name, "The same plan for Docker Compose", _YAML, OBJECT)
 
 
 def _plan_json(name: str) -> Schema:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Plan"}}}
-    return _operation(name, "The plan: model, memory, offers, price, reasons", content)
+    return _operation(name, "The plan: model, memory, offers, price, reasons", JSON, ref("Plan"))
 
 
 def _check() -> Schema:
-    answer = {"application/json": {"schema": {"$ref": "#/components/schemas/Check"}}}
     return {
         "operationId": "check",
         "summary": "The problems of any SDL",
-        "requestBody": {
-            "required": True,
-            "content": {"application/yaml": {"schema": {"type": "string"}}},
-        },
-        "responses": {"200": {"description": "Its problems, errors first", "content": answer}},
+        "requestBody": {"required": True, "content": {_YAML: {"schema": TEXT}}},
+        "responses": {"200": answer("Its problems, errors first", {JSON: ref("Check")})},
     }
 
 
 def _object(**properties: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _list_of(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def _or_null(kind: str) -> Schema:
-    return {"type": [kind, "null"]}
+    return closed_object(properties)
 
 
 def _schemas() -> Schema:
-    text, whole, flag = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
-    number, texts = {"type": "number"}, _list_of({"type": "string"})
+    text, whole, flag, texts = TEXT, INTEGER, FLAG, list_of(TEXT)
     problem = _object(path=text, sentence=text, fix=text, rule=text, is_error=flag)
     return {
         "Error": _object(error=text, title=text, next_step=text, conversions=texts),
-        "Check": _object(valid=flag, problems=_list_of(problem)),
+        "Check": _object(valid=flag, problems=list_of(problem)),
         "Plan": _object(
             model=_object(
                 name=text,
@@ -193,7 +181,7 @@ def _schemas() -> Schema:
                 title=text,
                 licence=text,
                 gated=text,
-                parameters=_or_null("integer"),
+                parameters=or_null(INTEGER),
                 context_length=whole,
                 origin=text,
                 as_of=text,
@@ -228,13 +216,13 @@ def _schemas() -> Schema:
                 disk_bytes=whole,
                 is_exact=flag,
                 buffers=_object(**{field.name: whole for field in fields(Buffers)}),
-                parts=_list_of(_object(name=text, bytes=whole, formula=text)),
+                parts=list_of(_object(name=text, bytes=whole, formula=text)),
             ),
             limits={"anyOf": [_limits(), {"type": "null"}]},
-            offers=_list_of(_offer()),
+            offers=list_of(_offer()),
             price=_object(
-                usd_per_hour=_or_null("number"),
-                ceiling_usd_per_hour=number,
+                usd_per_hour=or_null(NUMBER),
+                ceiling_usd_per_hour=NUMBER,
                 amount_per_block=whole,
                 as_of=text,
                 live=flag,
@@ -248,35 +236,35 @@ def _schemas() -> Schema:
 
 def _limits() -> Schema:
     """What the first of the named cards would hold; null without a card."""
-    whole, number = {"type": "integer"}, {"type": "number"}
+    whole = INTEGER
     return _object(
-        fits={"type": "boolean"},
+        fits=FLAG,
         needed_bytes=whole,
         usable_bytes=whole,
         largest_context=whole,
         most_slots=whole,
         smallest_bytes=whole,
-        tokens_per_second=number,
-        usd_per_million_tokens=_or_null("number"),
+        tokens_per_second=NUMBER,
+        usd_per_million_tokens=or_null(NUMBER),
     )
 
 
 def _offer() -> Schema:
-    text, whole = {"type": "string"}, {"type": "integer"}
+    text, whole = TEXT, INTEGER
     return _object(
         title=text,
-        gpu=_or_null("string"),
-        vram_bytes=_or_null("integer"),
+        gpu=or_null(TEXT),
+        vram_bytes=or_null(INTEGER),
         count=whole,
         nodes=whole,
-        fit={"type": "string", "enum": ["fits", "tight", "no"]},
-        chosen={"type": "boolean"},
+        fit=words("fits", "tight", "no"),
+        chosen=FLAG,
         needed_bytes=whole,
         headroom_bytes=whole,
         # Of one replica, with all that runs beside its cards.
-        usd_per_hour=_or_null("number"),
-        largest_context=_or_null("integer"),
-        tokens_per_second=_or_null("number"),
-        usd_per_million_tokens=_or_null("number"),
+        usd_per_hour=or_null(NUMBER),
+        largest_context=or_null(INTEGER),
+        tokens_per_second=or_null(NUMBER),
+        usd_per_million_tokens=or_null(NUMBER),
         reason=text,
     )

@@ -12,9 +12,6 @@ from typing import Any
 import jsonschema_rs
 import schemathesis
 
-from inference.openapi.document import document
-
-_DOCUMENT = document()
 _MODELS = [name for name in os.environ.get("DEMO_MODELS", "").split(",") if name]
 _NDJSON = "application/x-ndjson"
 # Where Ollama itself answers 500 to what its caller got wrong, its clients expect no other.
@@ -35,9 +32,10 @@ def each_line_has_its_shape(_context: Any, response: Any, case: Any) -> None:
     kinds = response.headers.get("content-type") or [""]
     if response.status_code != 200 or not kinds[0].startswith(_NDJSON):
         return
-    told = _DOCUMENT["paths"][case.operation.path][case.operation.method.lower()]
+    document = case.operation.schema.raw_schema
+    told = document["paths"][case.operation.path][case.operation.method.lower()]
     schema = told["responses"]["200"]["content"][_NDJSON]["schema"]
-    validator = jsonschema_rs.validator_for({**schema, "components": _DOCUMENT["components"]})
+    validator = jsonschema_rs.validator_for({**schema, "components": document["components"]})
     for line in response.text.splitlines():
         validator.validate(json.loads(line))
 

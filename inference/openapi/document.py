@@ -8,7 +8,15 @@ import orjson
 from aiohttp import web
 
 from inference import __version__
-from inference.openapi import anthropic, llama_cpp, ollama, ollama_schemas, openai, server
+from inference.openapi import (
+    anthropic,
+    llama_cpp,
+    ollama,
+    ollama_answers,
+    ollama_requests,
+    openai,
+    server,
+)
 from inference.openapi.parts import Schema
 
 _TAGS = {
@@ -21,7 +29,7 @@ _TAGS = {
 
 
 _ROUTES = (ollama, openai, anthropic, llama_cpp, server)
-_SCHEMAS = (ollama_schemas, openai, anthropic, llama_cpp, server)
+_SCHEMAS = (ollama_requests, ollama_answers, openai, anthropic, llama_cpp, server)
 
 
 def document() -> Schema:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from inference.api.fields import MOST_TOP_LOGPROBS, THINK_LEVELS
 from inference.api.ollama_embed import MOST_INPUTS
-from inference.openapi.ollama_schemas import ERROR, images
+from inference.openapi.ollama_answers import ERROR
+from inference.openapi.ollama_requests import images
 from inference.openapi.parts import (
     ANSWERING,
     FLAG,

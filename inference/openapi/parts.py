@@ -91,9 +91,9 @@ def answer(description: str, content: Mapping[str, Schema]) -> Schema:
     }
 
 
-def failures(error: str, *statuses: str) -> Schema:
+def failures(error: str, *statuses: str, reasons: Mapping[str, str] = REASONS) -> Schema:
     """What goes wrong, in the shape of a dialect's errors."""
-    return {status: answer(REASONS[status], {JSON: ref(error)}) for status in statuses}
+    return {status: answer(reasons[status], {JSON: ref(error)}) for status in statuses}
 
 
 def operation(
@@ -120,7 +120,7 @@ def operation(
     return {**found, "responses": responses}
 
 
-def parameter(name: str, where: str, description: str) -> Schema:
-    """A parameter in the path (which is required) or the query."""
-    found: Schema = {"name": name, "in": where, "description": description, "schema": TEXT}
+def parameter(name: str, where: str, description: str, schema: Schema = TEXT) -> Schema:
+    """A parameter in the path (which is required), the query or a header."""
+    found: Schema = {"name": name, "in": where, "description": description, "schema": schema}
     return {**found, "required": True} if where == "path" else found

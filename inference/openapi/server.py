@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference.engine.supervisor import State
-from inference.openapi.ollama_schemas import ERROR
+from inference.openapi.ollama_answers import ERROR
 from inference.openapi.parts import (
     FLAG,
     INTEGER,

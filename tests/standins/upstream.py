@@ -176,7 +176,9 @@ class Upstream:
     async def _ollama(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         is_chat = request.path == "/api/chat"
-        prompt = body["messages"][-1]["content"] if is_chat else body.get("prompt", "")
+        prompt = body.get("prompt", "")
+        if is_chat and body["messages"]:
+            prompt = body["messages"][-1]["content"]
         answer = _OllamaAnswer(body["model"], is_chat=is_chat)
         if prompt == "break":
             return web.json_response({"error": "it broke at this"}, status=500)
@@ -245,14 +247,11 @@ class _OllamaAnswer:
         self._is_chat = is_chat
 
     def first(self, prompt: str) -> list[bytes]:
-        if prompt == "call":
-            call = {"id": "call_1", "function": {"index": 0, **CALL}}
-            message = {"role": "assistant", "content": "", "tool_calls": [call]}
-            return [_line({**self._head, "message": message, "done": False})]
-        if prompt == "think":
-            message = {"role": "assistant", "content": "", "thinking": "hmm"}
-            return [_line({**self._head, "message": message, "done": False})]
-        return []
+        call = {"id": "call_1", "function": {"index": 0, **CALL}}
+        more: dict[str, Any] = {"call": {"tool_calls": [call]}, "think": {"thinking": "hmm"}}
+        if prompt not in more:
+            return []
+        return [_line({**self._head, **self._told("", **more[prompt]), "done": False})]
 
     def word(self, text: str) -> bytes:
         return _line({**self._head, **self._told(text), "done": False})
@@ -264,15 +263,14 @@ class _OllamaAnswer:
         return _line({"error": "the model ran out of luck"})
 
     def last(self, text: str, prompt: str) -> dict[str, Any]:
-        told = self._told(text)
-        if prompt == "call":
-            told["message"]["tool_calls"] = [{"function": CALL}]
+        more = {"tool_calls": [{"function": CALL}]} if prompt == "call" else {}
+        told = self._told(text, **more)
         context = {} if self._is_chat else {"context": [1, 2, 3]}
         return {**self._head, **told, "done": True, "done_reason": "stop", **context, **FIGURES}
 
-    def _told(self, text: str) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text}
-        return {"message": message} if self._is_chat else {"response": text}
+    def _told(self, text: str, **more: Any) -> dict[str, Any]:
+        message = {"role": "assistant", "content": text, **more}
+        return {"message": message} if self._is_chat else {"response": text, **more}
 
 
 class _OpenaiAnswer:

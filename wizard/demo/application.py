@@ -15,6 +15,7 @@ from typing import Any
 from wizard.demo import answering, errors, models
 from wizard.demo.errors import DemoError, MethodNotAllowed, NotOffered
 from wizard.demo.exchange import JSON, Application, ClientGone, Exchange, Receive, Send
+from wizard.demo.openapi import document as openapi
 from wizard.demo.service import Service
 from wizard.demo.values import Dialect
 
@@ -30,6 +31,7 @@ ROUTES: dict[str, Route] = {
     "/v1/chat/completions": (("POST",), answering.chat_completions),
     "/v1/completions": (("POST",), answering.completions),
     "/v1/models": (_GET, models.openai_models),
+    "/openapi.json": (_GET, openapi.route),
 }
 _MODELS = "/v1/models/"
 _ONE_MODEL: Route = (_GET, models.openai_model)

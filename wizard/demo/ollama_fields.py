@@ -23,7 +23,7 @@ ROLES = ("system", "user", "assistant", "tool")
 THINK_LEVELS = ("high", "medium", "low", "max")
 MOST_CONTEXT = 1 << 16
 _LARGEST = 1 << 31
-_INTEGERS: Mapping[str, tuple[int, int]] = {
+INTEGERS: Mapping[str, tuple[int, int]] = {
     "num_keep": (-1, 1 << 20),
     "seed": (-_LARGEST, _LARGEST * 2),
     "num_predict": (-_LARGEST, _LARGEST),
@@ -31,7 +31,7 @@ _INTEGERS: Mapping[str, tuple[int, int]] = {
     "repeat_last_n": (-1, 1 << 16),
     "mirostat": (0, 2),
 }
-_FLOATS: Mapping[str, tuple[float, float]] = {
+FLOATS: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 10),
     "top_p": (0, 1),
     "min_p": (0, 1),
@@ -43,8 +43,8 @@ _FLOATS: Mapping[str, tuple[float, float]] = {
     "mirostat_tau": (0, 100),
     "mirostat_eta": (0, 10),
 }
-_IGNORED_INTEGERS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread")
-_IGNORED_BOOLEANS = (
+IGNORED_INTEGERS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread")
+IGNORED_BOOLEANS = (
     "penalize_newline",
     "numa",
     "low_vram",
@@ -188,17 +188,17 @@ def _call(item: Any) -> dict[str, Any]:
 
 def _option(key: str, value: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if key in _INTEGERS:
-        return int(_within(key, value, _INTEGERS[key], "integer", is_number))
-    if key in _FLOATS:
-        return float(_within(key, value, _FLOATS[key], "float32", is_number))
+    if key in INTEGERS:
+        return int(_within(key, value, INTEGERS[key], "integer", is_number))
+    if key in FLOATS:
+        return float(_within(key, value, FLOATS[key], "float32", is_number))
     if key == "stop":
         if not isinstance(value, list):
             raise fields.refuse_option("stop", "array")
         return fields.stops(value)
-    if key in _IGNORED_INTEGERS and not is_number:
+    if key in IGNORED_INTEGERS and not is_number:
         raise fields.refuse_option(key, "integer")
-    if key in _IGNORED_BOOLEANS and not isinstance(value, bool):
+    if key in IGNORED_BOOLEANS and not isinstance(value, bool):
         raise fields.refuse_option(key, "boolean")
     return None
 

@@ -18,14 +18,15 @@ from wizard.demo.values import Dialect, Limits, Work
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 ROLES = ("system", "developer", "user", "assistant", "tool")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_NUMBERS: Mapping[str, tuple[float, float]] = {
+NUMBERS: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
     "presence_penalty": (-2, 2),
     "frequency_penalty": (-2, 2),
 }
-_SEED = (-(1 << 53), 1 << 53)
-_ENDLESS = 1 << 31
+SEED = (-(1 << 53), 1 << 53)
+ENDLESS = 1 << 31
+MOST_COMPLETION_LOGPROBS = 5
 
 
 def chat(document: Mapping[str, Any], limits: Limits) -> Work:
@@ -67,7 +68,7 @@ def completion(document: Mapping[str, Any], limits: Limits) -> Work:
         body["suffix"] = suffix
     if fields.typed(document, "echo", bool, False):
         body["echo"] = True
-    top = fields.number(document, "logprobs", 0, 5, whole=True)
+    top = fields.number(document, "logprobs", 0, MOST_COMPLETION_LOGPROBS, whole=True)
     if top is not None:
         body["logprobs"] = top
     return _work(COMPLETIONS, model, body, document)
@@ -78,7 +79,7 @@ def _model(document: Mapping[str, Any]) -> str:
     if not model:
         raise BadRequest("you must provide a model parameter", param="model")
     for name in ("n", "best_of"):
-        if fields.number(document, name, 1, _ENDLESS, whole=True) not in (None, 1):
+        if fields.number(document, name, 1, ENDLESS, whole=True) not in (None, 1):
             raise BadRequest(f'"{name}" must be 1: this demo gives one answer', param=name)
     return model
 
@@ -93,11 +94,11 @@ def _work(path: str, model: str, body: dict[str, Any], document: Mapping[str, An
 
 def _sampling(document: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for key, bounds in _NUMBERS.items():
+    for key, bounds in NUMBERS.items():
         value = fields.number(document, key, *bounds)
         if value is not None:
             found[key] = value
-    if (seed := fields.number(document, "seed", *_SEED, whole=True)) is not None:
+    if (seed := fields.number(document, "seed", *SEED, whole=True)) is not None:
         found["seed"] = seed
     if (stop := document.get("stop")) is not None:
         found["stop"] = fields.stops(stop)
@@ -107,7 +108,7 @@ def _sampling(document: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
 
 def _length(document: Mapping[str, Any], limits: Limits) -> int:
     for key in ("max_completion_tokens", "max_tokens"):
-        wanted = fields.number(document, key, -1, _ENDLESS, whole=True)
+        wanted = fields.number(document, key, -1, ENDLESS, whole=True)
         if wanted is not None and wanted >= 0:
             return min(int(wanted), limits.max_tokens)
     return limits.max_tokens

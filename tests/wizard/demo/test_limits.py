@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import redis
 
+from tests.documented import Documented
 from tests.site.live import LiveSite
 from tests.site.redis_server import redis_server
 from tests.standins.ports import free_port
@@ -19,8 +20,10 @@ from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import demo_site, wait_until
 from wizard.demo.errors import TooManyRequests
 from wizard.demo.limiting import Limiter
+from wizard.demo.openapi.document import document
 from wizard.demo.values import Limits
 
+DOCUMENTED = Documented(document(Limits()))
 BODY = {"model": "on-runtime", "prompt": "Hi", "stream": False}
 LIMIT = 5
 TIGHT = {"DEMO_RATE": f"{LIMIT}/hour", "TRUSTED_PROXIES": "1"}
@@ -55,6 +58,7 @@ def test_it_works(tight: LiveSite) -> None:
     assert remaining == [4, 3, 2, 1, 0, 0, 0]
     assert answers[0].headers["X-RateLimit-Limit"] == str(LIMIT)
     refused = answers[-1]
+    DOCUMENTED.check("post", "/api/generate", refused)
     assert 0 < int(refused.headers["Retry-After"]) <= 3600 + 3600 // LIMIT
     assert refused.json() == {
         "error": "too many requests from your address: 5 per 1 hour is what this demo gives"
@@ -67,6 +71,7 @@ def test_openais_clients_are_told_in_their_shape(tight: LiveSite) -> None:
         _ask(tight, "192.0.2.2")
     refused = _ask(tight, "192.0.2.2", "/v1/chat/completions")
     assert refused.status_code == 429
+    DOCUMENTED.check("post", "/v1/chat/completions", refused)
     assert refused.json()["error"]["type"] == "rate_limit_error"
     assert refused.json()["error"]["code"] == "rate_limit_exceeded"
 
@@ -116,6 +121,7 @@ def test_all_together_have_a_limit_too(upstream: Upstream) -> None:
         answers = [_ask(site, f"192.0.2.{number}") for number in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 503]
     assert int(answers[-1].headers["Retry-After"]) > 0
+    DOCUMENTED.check("post", "/api/generate", answers[-1])
 
 
 def test_a_days_tokens_run_out(upstream: Upstream) -> None:

@@ -1,9 +1,7 @@
-"""What Ollama's routes take and answer, by name."""
+"""What Ollama's routes answer, by name. Whoever speaks its API tells these; the site does too."""
 
 from __future__ import annotations
 
-from inference.api import options
-from inference.api.fields import MOST_IMAGES
 from inference.openapi.parts import (
     FLAG,
     INTEGER,
@@ -13,7 +11,6 @@ from inference.openapi.parts import (
     Schema,
     closed_object,
     list_of,
-    open_object,
     or_null,
     ref,
     told,
@@ -25,85 +22,23 @@ _MOMENT = told(TEXT, "A moment in RFC 3339, UTC", format="date-time")
 _NANOSECONDS = told(INTEGER, "Nanoseconds", minimum=0)
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _DIGEST = told(TEXT, "SHA-256 in hex", pattern="^[0-9a-f]{64}$")
-_TOOL_CALL = closed_object(
-    {
-        "id": TEXT,
-        "function": closed_object({"index": INTEGER, "name": TEXT, "arguments": OBJECT}),
-    }
-)
-_OPTION_MEANINGS = {
-    "num_ctx": "Context length that is needed; more than CONTEXT_LENGTH is refused",
-    "num_predict": "Most tokens to write; below 0 for no bound but ten contexts",
-    "seed": "For the same answer again; -1 for another each time",
-    "temperature": "How freely to choose; 0 takes the likeliest token",
-    "top_k": "Choose among so many tokens",
-    "top_p": "Choose among the likeliest tokens that together reach this probability",
-    "min_p": "Leave out tokens less likely than this part of the likeliest",
-    "stop": "Texts that end the answer",
-    "repeat_penalty": "Make what was said already less likely; 1 does not",
-    "repeat_last_n": "Tokens that count as said already",
-    "num_keep": "Tokens of the prompt to keep where a context is shifted",
-    "mirostat": "Mirostat sampling: 0 off, 1, or 2",
-}
+_CALLED = closed_object({"index": INTEGER, "name": TEXT, "arguments": OBJECT})
 
 
 def schemas() -> Schema:
     """The schemas that they refer to."""
     return {
         ERROR: closed_object({"error": TEXT}),
-        "Options": open_object(_options()),
-        "OllamaMessage": _message(),
-        "Generated": _ends({"response": TEXT, "thinking": TEXT}, "thinking", context=True),
-        "Chatted": _ends({"message": _answered()}),
+        "Generated": generated(),
+        "Chatted": chatted(closed_object({"id": TEXT, "function": _CALLED})),
         "TokenLogprob": _logprob(),
         "Details": _details(),
-        "Tags": closed_object({"models": list_of(_tag())}),
+        "Tags": closed_object({"models": list_of(tag())}),
         "Running": closed_object({"models": list_of(_running())}),
         "Version": closed_object({"version": TEXT}),
         "Shown": _shown(),
         "Progress": _progress(),
     }
-
-
-def _options() -> Schema:
-    kinds = (
-        (options.INTEGERS, INTEGER),
-        (options.FLOATS, NUMBER),
-        (options.BOOLEANS, FLAG),
-        (("stop",), list_of(TEXT)),
-    )
-    found: Schema = {}
-    for names, kind in kinds:
-        for name in names:
-            found[name] = or_null(kind)
-            if name in _OPTION_MEANINGS:
-                found[name] |= {"description": _OPTION_MEANINGS[name]}
-            if name in options.DEFAULTS:
-                found[name] |= {"default": options.DEFAULTS[name]}
-    return found
-
-
-def _message() -> Schema:
-    called = open_object({"name": TEXT, "arguments": or_null(OBJECT)})
-    return open_object(
-        {
-            "role": told(
-                TEXT,
-                "system, user, assistant, tool, or what the template knows",
-                minLength=1,
-            ),
-            "content": told(or_null(TEXT), "What is said"),
-            "thinking": told(or_null(TEXT), "What was thought before it"),
-            "images": images(),
-            "tool_calls": told(
-                {"type": ["array", "null"], "items": open_object({"function": called})},
-                "Tools that the assistant called",
-            ),
-            "tool_name": told(or_null(TEXT), "Of a tool's message: the tool that answers"),
-            "tool_call_id": told(or_null(TEXT), "Of a tool's message: the call that it answers"),
-        },
-        "role",
-    )
 
 
 def _ends(properties: Schema, *optional: str, context: bool = False) -> Schema:
@@ -124,15 +59,22 @@ def _ends(properties: Schema, *optional: str, context: bool = False) -> Schema:
     return closed_object({**first, **figures}, *optional, *figures)
 
 
-def _answered() -> Schema:
+def generated() -> Schema:
+    """A line, or the whole, of ``/api/generate``."""
+    return _ends({"response": TEXT, "thinking": TEXT}, "thinking", context=True)
+
+
+def chatted(call: Schema) -> Schema:
+    """A line, or the whole, of ``/api/chat``, with the shape of a tool's call."""
     properties = {
         "role": words("assistant"),
         "content": TEXT,
         "thinking": TEXT,
         "images": {"type": "null"},
-        "tool_calls": list_of(_TOOL_CALL),
+        "tool_calls": list_of(call),
     }
-    return closed_object(properties, "thinking", "images", "tool_calls")
+    message = closed_object(properties, "thinking", "images", "tool_calls")
+    return _ends({"message": message})
 
 
 def _logprob() -> Schema:
@@ -168,8 +110,10 @@ def _summary() -> Schema:
     }
 
 
-def _tag() -> Schema:
-    return closed_object({**_summary(), "modified_at": _MOMENT, "capabilities": list_of(TEXT)})
+def tag(*optional: str) -> Schema:
+    """An entry of ``/api/tags``."""
+    found = {**_summary(), "modified_at": _MOMENT, "capabilities": list_of(TEXT)}
+    return closed_object(found, *optional)
 
 
 def _running() -> Schema:
@@ -212,12 +156,4 @@ def _progress() -> Schema:
     bytes_told: Schema = {"digest": TEXT, "total": _COUNT, "completed": _COUNT}
     return closed_object(
         {"status": TEXT, "error": TEXT, **bytes_told}, "status", "error", *bytes_told
-    )
-
-
-def images() -> Schema:
-    """Pictures of a message or a prompt."""
-    return told(
-        {"type": ["array", "null"], "items": TEXT, "maxItems": MOST_IMAGES},
-        "Pictures as base64 or data: URIs, for a model that sees",
     )
