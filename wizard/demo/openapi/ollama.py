@@ -28,7 +28,7 @@ from inference.openapi.parts import (
 )
 from wizard.demo import fields, ollama_fields
 from wizard.demo.openapi import limits as told_limits
-from wizard.demo.openapi.parts import bounded, opened, stops, tools
+from wizard.demo.openapi.parts import SCHEMA, bounded, opened, stops, tools
 from wizard.demo.values import Limits
 
 TAG = "Ollama"
@@ -77,7 +77,10 @@ def _generate(limits: Limits) -> Schema:
             "suffix": told(or_null(TEXT), "What follows the text that is to be filled in"),
             "images": told_limits.picture(limits, "Pictures as base64, for a model that sees"),
             "system": told(or_null(TEXT), "A system prompt instead of the model's own"),
-            "template": told(or_null(TEXT), "A template instead of the model's own"),
+            "template": told(
+                or_null(TEXT),
+                "A template instead of the model's own, without loops and calls",
+            ),
             "context": told(
                 {
                     "type": ["array", "null"],
@@ -144,8 +147,7 @@ def _asked() -> Schema:
         "stream": _STREAM,
         "format": told(
             either(words("json", ""), OBJECT, _NULL),
-            f"“json”, or a JSON schema of at most {fields.LARGEST_JSON:,} bytes that the answer "
-            "has to follow",
+            f"What the answer has to follow: “json”, or {SCHEMA}",
         ),
         "options": told(either(ref("Options"), _NULL), "How to choose tokens"),
         "keep_alive": told({"type": ["string", "number", "null"]}, _IGNORED),

@@ -27,7 +27,7 @@ from inference.openapi.parts import (
 )
 from wizard.demo import fields, openai_fields
 from wizard.demo.openapi import limits as told_limits
-from wizard.demo.openapi.parts import bounded, stops, tools
+from wizard.demo.openapi.parts import SCHEMA, bounded, stops, tools
 from wizard.demo.values import Limits
 
 TAG = openai.TAG
@@ -82,7 +82,7 @@ def _chat(limits: Limits) -> Schema:
             ),
             "parallel_tool_calls": told(or_null(FLAG), "Several calls at once"),
             "response_format": told(
-                either(_format(), _NULL), "Of type json_object, or json_schema with a schema"
+                either(_format(), _NULL), f"Of type json_object, or json_schema with {SCHEMA}"
             ),
             "reasoning_effort": told(
                 either(words(*openai_fields.EFFORTS, ""), _NULL), "How hard to think before"

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from inference.openapi.parts import OBJECT, TEXT, Schema, list_of, open_object, or_null, told
-from wizard.demo import fields
+from wizard.demo import fields, schemas
+
+SCHEMA = (
+    f"a JSON schema of at most {schemas.LARGEST_SCHEMA:,} bytes that refers to itself at most "
+    f"{schemas.MOST_REFERENCES} times"
+)
 
 
 def bounded(kind: Schema, least: float, most: float) -> Schema:
@@ -25,7 +30,7 @@ def tools() -> Schema:
         {
             "name": {**TEXT, "minLength": 1},
             "description": or_null(TEXT),
-            "parameters": told(OBJECT, "A JSON schema"),
+            "parameters": told(OBJECT, SCHEMA),
         },
         "name",
     )
