@@ -5,6 +5,7 @@ from __future__ import annotations
 from wizard.hardware.values import Gpu
 from wizard.registry.values import Architecture
 from wizard.sizing.values import EngineFamily, KvType, Workload
+from wizard.sizing.words import plural
 
 Capability = tuple[int, int]
 
@@ -30,6 +31,7 @@ _METHODS: dict[str, Capability] = {
 _LATENT_ATTENTION: Capability = (8, 0)
 _FP8_CACHE: Capability = (8, 9)
 _BF16: Capability = (8, 0)
+_ROWS = 64
 
 
 def refusal(gpu: Gpu, architecture: Architecture, workload: Workload) -> str:
@@ -71,16 +73,19 @@ def _needs(architecture: Architecture, workload: Workload) -> list[tuple[Capabil
 
 
 def indivisible(architecture: Architecture, cards: int) -> str:
-    """Heads are divided evenly; those of keys and values are, or each is on as many cards."""
-    cards = max(1, cards)
-    if architecture.heads % cards:
-        return f"vLLM cannot divide {architecture.heads} attention heads evenly over {cards} cards."
-    if architecture.kv_lora_rank:
-        return ""
-    uneven = (heads for heads in architecture.kv_heads if heads and heads % cards and cards % heads)
-    if heads := next(uneven, 0):
-        return f"vLLM cannot divide {heads} KV heads evenly over {cards} cards."
-    return ""
+    """Why vLLM cannot divide a model over so many cards, or an empty string.
+
+    Keys and values of fewer heads than cards are each on as many (``QKVParallelLinear``),
+    rows of embeddings are padded to a multiple of 64 (``VocabParallelEmbedding``).
+    """
+    latent = architecture.kv_lora_rank
+    kv_heads = () if latent else dict.fromkeys(filter(None, architecture.kv_heads))
+    parts = [(architecture.heads, "attention head")]
+    parts += [(heads, "KV head") for heads in kv_heads if cards % heads]
+    parts += [(-(-architecture.vocab_size // _ROWS) * _ROWS, "embedding row")]
+    parts += [(groups, "quantised weight group") for groups in architecture.weight_groups]
+    uneven = next((part for part in parts if part[0] % max(1, cards)), None)
+    return f"vLLM cannot divide {plural(*uneven)} evenly over {cards} cards." if uneven else ""
 
 
 def _words(capability: Capability) -> str:

@@ -8,13 +8,14 @@ of them are tried. The file is a stranger's: every number is checked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wizard.registry import (
     config_defaults,
     config_encoders,
     config_experts,
+    config_groups,
     config_layers,
     config_quantisation,
     config_rotary,
@@ -38,6 +39,8 @@ _LATENT = (
     *("kimi_linear", "longcat_flash", "pangu_ultra_moe"),
 )
 _NO_INDEXER_CACHE = ("hy_v4",)
+# Some list these for each layer; the largest counts.
+_OF_EACH_LAYER = ("intermediate_size", "num_experts_per_tok")
 _WIDE_STATE = ("nemotron_h", "kimi_linear", "glm5_next", "glm5_next_text")
 _NAMES: dict[str, tuple[str, ...]] = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
@@ -77,7 +80,9 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
             "This model reads with an encoder and writes with a decoder, which is not estimated.",
             next_step="Choose a model that only writes, or one that only embeds.",
         )
-    return _Config(config, text, config_defaults.of_text(config, text)).architecture()
+    read = _Config(config, text, config_defaults.of_text(config, text))
+    found = read.architecture()
+    return replace(found, weight_groups=config_groups.counts(found, read.quantisation()))
 
 
 def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -184,11 +189,7 @@ class _Config:
 
     def _whole(self, source: Mapping[str, Any], key: str) -> int:
         value = source.get(key)
-        if (
-            isinstance(value, list)
-            and value
-            and key in ("intermediate_size", "num_experts_per_tok")
-        ):
+        if isinstance(value, list) and value and key in _OF_EACH_LAYER:
             value = max((item for item in value if isinstance(item, int)), default=None)
         if value is None or isinstance(value, bool | str | list | dict):
             return 0

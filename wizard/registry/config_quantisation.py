@@ -9,7 +9,7 @@ checkpoint brings scales for.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _METHOD_BITS = {"fp8": 8.0, "fbgemm_fp8": 8.0, "deepseek_v4_fp8": 8.0, "mxfp4": 16.0}
@@ -21,6 +21,7 @@ _ALGORITHM_BITS = {"FP8": 8.0, "NVFP4": 4.5, "MXFP8": 8.25, "W4A8_AWQ": 4.25}
 
 # ``model.layers.10.self_attn*``, ``re:.*self_attn.*``, and MLA's first projections.
 _ATTENTION = re.compile(r"self_attn\W*$|kv_a_proj")
+_LISTS = ("ignore", "exclude_modules", "ignored_layers", "modules_to_not_convert")
 _MOST_ENTRIES = 100_000
 # The file beside config.json that may tell how weights are quantised.
 SEPARATE = "hf_quant_config.json"
@@ -106,10 +107,22 @@ def leaves_attention(told: Mapping[str, Any]) -> bool:
 
     Lists name norms too, which nothing quantises.
     """
-    names = ("ignore", "exclude_modules", "modules_to_not_convert")
-    lists = (level.get(name) for level in (told, _inner(told)) for name in names)
+    return any(_ATTENTION.search(entry) for entry in left(told))
+
+
+def left(told: Mapping[str, Any]) -> Iterator[str]:
+    """The ends of what the lists say is passed over."""
+    lists = (level.get(name) for level in (told, _inner(told)) for name in _LISTS)
     entries = (entry for each in lists if isinstance(each, list) for entry in each[:_MOST_ENTRIES])
-    return any(isinstance(entry, str) and _ATTENTION.search(entry[-200:]) for entry in entries)
+    return (entry[-200:] for entry in entries if isinstance(entry, str))
+
+
+def only_group(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Weights of compressed-tensors' only kind of groups; empty where there are several."""
+    groups = told.get("config_groups")
+    only = next(iter(groups.values())) if isinstance(groups, Mapping) and len(groups) == 1 else None
+    weights = only.get("weights") if isinstance(only, Mapping) else None
+    return weights if isinstance(weights, Mapping) else {}
 
 
 def _inner(told: Mapping[str, Any]) -> Mapping[str, Any]:

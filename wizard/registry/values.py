@@ -107,7 +107,8 @@ class Architecture:
     Encoding takes ``encoder_token_elements`` for each token that comes of an image or a
     sound, one of which may make ``encoder_item_tokens``. vLLM keeps ``step_elements`` on
     every card for each token of a step. ``plain_attention`` tells that attention's
-    matrices have 16 bits in a quantised checkpoint.
+    matrices have 16 bits in a quantised checkpoint, ``weight_groups`` how many groups
+    with a scale lie beside each other in others, which vLLM's cards must divide.
     ``rotary_bytes`` are tables that vLLM keeps on every card, ``weight_bits`` what
     a quantised checkpoint's linear layers have (0 where it does not tell),
     ``kv_cache_type`` the cache that it brings scales for. ``chunked_attention``
@@ -179,6 +180,7 @@ class Architecture:
     hf_architectures: tuple[str, ...] = ()
     weight_bits: float = 0.0
     plain_attention: bool = False
+    weight_groups: tuple[int, ...] = ()
     kv_cache_type: str = ""
     rotary_bytes: int = 0
     undivided_elements: int = 0

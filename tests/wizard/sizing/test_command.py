@@ -433,14 +433,43 @@ def test_no_document_ends_in_a_traceback(
         assert answer["total_gpu"] > 0
 
 
-def test_cards_that_heads_cannot_be_divided_among_are_refused_with_those_that_can(
-    tmp_path: Path,
+GROUPED = {
+    **CONFIG,
+    "intermediate_size": 13_824,
+    "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128},
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "cards", "sentence"),
+    [
+        (
+            CONFIG,
+            3,
+            "64 attention heads evenly over 3 cards. Choose --tensor-parallel of one of: "
+            "1, 2, 4, 8, 16.",
+        ),
+        (
+            {**CONFIG, "num_attention_heads": 40, "num_key_value_heads": 40},
+            5,
+            "128,256 embedding rows evenly over 5 cards. Choose --tensor-parallel of one of: "
+            "1, 2, 4, 8.",
+        ),
+        (
+            GROUPED,
+            8,
+            "108 quantised weight groups evenly over 8 cards. Choose --tensor-parallel of "
+            "one of: 1, 2, 4.",
+        ),
+    ],
+)
+def test_cards_that_a_model_cannot_be_divided_among_are_refused_with_those_that_can(
+    tmp_path: Path, config: dict[str, Any], cards: int, sentence: str
 ) -> None:
-    size = ("--file-bytes", "141000000000", "--tensor-parallel", "3")
+    size = ("--file-bytes", "141000000000", "--tensor-parallel", str(cards))
     with pytest.raises(CommandError) as refused:
-        run("--config", document(tmp_path, CONFIG), *size)
-    sentence = "vLLM cannot divide 64 attention heads evenly over 3 cards."
-    assert str(refused.value) == f"{sentence} Choose --tensor-parallel of one of: 1, 2, 4, 8, 16."
+        run("--config", document(tmp_path, config), *size)
+    assert str(refused.value) == f"vLLM cannot divide {sentence}"
 
 
 def test_fewer_requests_at_a_time_take_less(tmp_path: Path) -> None:
