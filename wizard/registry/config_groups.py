@@ -14,7 +14,9 @@ from typing import Any
 from wizard.registry import config_quantisation as quantisation
 from wizard.registry.values import Architecture
 
+# AutoRound packs as GPTQ does, or as this.
 _AWQ = ("awq", "awq_marlin", "auto_awq")
+_ROUNDED = "auto_round:auto_awq"
 _PACKED = ("compressed-tensors", "compressed_tensors")
 _LEAST = 32
 # Parts that a list leaves in 16 bits; encoders have groups of their own.
@@ -26,16 +28,12 @@ _ENCODERS = re.compile(r"vis|audio")
 
 def counts(found: Architecture, told: Mapping[str, Any]) -> tuple[int, ...]:
     """Numbers of groups that more than one card must divide evenly; empty where none must."""
-    block = _block(told)
-    group = block or _group(told)
+    group = _block(told) or _group(told)
     if not group:
         return ()
-    widths = _widths(found, told)
-    if block and found.key_length < block and not found.kv_lora_rank:
-        widths.append(max(found.kv_heads, default=0) * found.key_length)
-    numbers = {_number(width, group) for width in widths if width}
+    numbers = {_number(width, group) for width in _widths(found, told) if width}
     columns = found.expert_feed_forward_length or found.feed_forward_length
-    if found.experts and quantisation.method(told) not in _AWQ:
+    if found.experts and not _is_awq(told):
         is_cut = quantisation.method(told) == "fp8"
         numbers.add(_number(columns, min(group, _LEAST) if is_cut else group))
     return tuple(sorted(numbers))
@@ -73,9 +71,13 @@ def _group(told: Mapping[str, Any]) -> int:
     if name in _PACKED:
         only = quantisation.only_group(told)
         size = only.get("group_size") if only.get("type") == "int" else 0
-    elif name not in _AWQ:
+    elif not _is_awq(told):
         return 0
     return size if type(size) is int and size > 0 else 0
+
+
+def _is_awq(told: Mapping[str, Any]) -> bool:
+    return quantisation.method(told) in _AWQ or told.get("packing_format") == _ROUNDED
 
 
 def _leaves(told: Mapping[str, Any], part: re.Pattern[str]) -> bool:

@@ -51,6 +51,8 @@ def _counts(config: dict[str, Any], told: dict[str, Any]) -> tuple[int, ...]:
 def test_it_works() -> None:
     """Qwen2.5 14B in AWQ: eight cards would each have 13.5 groups of what feeds forward."""
     assert _counts(DENSE, AWQ) == (40, 108)
+    rounded = {**AWQ, "quant_method": "auto-round", "packing_format": "auto_round:auto_awq"}
+    assert _counts(DENSE, rounded) == (40, 108)
 
 
 @pytest.mark.parametrize(
@@ -82,13 +84,6 @@ def test_several_kinds_of_groups_claim_nothing() -> None:
 def test_a_width_without_whole_groups_is_for_one_card() -> None:
     """DeepSeek-V2-Lite's dense layer has 10,944 columns."""
     assert _counts({**DENSE, "intermediate_size": 10_944}, AWQ) == (1, 40)
-
-
-def test_blocks_bind_keys_and_values_of_short_heads() -> None:
-    """Llama 3.2 1B's eight heads of 64 are four blocks."""
-    short = {**DENSE, "head_dim": 64, "num_attention_heads": 32, "intermediate_size": 8192}
-    assert _counts(short, FP8) == (4, 16, 64)
-    assert _counts(short, AWQ) == (16, 64)
 
 
 def test_shared_experts_are_cut_by_no_kernel_and_fp8_s_others_down_to_32() -> None:
