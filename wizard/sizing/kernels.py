@@ -1,11 +1,15 @@
-"""Whether a card has kernels for flash attention (``ggml_cuda_get_best_fattn_kernel``)."""
+"""Whether attention runs as flash attention.
+
+That is where a card has kernels for it (``ggml_cuda_get_best_fattn_kernel``) and each layer's
+runs where the layer lies (``llama_context::resolve_fused_ops``).
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 from wizard.registry.values import Architecture
-from wizard.sizing import attention, layers
+from wizard.sizing import attention, layers, matrices, placement
 from wizard.sizing.cells import PLAIN
 from wizard.sizing.values import KvType, Workload
 
@@ -13,19 +17,62 @@ from wizard.sizing.values import KvType, Workload
 # pairs of them, with the queries that have to share a head of keys: a multiple of so many.
 _FUSED_HEADS = frozenset({40, 64, 72, 80, 96, 112, 128, 256})
 _FUSED_PAIRS = {(192, 128): 8, (320, 256): 32, (512, 512): 1, (576, 512): 1}
+# A card takes over an operation on so many rows, although its weights lie in RAM
+# (``ggml_backend_cuda_device_offload_op``).
+_OFFLOADED_ROWS = 32
 
 
 def is_fused(architecture: Architecture, workload: Workload) -> bool:
     """Whether attention runs without writing its scores: asked for, and possible.
 
-    llama-server turns flash attention off where a card has no kernel for a layer,
-    unless values are quantised: then RAM has one.
+    llama.cpp turns flash attention off where a layer's would run elsewhere than the layer
+    lies, unless it is told not to look (``--flash-attn on``) or values are quantised: then
+    RAM computes what a card has no kernel for.
     """
     if not workload.flash_attention or architecture.name in attention.NEVER_FUSED:
         return False
-    if not workload.gpus or workload.values_type not in PLAIN:
+    is_looked_at = workload.auto_flash_attention and workload.values_type in PLAIN
+    if not workload.gpus or not is_looked_at:
         return True
-    return has_kernels(architecture, workload)
+    first = placement.first_on_card(architecture, workload)
+    has_card = first < architecture.layers
+    if has_card and not has_kernels(architecture, workload):
+        return False
+    return not _leaves_ram(architecture, first, workload.slots)
+
+
+@lru_cache(maxsize=512)
+def _leaves_ram(architecture: Architecture, first: int, slots: int) -> bool:
+    """Whether a card computes the attention of a layer before the first that lies on it.
+
+    A step of one token a slot is looked at. Many slots make all its products large enough
+    to be taken over; and the norm of queries, which has a row for each head, is so before.
+    Where no cache is written between them, attention follows the queries. And it follows a
+    state on a card that is fetched before attention's result is read.
+    """
+    if first and slots >= _OFFLOADED_ROWS:
+        return True
+    has_shared = architecture.shared_kv_layers > architecture.layers - first
+    if has_shared and architecture.heads * slots >= _OFFLOADED_ROWS:
+        return True
+    return any(index < first <= behind for index, behind in fetched_behind(architecture).items())
+
+
+@lru_cache(maxsize=512)
+def fetched_behind(architecture: Architecture) -> dict[int, int]:
+    """Layers that attend, each with the one whose state is fetched before its result is read.
+
+    Gates, and the weights of experts, read it at once (``ggml_build_forward_expand``).
+    """
+    if architecture.experts or architecture.name in matrices.GATED_QUERIES:
+        return {}
+    attending = [layer.index for layer in layers.kv_layers(architecture)]
+    recurrent = layers.recurrent_layers(architecture)
+    behind = {
+        index: next((each for each in recurrent if index <= each <= after), None)
+        for index, after in zip(attending, [*attending, architecture.layers][1:], strict=True)
+    }
+    return {index: each for index, each in behind.items() if each is not None}
 
 
 def has_kernels(architecture: Architecture, workload: Workload) -> bool:

@@ -24,18 +24,17 @@ _BLOCK_BYTES, _BLOCK = 34, 32
 _BESIDE_FORWARD = 6
 
 
-def attends_in_ram(architecture: Architecture) -> bool:
-    """Whether attention of a layer in RAM runs there, since a state is fetched behind it."""
-    has_both = bool(architecture.heads and layers.recurrent_layers(architecture))
-    return has_both and architecture.name not in matrices.GATED_QUERIES
+def attends_in_ram(architecture: Architecture, workload: Workload) -> bool:
+    """Whether any attention runs in RAM, since a state there is fetched behind it."""
+    first = placement.first_on_card(architecture, workload)
+    return any(behind < first for behind in kernels.fetched_behind(architecture).values())
 
 
 def attends_on_card(architecture: Architecture, workload: Workload) -> bool:
     """Whether any attention runs on the card."""
-    if not attends_in_ram(architecture):
-        return True
     first = placement.first_on_card(architecture, workload)
-    return any(layer.index >= first for layer in layers.kv_layers(architecture))
+    behind, found = kernels.fetched_behind(architecture), layers.kv_layers(architecture)
+    return not behind or any(behind.get(layer.index, first) >= first for layer in found)
 
 
 def card_bytes(
@@ -48,7 +47,8 @@ def card_bytes(
     """
     beside = own + _with_matrix(architecture, workload, stage, matrix)
     beside += _behind_matrices(architecture, workload)
-    visiting = 0 if attends_in_ram(architecture) else _visiting(architecture, workload, matrix)
+    in_ram = attends_in_ram(architecture, workload)
+    visiting = 0 if in_ram else _visiting(architecture, workload, matrix)
     return max(
         total + _shared_caches(architecture, workload),
         beside + _latent_copies(architecture, workload),
@@ -137,9 +137,7 @@ def host_bytes(architecture: Architecture, workload: Workload) -> int:
 
 def _attention_in_ram(architecture: Architecture, workload: Workload) -> int:
     """Bytes of the scores of a layer that attends there, with its queries and their result."""
-    first = placement.first_on_card(architecture, workload)
-    found = layers.kv_layers(architecture)
-    if not attends_in_ram(architecture) or not any(layer.index < first for layer in found):
+    if not attends_in_ram(architecture, workload):
         return 0
     fused = kernels.is_fused(architecture, workload)
     row = 0 if fused else architecture.heads * scored_cells(architecture, workload)

@@ -50,6 +50,9 @@ class Workload:
     split over under llama.cpp; 0 is CPU only. ``nodes`` > 1 is pipeline
     parallel over hosts (vLLM only), ``gpus`` then being the cards per node.
 
+    ``flash_attention`` is whether llama.cpp is asked for it; it may find that it cannot
+    where ``auto_flash_attention`` (``--flash-attn auto``, its default).
+
     ``ubatch`` is llama.cpp's tokens per step; where ``whole_texts``, texts to embed are
     read at once, so that it is the longest and a slot's context may be less.
     ``batched_tokens`` are vLLM's, whose
@@ -79,6 +82,7 @@ class Workload:
     nodes: int = 1
     ubatch: int = 512
     flash_attention: bool = True
+    auto_flash_attention: bool = True
     batched_tokens: int = 2048
     unified_kv: bool = False
     pads_experts: bool = False

@@ -11,10 +11,12 @@ from wizard.sizing.values import Workload
 
 MIB = 1 << 20
 PLAIN = Workload(8192, slots=4, unified_kv=True, flash_attention=False)
-# Attention in every fourth layer, states in the others.
+# Attention in every fourth layer, states in the others, the last one among them.
 HYBRID = replace(
     shapes.QWEN3_NEXT_80B,
     name="lfm2",
+    kv_heads=(0, 2, 0, 0) * 12,
+    recurrent_layers=(True, False, True, True) * 12,
     experts=0,
     experts_used=0,
     ssm_state_size=0,

@@ -105,7 +105,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
         parser.add_argument("--ubatch", type=count, default=512, help="tokens a step")
-        parser.add_argument("--flash-attention", default="on", choices=("on", "auto", "off"))
+        parser.add_argument("--flash-attention", default="auto", choices=("auto", "on", "off"))
         parser.add_argument("--embeddings", action="store_true", help="the output of every token")
         parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
         parser.add_argument(
@@ -226,6 +226,7 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
         gpus=0 if options["backend"] == "cpu" else gpus,
         ubatch=options["ubatch"],
         flash_attention=options["flash_attention"] != "off",
+        auto_flash_attention=options["flash_attention"] == "auto",
         unified_kv=not options["no_kv_unified"],
         adapter_bytes=options["lora_bytes"],
         experts_on_host=options["cpu_moe"] or options["n_cpu_moe"] != 0,
