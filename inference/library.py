@@ -64,8 +64,11 @@ class Library:
     def names(self) -> list[tuple[str, LocalModel]]:
         """Every public name of what is downloaded, aliases last."""
         found = [(public_name(model.name), model) for model in self.models]
-        entries = ((alias, self._entries[target].model) for alias, target in self._aliases.items())
-        return [*found, *((alias, model) for alias, model in entries if model)]
+        aliased = ((alias, self._entries.get(target)) for alias, target in self._aliases.items())
+        return [
+            *found,
+            *((alias, entry.model) for alias, entry in aliased if entry and entry.model),
+        ]
 
     def find(self, name: str, *, exactly: bool = False) -> LocalModel:
         """The model that a caller means. An empty name is the default model.
@@ -75,7 +78,7 @@ class Library:
         """
         entry = self._entry(name or self._settings.default_model)
         if entry is None and self._otherwise and not exactly:
-            entry = self._entries[self._otherwise]
+            entry = self._entries.get(self._otherwise)
         if entry is None:
             raise ModelNotFound(f"model '{name}' not found", next_step=" ")
         if entry.model:

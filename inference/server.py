@@ -67,6 +67,8 @@ async def run(
         runtime = Runtime(settings, session, library, Pool(settings, session, head_start))
         runner = web.AppRunner(
             application.build(runtime),
+            # Only who has a key makes work: aiohttp would unpack a body as it comes in.
+            auto_decompress=False,
             handler_cancellation=True,
             access_log=None,
             shutdown_timeout=settings.grace_time + LAST_WORDS,

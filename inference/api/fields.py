@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import zlib
 from typing import Any, TypeVar
 
 import orjson
@@ -24,17 +25,23 @@ _DEEPEST_WRITTEN = 254
 
 
 async def body(request: web.Request) -> bytes:
-    """The whole body. Raises ApiError: 413 where it is larger than allowed, 400 where it is not
-    coded as its headers say."""
+    """The whole body, decoded. Raises ApiError: 413 where it is larger than allowed, 400 where it
+    is not coded as its headers say, or in a way that is not known here."""
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip", "deflate"):
+        told = f"the request is coded as {coding[:40]}: send it as it is, or as gzip or deflate"
+        raise ApiError(400, told)
+    limit = request.client_max_size
     try:
-        return await request.read()
+        raw = await request.read()
+        found = raw if coding == "identity" else _decoded(raw, coding, limit)
     except web.HTTPRequestEntityTooLarge:
-        limit = request.client_max_size
         raise ApiError(413, f"the request is larger than {limit} bytes") from None
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, zlib.error):
         raise ApiError(
             400, "the request cannot be read: it is not coded as its headers say"
         ) from None
+    return found
 
 
 async def json_body(request: web.Request) -> dict[str, Any]:
@@ -129,6 +136,21 @@ def media_type(image: str) -> str:
     if head.startswith(b"RIFF"):
         return "image/webp"
     return "image/gif" if head.startswith(b"GIF") else "image/png"
+
+
+def _decoded(raw: bytes, coding: str, limit: int) -> bytes:
+    """What was coded. Raises zlib.error, and HTTPRequestEntityTooLarge beyond ``limit`` bytes.
+
+    “deflate” is zlib's format (RFC 9110, section 8.4.1.2), and what some send under that name.
+    """
+    is_bare = coding == "deflate" and raw[:1] and raw[0] & 0xF != zlib.DEFLATED
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS if is_bare else zlib.MAX_WBITS | 32)
+    found = unpacking.decompress(raw, limit + 1)
+    if len(found) > limit:
+        raise web.HTTPRequestEntityTooLarge(limit, len(found))
+    if not unpacking.eof:
+        raise zlib.error("it is cut short")
+    return found
 
 
 def _is_too_deep(value: Any) -> bool:

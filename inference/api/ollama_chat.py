@@ -40,7 +40,7 @@ class Piece:
 
 def messages(given: list[Any]) -> list[dict[str, Any]]:
     """Ollama's messages in OpenAI's form. Raises ApiError."""
-    calls: list[tuple[str, str]] = []
+    calls = _Made()
     return [_message(item, calls) for item in given]
 
 
@@ -175,6 +175,25 @@ class _Calls:
         ]
 
 
+class _Made:
+    """The calls that a chat has made so far, the last of each name at hand."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last: dict[str, tuple[str, str]] = {}
+
+    def add(self, name: str, identifier: str) -> str:
+        """Note a call. Answers its identifier, made up where it has none."""
+        identifier = identifier or f"call_{self._count}"
+        self._count += 1
+        self._last[name] = self._last[""] = identifier, name
+        return identifier
+
+    def last(self, name: str) -> tuple[str, str]:
+        """The last call's identifier and name: of that name, or of any where it is empty."""
+        return self._last.get(name, ("call_0", name))
+
+
 def _object(text: str) -> dict[str, Any]:
     try:
         found = orjson.loads(text or "{}")
@@ -192,7 +211,7 @@ def _format(output_format: Any) -> dict[str, Any]:
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
-def _message(item: Any, calls: list[tuple[str, str]]) -> dict[str, Any]:
+def _message(item: Any, calls: _Made) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise ApiError(400, "messages must be objects with a role and a content")
     role = fields.typed(item, "role", str, "").lower()
@@ -209,24 +228,23 @@ def _message(item: Any, calls: list[tuple[str, str]]) -> dict[str, Any]:
     return message
 
 
-def _call(item: Any, calls: list[tuple[str, str]]) -> dict[str, Any]:
+def _call(item: Any, calls: _Made) -> dict[str, Any]:
     function = item.get("function") if isinstance(item, dict) else None
     if not isinstance(function, dict):
         raise ApiError(400, "tool_calls must be objects with a function")
     name = fields.typed(function, "name", str, "")
     arguments = fields.typed(function, "arguments", dict, {})
-    identifier = fields.typed(item, "id", str, "") or f"call_{len(calls)}"
-    calls.append((identifier, name))
+    identifier = calls.add(name, fields.typed(item, "id", str, ""))
     told = {"name": name, "arguments": orjson.dumps(arguments).decode()}
     return {"id": identifier, "type": "function", "function": told}
 
 
-def _answered(item: dict[str, Any], calls: list[tuple[str, str]]) -> dict[str, Any]:
+def _answered(item: dict[str, Any], calls: _Made) -> dict[str, Any]:
     """Which call a tool's message answers: the one it names, or the last."""
     name = fields.typed(item, "tool_name", str, "") or fields.typed(item, "name", str, "")
     wanted = fields.typed(item, "tool_call_id", str, "")
-    match = next((pair for pair in reversed(calls) if name in ("", pair[1])), ("call_0", name))
-    return {"tool_call_id": wanted or match[0], "name": name or match[1]}
+    identifier, called = calls.last(name)
+    return {"tool_call_id": wanted or identifier, "name": name or called}
 
 
 def _shortened(

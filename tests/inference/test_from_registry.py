@@ -144,6 +144,19 @@ def test_a_caller_may_pull_and_delete(served: Endpoint) -> None:
         assert "second" not in http.get("/api/tags").text
 
 
+def test_what_is_deleted_takes_its_aliases_along(registry: OllamaStandIn, tmp_path: Path) -> None:
+    flags = ["--model", "first", "--ollama-registry-url", registry.registry_url, "--allow-pull"]
+    with (
+        endpoints.running(tmp_path, *flags, "--model-aliases", "gpt,*") as running,
+        running.client() as http,
+    ):
+        assert http.request("DELETE", "/api/delete", json={"model": "gpt"}).status_code == 200
+        assert http.get("/api/tags").json() == {"models": []}
+        for name in ("gpt", "first", "anything"):
+            answer = http.post("/api/chat", json={"model": name, "messages": []})
+            assert answer.status_code == 404
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("name", ["nowhere", "?!"])
 def test_what_cannot_be_pulled_is_told(served: Endpoint, stream: bool, name: str) -> None:

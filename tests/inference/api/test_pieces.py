@@ -67,6 +67,17 @@ def test_a_chat_of_any_length_is_shortened_in_one_pass() -> None:
     assert shorter == chat[:900]
 
 
+def test_what_a_tool_answered_goes_to_the_last_call_of_its_name() -> None:
+    """Looking through all calls for each answer took hours for as many."""
+    calls = [{"function": {"name": name}} for name in ("sun", "rain", "sun")]
+    answers = [{"role": "tool", "tool_name": name} for name in ("sun", "rain", "", "snow")]
+    chat = [{"role": "assistant", "tool_calls": calls}, *answers]
+    told = [(item["tool_call_id"], item["name"]) for item in ollama_chat.messages(chat)[1:]]
+    assert told == [("call_2", "sun"), ("call_1", "rain"), ("call_2", "sun"), ("call_0", "snow")]
+    flood = [{"role": "assistant", "tool_calls": calls * 50_000}, *answers[3:] * 100_000]
+    assert len(ollama_chat.messages(flood)) == 100_001
+
+
 @pytest.mark.parametrize("template", ["{{" + " " * 60_000, "{{" * 30_000, "{{-\n" * 15_000])
 def test_a_template_whose_action_never_ends_is_a_text(template: str) -> None:
     """And is found to be one at once, where it would take a regular expression hours."""
