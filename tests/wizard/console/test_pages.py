@@ -184,6 +184,15 @@ def test_the_page_of_a_plan(api: ConsoleApi, settings: Settings) -> None:
     assert "This page needs JavaScript" in text(answer)
 
 
+def test_variables_that_an_address_brings_are_told(settings: Settings) -> None:
+    """Whoever made the link may have a registry that takes tokens."""
+    settings.OFFLINE = True
+    answer = Client().get(f"{DEPLOY}?env=HUGGING_FACE_URL=https://evil.example/<b>")
+    assert "HUGGING_FACE_URL=https://evil.example/&lt;b&gt;" in text(answer)
+    assert "sets variables of the container" in text(answer)
+    assert "sets variables" not in text(Client().get(DEPLOY))
+
+
 def test_a_plan_without_a_file_is_not_offered(settings: Settings) -> None:
     settings.OFFLINE = True
     answer = Client().get("/models/ollama/qwen3:8b/deploy/?gpu=rtx3090&context=lots")

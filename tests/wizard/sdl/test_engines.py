@@ -283,6 +283,8 @@ def test_a_hash_that_is_none_is_refused(digest: str) -> None:
         (("GOOD", "a\u2028b"), "control"),
         (("GOOD", "x" * 5000), "longer"),
         (("MODEL", "other"), "set already"),
+        (("API_KEY", "somebody-else-s"), "further key"),
+        (("API_KEY_FILE", "/models/key"), "further key"),
     ],
 )
 def test_an_extra_variable_that_is_none_is_refused(pair: tuple[str, str], reason: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from wizard.registry.values import Source
 from wizard.sdl.engines import common
 from wizard.sdl.engines.values import MAIN_SERVICE, WEIGHTS_PATH, Service
+from wizard.sdl.errors import SdlError
 from wizard.sdl.values import Plan, Secrets
 
 SPEAKS_OLLAMA = True
 PORT = 8080
+# A key beside the one that the page made: a link that somebody else wrote could bring it along.
+_FURTHER_KEYS = ("API_KEY", "API_KEY_FILE", "API_KEY_SHA256_FILE")
 
 
 def _model(plan: Plan) -> str:
@@ -36,6 +39,11 @@ def _names(plan: Plan) -> str:
 
 
 def _env(plan: Plan, secrets: Secrets) -> tuple[tuple[str, str], ...]:
+    if any(name in _FURTHER_KEYS for name, _ in plan.extra_env):
+        raise SdlError(
+            "A variable with a further key lets whoever knows it in: give api_key_sha256 instead.",
+            field="extra_env",
+        )
     own = [
         ("MODEL", _model(plan)),
         ("API_KEY_SHA256", common.api_key_sha256(secrets)),
