@@ -14,7 +14,7 @@ from wizard.hardware.workloads import cuda_card, on_gpu, step
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import budget, largest_context, needed_bytes, runtime, tokens_per_second
 from wizard.sizing.speed import RAM_BANDWIDTH
-from wizard.sizing.values import A100, CudaCard, EngineFamily, Workload
+from wizard.sizing.values import HOPPER, CudaCard, EngineFamily, Workload
 from wizard.sizing.vllm import GPU_MEMORY_UTILIZATION, outside
 from wizard.sizing.words import size
 
@@ -69,8 +69,8 @@ class _Look:
         Under vLLM on each of a generation, whose kernels differ.
         """
         is_vllm = workload.family is EngineFamily.VLLM
-        alike = replace(A100, compute_capability=workload.card.compute_capability)
-        any_card = replace(workload, card=alike if is_vllm else A100)
+        alike = replace(HOPPER, compute_capability=workload.card.compute_capability)
+        any_card = replace(workload, card=alike if is_vllm else HOPPER)
         if any_card not in self.besides:
             needed = needed_bytes(self.architecture, self.variant, any_card)
             self.besides[any_card] = needed - self._of_cuda(any_card)

@@ -36,8 +36,12 @@ def untold_predicting(name: str, method: str) -> int:
 
 
 def shared_length(text: Mapping[str, Any], whole: _Whole) -> int:
-    """Width of the shared experts together, or of what feeds forward beside all experts."""
-    if text.get("enable_moe_block") is True:
+    """Width of the shared experts together, or of what feeds forward beside all experts.
+
+    Llama 4 has one, as wide as the others (``Llama4TextMoe``).
+    """
+    is_llama_4 = str(text.get("model_type")).startswith("llama4")
+    if text.get("enable_moe_block") is True or (is_llama_4 and whole("num_local_experts")):
         return whole("intermediate_size")
     count = _first(_SHARED_COUNTS, whole)
     return _first(_SHARED_WIDTHS, whole) or count * whole("moe_intermediate_size")

@@ -102,11 +102,14 @@ def divided(architecture: Architecture, variant: Variant) -> Divided:
     embeddings = min(token + int(found.others), most)
     output = min(int(found.output), (tensors - embeddings) * _MOST // 100)
     off = _off(architecture, found, tensors)
+    # A difference that tokenizers make is not the layers'.
+    is_met = variant.format is Format.GGUF and _is_tokenizers(architecture, found, tensors)
+    left = int(found.blocks) if is_met else tensors - embeddings - output
     return Divided(
         embeddings=embeddings,
         tied=token if found.is_tied else 0,
         output=output,
-        blocks=_scaled(architecture, found.name, tensors - embeddings - output),
+        blocks=_scaled(architecture, found.name, left),
         off=off,
         name=found.name,
         unsure=_unsure(architecture, found, tensors) if abs(off) > _MET else 0.0,
@@ -191,8 +194,13 @@ def _made(
     blocks = matrices.total(architecture, wide)
     ways += [_worked(architecture, variant, wide, blocks, is_tied=is_tied) for is_tied in ties]
     near = min(ways, key=lambda way: abs(tensors - way.total))
-    most = max(_EXACTLY * tensors, _TOKENIZERS_DIFFER * architecture.vocab_size)
-    return near if abs(tensors - near.total) <= most else None
+    is_near = abs(tensors - near.total) <= _EXACTLY * tensors
+    return near if is_near or _is_tokenizers(architecture, near, tensors) else None
+
+
+def _is_tokenizers(architecture: Architecture, found: _Worked, tensors: int) -> bool:
+    """Whether a file is off by no more than what tokenizers differ by."""
+    return abs(tensors - found.total) <= _TOKENIZERS_DIFFER * architecture.vocab_size
 
 
 def _packed(architecture: Architecture, found: _Worked, tensors: int) -> _Worked | None:

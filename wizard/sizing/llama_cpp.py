@@ -24,7 +24,7 @@ from wizard.sizing import (
     weights,
 )
 from wizard.sizing.cells import cells, padded, step
-from wizard.sizing.values import A100, MemoryEstimate, Part, Workload
+from wizard.sizing.values import HOPPER, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
 # Where only some layers attend, a mask or a small result lies where the last matrix of
@@ -293,7 +293,7 @@ def _runtime_words(workload: Workload, found: _Sum) -> str:
     if not workload.gpus:
         return f"{size(found.runtime)} for the server and its vocabulary"
     each, card = found.runtime // workload.gpus, workload.card
-    named = ", an A100 where none is named" if card == A100 else ""
+    named = ", an H100 where none is named" if card == HOPPER else ""
     return (
         f"{size(each)} for CUDA's context, cuBLAS, kernels and products on "
         f"{plural(workload.gpus, 'card')} of {card.multiprocessors} multiprocessors{named}"

@@ -1,7 +1,7 @@
 """Bytes that the matrices of a model's blocks take, worked out from its shapes.
 
 Shapes follow ``load_arch_tensors`` of ``src/models/*.cpp``. Good for shares of a file
-whose size is known; biases and small odd matrices are left out.
+whose size is known; small odd matrices are left out.
 """
 
 from __future__ import annotations
@@ -20,8 +20,16 @@ NOT_GATED = frozenset(
     | {"jina-bert-v3", "mpt", "nemotron", "nemotron_h", "nemotron_h_moe", "nomic-bert-moe", "phi2"}
     | {"plm", "starcoder", "starcoder2"}
 )
+# Whose matrices and norms have biases.
+_BIASED = frozenset(
+    {"bert", "bloom", "codeshell", "gpt2", "gptneox", "jina-bert-v2", "jina-bert-v3", "phi2"}
+    | {"starcoder", "starcoder2"}
+)
 # Each query has a gate as wide.
 GATED_QUERIES = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp", "afmoe", "step35"})
+# In a matrix of its own, beside queries without one; Step 3.5 has one number for each head.
+_GATED_APART, _GATED_BY_HEADS = {"hrm_text", "k2-horizon", "muse-glimmer"}, {"step35"}
+_GATED = (GATED_QUERIES | _GATED_APART) - _GATED_BY_HEADS
 # A layer has one of a state, attention and a feed-forward part, not two of them.
 ONE_PART = frozenset({"nemotron_h", "nemotron_h_moe"})
 # Queries, keys and values are one matrix (``attn_qkv``) in the files of these.
@@ -38,7 +46,9 @@ _SHORT_CONVOLUTIONS = frozenset({"lfm2", "lfm2moe"})
 # A table has each layer's own embedding of a token; else it is made from the first.
 _LAYERED_TABLE = frozenset({"gemma3n", "gemma4"})
 _ROUTER = "F32"
-_NORMS, _FLOAT_BITS = 2, 32
+# Vectors of the width: norms, and biases of these and of the matrices that make it or heads.
+_NORMS, _BIASES = 2, 7
+_FLOAT_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -169,15 +179,23 @@ def _shapes(architecture: Architecture, count: int) -> list[tuple[object, ...]]:
 
 
 def _block(layer: _Layer) -> Block:
-    parts = [_attention(layer), _states(layer)]
+    parts = [_attention(layer), _states(layer), _layer_embedding(layer)]
     experts = 0.0
     if layer.architecture.name not in ONE_PART or not (layer.attends or layer.recurs):
         parts += [_dense(layer), _router(layer)]
         experts = _experts(layer)
-    norms = 0 if layer.repacked else _NORMS * _FLOAT_BITS * layer.architecture.embedding_length
+    norms = 0 if layer.repacked else _FLOAT_BITS * _vectors(layer.architecture)
     largest = _largest_expert(layer) if experts else 0.0
     total = sum(parts) + experts + norms
     return Block(total / 8, experts / 8, _largest(layer) / 8, largest / 8)
+
+
+def _vectors(architecture: Architecture) -> int:
+    """Elements of a layer's norms and biases."""
+    width = architecture.embedding_length
+    if architecture.name not in _BIASED:
+        return _NORMS * width
+    return (_NORMS + _BIASES) * width + architecture.feed_forward_length
 
 
 def _largest(layer: _Layer) -> float:
@@ -201,7 +219,7 @@ def _attention(layer: _Layer) -> float:
     found = layers.kv_layer(architecture, min(layer.index, architecture.layers - 1))
     width, heads = architecture.embedding_length, architecture.heads
     asked = heads * (found.keys // max(1, found.heads))
-    queries = asked * (2 if architecture.name in GATED_QUERIES else 1)
+    queries = asked * (2 if architecture.name in _GATED else 1)
     if architecture.name in FUSED_QUERIES:
         into = (queries + found.keys + found.values) * layer.bits(layer.value, width)
     else:
@@ -259,6 +277,12 @@ def _mamba(layer: _Layer) -> float:
         base, rank
     )
     return bits + inner * state * layer.bits("F32", 1)
+
+
+def _layer_embedding(layer: _Layer) -> float:
+    """Bits of what a layer's own embedding is gated and projected by, in small Gemmas."""
+    width, own = layer.architecture.embedding_length, layer.architecture.per_layer_embedding
+    return width * own * (layer.bits(layer.mix.base, width) + layer.bits(layer.mix.base, own or 1))
 
 
 def _dense(layer: _Layer) -> float:

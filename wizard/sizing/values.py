@@ -36,8 +36,8 @@ class CudaCard:
     compute_capability: tuple[int, int]
 
 
-# Where no card is named, an A100 is meant: most cards keep less for themselves.
-A100 = CudaCard(108, (8, 0))
+# Where no card is named, an H100 or H200 is meant: smaller cards keep less for themselves.
+HOPPER = CudaCard(132, (9, 0))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Workload:
     whole_texts: bool = False
     gpu_layers: int | None = None
     swa_full: bool = False
-    card: CudaCard = A100
+    card: CudaCard = HOPPER
     v_type: KvType | None = None
 
     @property
