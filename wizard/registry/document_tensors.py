@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wizard.registry import document_values, gguf_header, gguf_tensors
+from wizard.registry import document_values, gguf_header, gguf_reader, gguf_tensors
 from wizard.registry.errors import UnreadableHeader
 
 MAX_BYTES = 1 << 50
@@ -131,7 +131,7 @@ def _shape(name: str, item: Mapping[str, Any]) -> tuple[int, ...]:
         shape = re.findall(r"\d+", shape)
     if not isinstance(shape, list):
         return ()
-    if len(shape) > gguf_header.MAX_DIMENSIONS:
+    if len(shape) > gguf_reader.MAX_DIMENSIONS:
         raise UnreadableHeader(f"The tensor {name[:80]!r} has {len(shape)} dimensions.")
     return tuple(_whole(name, length) for length in shape)
 

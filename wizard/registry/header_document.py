@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wizard.registry import document_tensors, document_values, gguf_header
+from wizard.registry import document_tensors, document_values, gguf_header, gguf_reader
 from wizard.registry import layer_patterns as patterns
 from wizard.registry.document_tensors import Tensor
 from wizard.registry.errors import UnreadableHeader
@@ -241,8 +241,8 @@ def _length(name: str, value: Any) -> int | None:
 def _value(name: str, value: Any) -> Value | None:
     is_text = name.startswith(("general.", "tokenizer."))
     if isinstance(value, list):
-        items = [_scalar(item, is_text=is_text) for item in value[: gguf_header.MAX_KEPT_ARRAY + 1]]
-        short = len(items) <= gguf_header.MAX_KEPT_ARRAY
+        items = [_scalar(item, is_text=is_text) for item in value[: gguf_reader.MAX_KEPT_ARRAY + 1]]
+        short = len(items) <= gguf_reader.MAX_KEPT_ARRAY
         scalars = all(isinstance(item, int | float) for item in items)
         return tuple(items) if short and scalars else None
     if isinstance(value, str | int | float | bool):

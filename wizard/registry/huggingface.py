@@ -18,6 +18,7 @@ from wizard.registry import (
     config_json,
     config_quantisation,
     gguf_header,
+    gguf_reader,
     http,
     huggingface_facts,
     huggingface_files,
@@ -220,7 +221,7 @@ def _from_header(model: Model, variant: Variant) -> Architecture:
     file = variant.files[0]
     fetch = client.ranges_of(model.ref.repo, model.revision, file.path)
     try:
-        return gguf_header.read(fetch, file.size or gguf_header.MAX_HEADER).architecture()
+        return gguf_header.read(fetch, file.size or gguf_reader.MAX_HEADER).architecture()
     except UnreadableHeader as error:
         return _from_base_model(model, error)
 

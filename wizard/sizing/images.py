@@ -19,6 +19,8 @@ from wizard.sizing.values import Workload
 _MIB = 1 << 20
 _PIXTRAL = (64.62, 86.62)
 _QWEN3 = (248.10, 4657.81)
+# Qwen2-VL's header names the same family: it reads fewer tokens, and has no windows.
+_QWEN2, _QWEN2_CONTEXT = (267.08, 4598.27), 32_768
 # By the text model's family and its width at most: MiB with flash attention and without.
 _RESERVED: dict[str, dict[float, tuple[float, float]]] = {
     "gemma3": {math.inf: (121.25, 1132.0)},
@@ -33,7 +35,7 @@ _RESERVED: dict[str, dict[float, tuple[float, float]]] = {
     "glm4moe": {math.inf: (515.05, 3546.47)},
     "llama4": {math.inf: (19.89, 37.11)},
     # Qwen2.5-VL's, which attends in windows, by a mask.
-    "qwen2vl": {math.inf: (594.37, 4871.57)},
+    "qwen2vl": {math.inf: (573.19, 4871.57)},
     "qwen3vl": {2560: (223.30, 4628.88), math.inf: _QWEN3},
     "qwen3vlmoe": {math.inf: _QWEN3},
     "qwen35": {1024: (161.31, 3453.09), 2560: (223.30, 4628.88), math.inf: _QWEN3},
@@ -45,7 +47,13 @@ def reserved(architecture: Architecture, workload: Workload, projector: int) -> 
     """Bytes beside a projector of so many; none where there is no projector."""
     if not projector:
         return 0
-    widths = _RESERVED.get(architecture.name, {math.inf: _PIXTRAL})
-    width = architecture.embedding_length
-    fused, plain = next(found for most, found in widths.items() if width <= most)
+    fused, plain = _mib(architecture)
     return int((fused if workload.flash_attention else plain) * _MIB)
+
+
+def _mib(architecture: Architecture) -> tuple[float, float]:
+    """With flash attention and without."""
+    if architecture.name == "qwen2vl" and architecture.context_length <= _QWEN2_CONTEXT:
+        return _QWEN2
+    widths = _RESERVED.get(architecture.name, {math.inf: _PIXTRAL})
+    return next(found for most, found in widths.items() if architecture.embedding_length <= most)

@@ -261,8 +261,11 @@ def _states(layer: _Layer) -> float:
     if architecture.name in _MAMBA:
         return _mamba(layer)
     wide = inner + 2 * architecture.ssm_group_count * architecture.ssm_state_size
-    kind = layer.value if architecture.name in FUSED_STATES else layer.mix.base
-    bits = width * wide * layer.bits(kind, width)
+    is_fused = architecture.name in FUSED_STATES
+    bits = width * wide * layer.bits(layer.value if is_fused else layer.mix.base, width)
+    # A convolution; others' has a bias, and a norm or two rows as wide follow.
+    rows = architecture.ssm_conv_kernel + (0 if is_fused else 2)
+    bits += rows * wide * layer.bits("F32", 1)
     rest = inner + architecture.ssm_time_step_rank
     return bits + width * (rest + inner) * layer.bits(layer.mix.base, width)
 
@@ -276,7 +279,9 @@ def _mamba(layer: _Layer) -> float:
     bits += inner * (rank + 2 * state) * layer.bits(base, inner) + inner * rank * layer.bits(
         base, rank
     )
-    return bits + inner * state * layer.bits("F32", 1)
+    # Decays, the convolution with its bias, what is passed by, and the time step's bias.
+    floats = state + architecture.ssm_conv_kernel + 3
+    return bits + inner * floats * layer.bits("F32", 1)
 
 
 def _layer_embedding(layer: _Layer) -> float:

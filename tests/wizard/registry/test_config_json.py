@@ -132,6 +132,12 @@ def test_llama4_slides_in_three_of_four_layers() -> None:
     assert (found.sliding_window, found.sliding_layers) == (8192, (True, True, True, False))
 
 
+def test_llama4_has_one_expert_that_all_tokens_use() -> None:
+    llama_4 = {**PLAIN, "model_type": "llama4_text", "intermediate_size": 8192}
+    found = [config_json.architecture({**llama_4, "num_local_experts": n}) for n in (16, 0)]
+    assert [each.shared_feed_forward_length for each in found] == [8192, 0]
+
+
 def test_mimo_marks_its_sliding_layers() -> None:
     swa = {
         "hybrid_layer_pattern": [0, 1, 1, 0],

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.standins import gguf
 from wizard.registry import gguf_header
 from wizard.registry.errors import UnreadableHeader
-from wizard.registry.gguf_header import FIRST_READ, MAX_HEADER, NeedMoreBytes
+from wizard.registry.gguf_header import FIRST_READ
+from wizard.registry.gguf_reader import MAX_HEADER, NeedMoreBytes
 
 KEYS = gguf.llama("llama", vocab=100)
 

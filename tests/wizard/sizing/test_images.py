@@ -44,3 +44,10 @@ def test_small_members_have_narrower_encoders() -> None:
     assert _mib("qwen35", 1024) < _mib("qwen35", 2560) < _mib("qwen35", 4096)
     assert _mib("gemma4", 3840) < _mib("gemma4", 2560) < _mib("gemma4", 2816)
     assert _mib("gemma4", 2816) == _mib("gemma4", 5376)
+
+
+def test_qwen2_vl_has_no_windows_as_its_successor_has() -> None:
+    later = replace(shapes.LLAMA_8B, name="qwen2vl", context_length=128_000)
+    first = replace(later, context_length=32_768)
+    workload = Workload(4096, slots=1)
+    assert 2 * images.reserved(first, workload, FILE) < images.reserved(later, workload, FILE)
