@@ -3,10 +3,11 @@
 
 may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
 
-# What to type where it may not; a bare Debian has no sudo.
+# What to type where it may not. A bare Debian has no sudo, and a fresh image no lists of packages.
 by_hand() {
-    local command="apt-get install --no-install-recommends $*"
-    if command -v sudo >/dev/null; then echo "sudo $command"; else echo "as root, $command"; fi
+    local sudo="" whose="as root, "
+    if command -v sudo >/dev/null; then sudo="sudo " whose=""; fi
+    echo "$whose${sudo}apt-get update && ${sudo}apt-get install --no-install-recommends $*"
 }
 
 install() {
