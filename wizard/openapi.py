@@ -108,20 +108,41 @@ def _parameters() -> list[Schema]:
         _query("engine", "The server that runs the model", _words(Engine)),
         _query("context", "Tokens that one request may use", _whole(1)),
         _query("slots", "Requests at the same time", _whole(1, 256)),
-        _query("kv", "Type of the KV cache", _words(chain(*KV_TYPES.values()))),
-        _query("gpu", "Card by its SDL name, a100:80Gi for one size", texts),
+        _query(
+            "kv",
+            "Type of the KV cache: f16 or fp8 for vLLM, all but fp8 for the others",
+            _words(chain(*KV_TYPES.values())),
+        ),
+        _query("gpu", "Cards by their SDL names; a100:80Gi is one size", texts),
         _query("count", "Cards in a node", {"type": "integer", "enum": [1, 2, 4, 8]}),
-        _query("nodes", "Nodes, for vLLM", {"type": "integer", "enum": [1, 2, 4]}),
+        _query(
+            "nodes",
+            "Nodes, for a model that no single machine holds (vLLM)",
+            {"type": "integer", "enum": [1, 2, 4]},
+        ),
         _query("replicas", "Copies behind one address", _whole(1, 20)),
-        _query("region", "Akash's location-region", text),
+        _query("region", "Akash's location-region, such as us-west", text),
         _query("audited", "Audited providers only", flag),
-        _query("price_ceiling", "USD an hour for a replica on one node", NUMBER),
-        _query("storage", "Where the weights live", _words(StorageClass)),
+        _query(
+            "price_ceiling",
+            "The most that a provider may ask for a replica on one node, USD an hour",
+            NUMBER,
+        ),
+        _query(
+            "storage",
+            "Where the weights live: NVMe, SSD, HDD, or the container's own disk",
+            _words(StorageClass),
+        ),
         _query("storage_gib", "Size of the volume in GiB", _whole(1)),
         _query("cpu_only", "No card at all", flag),
-        _query("cpu_moe", "A mixture's experts in RAM, for the runtime and llama-server", flag),
+        _query(
+            "cpu_moe",
+            "A mixture's experts in RAM: a far smaller card holds it, answers are slower "
+            "(runtime, llama-server)",
+            flag,
+        ),
         _query("env", "KEY=VALUE for the container", texts),
-        _query("alias", "Further names of the model", texts),
+        _query("alias", "Further names that the endpoint answers to", texts),
         _query(
             "api_key_sha256",
             "SHA-256 of your API key in hex; without it a key is made for this answer",
@@ -160,7 +181,10 @@ def _check() -> Schema:
         "operationId": "check",
         "summary": "The problems of any SDL",
         "requestBody": {"required": True, "content": {_YAML: {"schema": TEXT}}},
-        "responses": {"200": answer("Its problems, errors first", {JSON: ref("Check")})},
+        "responses": {
+            "200": answer("Its problems, errors first", {JSON: ref("Check")}),
+            "413": answer("The file is too large", {"text/plain": TEXT}),
+        },
     }
 
 
