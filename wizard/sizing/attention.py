@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers, mixtures, residual, scores
-from wizard.sizing.scores import PLAIN_QUERIES
+from wizard.sizing.matrices import FUSED_STATES
 
-# Attention reads what the layer before left as it is; norms come after it.
-_PLAIN_INPUTS = frozenset({"exaone4", "exaone-moe"})
 # A plain feed-forward part runs beside the experts.
 _DENSE_BESIDE_EXPERTS = frozenset({"arctic"})
 # A bias of each position to each other one is added to the scores.
@@ -38,36 +36,29 @@ def width(architecture: Architecture, span: int, *, fused: bool, cards: int) -> 
     if fused:
         return written + fused_width(architecture)
     if scores.is_odd(architecture):
-        return written + beside_cache(architecture)
+        return written + _beside_others(architecture)
     return written + scores.beside(architecture, cards=cards)
 
 
 def beside_cache(architecture: Architecture) -> int:
-    """Queries as projected, normed and turned, keys and values, and the holes around.
-
-    That is beside a cache that is unpacked, behind a result that fits into what experts left.
-    """
-    shares = architecture.experts and architecture.shared_feed_forward_length
-    is_odd = shares or architecture.recurrent_layers or not architecture.causal
-    if is_odd or architecture.deepstack_layers or architecture.name in _DENSE_BESIDE_EXPERTS:
+    """What lies beside scores, and a layer's result, before a cache that is unpacked behind it."""
+    if _is_odd(architecture):
         return _beside_others(architecture)
-    return _beside_plain(architecture)
-
-
-def _beside_plain(architecture: Architecture) -> int:
-    """Queries, the residual, inputs as they came, and the hole of the normed input.
-
-    Keys and values lie in the cache by then, and what they came in is free at the end;
-    queries wider than the model are turned in a place of their own. Where nothing turns
-    them they are a part of what they came in.
-    """
     asked, width = residual.queries(architecture), architecture.embedding_length
-    found = layers.kv_layers(architecture)
-    new = max((layer.keys + layer.values for layer in found), default=0)
-    rows = 4 + (new >= 2 * width or architecture.name in _PLAIN_INPUTS)
-    again = asked if asked > width else 0
-    again += new if architecture.name in PLAIN_QUERIES else 0
-    return asked + again + rows * width + residual.kept(architecture)
+    row = scores.alive(architecture) + mixtures.left(architecture)
+    if architecture.name in FUSED_STATES:
+        return row + asked
+    if architecture.recurrent_layers:
+        return row + width + (asked if asked > width else 0)
+    return row
+
+
+def _is_odd(architecture: Architecture) -> bool:
+    """Whether the holes are not known so well."""
+    shares = architecture.experts and architecture.shared_feed_forward_length
+    is_mixed = shares and architecture.recurrent_layers and architecture.name not in FUSED_STATES
+    is_odd = is_mixed or architecture.name in _DENSE_BESIDE_EXPERTS
+    return bool(is_odd or scores.is_odd(architecture))
 
 
 def _beside_others(architecture: Architecture) -> int:

@@ -24,13 +24,22 @@ from wizard.sizing import (
 )
 from wizard.sizing.cells import BLOCKS, PLAIN, cells
 from wizard.sizing.recurrence import recurrent, state_copies
-from wizard.sizing.step_inputs import inputs, output_count, scored_cells, token_count, unpacked
+from wizard.sizing.step_inputs import (
+    inputs,
+    masks,
+    output_count,
+    scored_cells,
+    token_count,
+    unpacked,
+)
 from wizard.sizing.values import KvType, Workload
 
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
 # cards (``GGML_SCHED_MAX_COPIES``).
 _COPIES = 4
 _FLOAT = 4
+# Keys are turned before they are quantised where it divides their heads (``attn_rot_k``).
+_TURNED = 64
 # The feed-forward part runs while the attention's result is kept.
 _PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "plamo"})
 # A further layer routes to adapters, and leaves a hole.
@@ -80,13 +89,11 @@ def _logits(architecture: Architecture, workload: Workload) -> int:
 
 
 def _widest(architecture: Architecture, workload: Workload, span: int, *, fused: bool) -> int:
-    """Elements a token at the widest stage, with what a cache that is cast adds to it."""
+    """Elements a token at the widest stage."""
     cards = workload.gpus
     if deepstack.applies(architecture):
         return deepstack.widest(architecture, span, fused=fused, cards=cards)
-    tokens = token_count(architecture, workload)
-    cast = unpacked(architecture, workload) // (_FLOAT * tokens) if cards else 0
-    row = stages.widest(architecture, span, fused=fused, cards=cards, cast=cast)
+    row = stages.widest(architecture, span, fused=fused, cards=cards)
     if workload.kv_type is not KvType.F16 and _turns_apart(architecture, cards):
         row += residual.queries(architecture)
     return row + (mixtures.pieces(architecture) if cards else _looked_up(architecture))
@@ -157,6 +164,8 @@ def card_bytes(
     """
     here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
     own = inputs(architecture, workload, layers_here=here)
+    if kernels.attends_in_ram(architecture, workload):
+        own -= masks(architecture, workload)
     total = _peak(architecture, workload, card) + own
     if workload.gpus:
         total -= _FLOAT * token_count(architecture, workload) * _absent(architecture, card)
@@ -204,6 +213,8 @@ def _peak(architecture: Architecture, workload: Workload, card: int) -> int:
         return widest
     tokens, span = token_count(architecture, workload), scored_cells(architecture, workload)
     row = attention.beside_cache(architecture)
+    if not _turns(architecture, workload):
+        row += 2 * architecture.embedding_length
     if deepstack.applies(architecture):
         row = deepstack.beside(architecture, cards=workload.gpus)
         row += residual.queries(architecture)
@@ -223,9 +234,11 @@ def _peak(architecture: Architecture, workload: Workload, card: int) -> int:
     return max(widest, beside + extra)
 
 
-def buffer_bytes(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of the compute buffer of the fullest card."""
-    return card_bytes(architecture, workload, max(0, workload.gpus - 1))
+def _turns(architecture: Architecture, workload: Workload) -> bool:
+    """Whether queries are turned as keys that are unpacked were; else they stay where they were."""
+    if workload.kv_type in (KvType.F16, KvType.F32):
+        return True
+    return workload.kv_type is not KvType.BF16 and not architecture.key_length % _TURNED
 
 
 def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int = 0) -> int:

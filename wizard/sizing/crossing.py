@@ -84,8 +84,7 @@ def _between(architecture: Architecture, workload: Workload, card: int) -> int:
 
 def hosted_in(architecture: Architecture, workload: Workload, tokens: int) -> Hosted | None:
     """What runs in RAM although everything is on cards: attention, too, without a kernel."""
-    is_fused = kernels.is_fused(architecture, workload)
-    if not is_fused or kernels.has_kernels(architecture, workload):
+    if not kernels.attends_in_ram(architecture, workload):
         return hosted.hosted(architecture, tokens, workload.slots)
     layer = layers.kv_layer(architecture, 0)
     # Without a cache keys and values come as halves.

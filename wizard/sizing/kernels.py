@@ -75,6 +75,12 @@ def fetched_behind(architecture: Architecture) -> dict[int, int]:
     return {index: each for index, each in behind.items() if each is not None}
 
 
+def attends_in_ram(architecture: Architecture, workload: Workload) -> bool:
+    """Whether attention runs in RAM although its layers lie on cards."""
+    is_hosted = workload.gpus > 0 and is_fused(architecture, workload)
+    return is_hosted and not has_kernels(architecture, workload)
+
+
 def has_kernels(architecture: Architecture, workload: Workload) -> bool:
     """Whether CUDA has flash attention for all layers, and for the cache's types."""
     kinds = (workload.kv_type, workload.values_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wizard.registry.layer_patterns import ONE_SHARED_EXPERT
 from wizard.registry.values import Architecture
 from wizard.sizing import residual
-from wizard.sizing.matrices import NOT_GATED
+from wizard.sizing.matrices import FUSED_STATES, NOT_GATED
 
 # Gate and up are each turned before they are multiplied (``LLM_FFN_SITU``).
 _SITU = frozenset({"kimi-k3"})
@@ -24,7 +24,7 @@ def results(architecture: Architecture) -> int:
     return architecture.experts_used * width
 
 
-def experts(architecture: Architecture, *, cards: int, cast: int) -> int:
+def experts(architecture: Architecture, *, cards: int) -> int:
     """The experts that a token uses, their outputs, and the router's scores.
 
     Outputs go into the holes that gate and up leave where they are small enough.
@@ -32,22 +32,18 @@ def experts(architecture: Architecture, *, cards: int, cast: int) -> int:
     used = architecture.experts_used
     if not architecture.experts or not used:
         return 0
-    return (
-        _mixture(architecture, cards=cards, cast=cast)
-        + 4 * architecture.experts
-        + residual.around(architecture)
-    )
+    row = _mixture(architecture, cards=cards) + 4 * architecture.experts
+    return row + residual.around(architecture)
 
 
-def _mixture(architecture: Architecture, *, cards: int, cast: int) -> int:
+def _mixture(architecture: Architecture, *, cards: int) -> int:
     """Gate, up, their product and the outputs, as best fit places them.
 
     CUDA weighs and adds the outputs in one kernel, which keeps them until both are
     done (``ggml_cuda_match_moe_weighted_reduction``): they lie there twice, and
     their sum beside.
     """
-    used = architecture.experts_used
-    each = architecture.expert_feed_forward_length or architecture.feed_forward_length
+    used, each = architecture.experts_used, _each(architecture)
     inner, outputs = used * each, results(architecture)
     copies = 1 if architecture.name in NOT_GATED else 3 + (architecture.name in _SITU)
     twice = cards > 0 and 2 <= used <= _MOST_REDUCED
@@ -57,11 +53,35 @@ def _mixture(architecture: Architecture, *, cards: int, cast: int) -> int:
     total = architecture.embedding_length if twice else 0
     if outputs <= (copies - 1) * inner - taken:
         return max(copies * inner, 2 * outputs + total if twice else 0)
-    # Gate or up lie where a cache was that had been cast.
-    is_broken = _is_broken(architecture, cards)
-    is_broken = is_broken or cast > outputs
-    fits_later = outputs <= copies * inner - taken and not is_broken
+    fits_later = outputs <= copies * inner - taken and not _is_broken(architecture, cards)
     return copies * inner + outputs * (2 if twice and not fits_later else 1) + total
+
+
+def left(architecture: Architecture) -> int:
+    """The hole of experts' results, before their sum, that an unpacked cache does not fit into.
+
+    The sum lies behind them where a shared expert runs there, and where it fits best into
+    what gate and up left.
+    """
+    put_out, width, each = results(architecture), architecture.embedding_length, _each(architecture)
+    if runs_behind(architecture):
+        return 2 * put_out + width
+    inner = architecture.experts_used * each
+    rest = inner * (1 if architecture.name in NOT_GATED else 3) - put_out
+    if not 0 <= rest < inner:
+        return 0
+    fits_best = width <= rest < residual.queries(architecture)
+    return put_out if fits_best or architecture.name in FUSED_STATES else 0
+
+
+def runs_behind(architecture: Architecture) -> bool:
+    """Whether a shared expert runs behind the others: one as wide is run among them."""
+    is_as_wide = architecture.shared_feed_forward_length in (0, _each(architecture))
+    return not is_as_wide and architecture.name not in ONE_SHARED_EXPERT
+
+
+def _each(architecture: Architecture) -> int:
+    return architecture.expert_feed_forward_length or architecture.feed_forward_length
 
 
 def _is_broken(architecture: Architecture, cards: int) -> bool:

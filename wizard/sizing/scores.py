@@ -6,7 +6,7 @@ holes that are not at the end of the buffer by then.
 
 from __future__ import annotations
 
-from wizard.registry.layer_patterns import LIGHTNING, ONE_SHARED_EXPERT
+from wizard.registry.layer_patterns import LIGHTNING
 from wizard.registry.values import Architecture
 from wizard.sizing import layers, mixtures, residual
 from wizard.sizing.matrices import FUSED_STATES, GATED_QUERIES
@@ -14,21 +14,22 @@ from wizard.sizing.matrices import FUSED_STATES, GATED_QUERIES
 # Queries are read where the one matrix put them, with keys and values: positions are added
 # to the scores, or to the input.
 PLAIN_QUERIES = frozenset({"bloom", "gpt2", "jais", "mpt", "starcoder"})
-# Their layers differ, so that one leaves a hole that the next does not fill.
-_UNEVEN = frozenset({"deci", "openelm"})
+# Their layers differ, or norm and turn in another order than most, so that one leaves a
+# hole that the next does not fill.
+_UNEVEN = frozenset({"baichuan", "deci", "exaone4", "openelm"})
 # What a scan leaves is in pieces.
 _SCANS = LIGHTNING | {"plamo2"}
 
 
 def beside(architecture: Architecture, *, cards: int) -> int:
     """Queries, the residual, inputs as they came, and holes of the normed input and of experts."""
-    alive = _alive(architecture)
+    row = alive(architecture)
     if cards > 1 and architecture.recurrent_layers:
         # What comes from the card before lies in between.
-        alive += 2 * architecture.embedding_length
+        row += 2 * architecture.embedding_length
     if not cards or not architecture.experts:
-        return alive
-    return max(alive, _behind_experts(architecture, alive))
+        return row
+    return max(row, _behind_experts(architecture, row))
 
 
 def beside_experts(architecture: Architecture, *, cards: int) -> int:
@@ -42,7 +43,7 @@ def is_odd(architecture: Architecture) -> bool:
     return bool(has_inputs or architecture.name in _SCANS or residual.streams(architecture) > 1)
 
 
-def _alive(architecture: Architecture) -> int:
+def alive(architecture: Architecture) -> int:
     """What lies there between layers that leave no hole.
 
     Queries wider than the model are turned in a place of their own.
@@ -62,16 +63,11 @@ def _alive(architecture: Architecture) -> int:
     return row + (asked if is_turned else 0)
 
 
-def _behind_experts(architecture: Architecture, alive: int) -> int:
-    """With the hole of all experts' results, twice where a shared expert runs behind them.
-
-    It does so unless it is as wide as the others, and run among them (`mixtures`).
-    """
+def _behind_experts(architecture: Architecture, row: int) -> int:
+    """With the hole of all experts' results, twice where a shared expert runs behind them."""
     results, width = mixtures.results(architecture), architecture.embedding_length
-    each = architecture.expert_feed_forward_length or architecture.feed_forward_length
-    shared = architecture.shared_feed_forward_length
-    if shared not in (0, each) and architecture.name not in ONE_SHARED_EXPERT:
+    if mixtures.runs_behind(architecture):
         return 5 * width + 2 * results + residual.kept(architecture)
     if architecture.recurrent_layers:
-        return alive + results + width
+        return row + results + width
     return 5 * width + results + residual.kept(architecture)

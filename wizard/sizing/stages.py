@@ -17,11 +17,8 @@ from wizard.sizing.matrices import NOT_GATED
 _SCANS_BEFORE = frozenset({"falcon-h1"})
 
 
-def widest(architecture: Architecture, span: int, *, fused: bool, cards: int, cast: int = 0) -> int:
-    """Elements a token at the widest stage of a step that is not a recurrent layer's.
-
-    ``cast`` are those of a layer's cache that is unpacked on a card, for each token.
-    """
+def widest(architecture: Architecture, span: int, *, fused: bool, cards: int) -> int:
+    """Elements a token at the widest stage of a step that is not a recurrent layer's."""
     attended = attention.fused_width(architecture)
     if not fused or _always_wide(architecture):
         attended = attention.width(architecture, span, fused=fused, cards=cards)
@@ -30,7 +27,7 @@ def widest(architecture: Architecture, span: int, *, fused: bool, cards: int, ca
     stage = max(
         inputs,
         feed_forward(architecture),
-        mixtures.experts(architecture, cards=cards, cast=cast),
+        mixtures.experts(architecture, cards=cards),
         mixtures.shared(architecture) if cards else 0,
         attended,
     )

@@ -61,8 +61,8 @@ def unpacked(architecture: Architecture, workload: Workload) -> int:
         kind is KvType.F32 or (workload.gpus > 0 and kind is not KvType.F16)
         for kind in (workload.kv_type, workload.values_type)
     )
-    has_none = workload.gpus > 0 and not kernels.has_kernels(architecture, workload)
-    if not (keys or values) or has_none or not kernels.is_fused(architecture, workload):
+    is_read = kernels.is_fused(architecture, workload) and architecture.causal
+    if not (keys or values) or not is_read or kernels.attends_in_ram(architecture, workload):
         return 0
     is_wide = workload.kv_type is KvType.F32
     if is_wide and compressed.applies(architecture):
@@ -90,17 +90,11 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
     kernel for it, the caches are made before that is found out.
     """
     tokens, found = token_count(architecture, workload), layers.kv_layers(architecture)
-    width = 2 if kernels.is_fused(architecture, workload) else 4
     if not architecture.heads:
         return 16 * tokens
     span = cells(architecture, workload)
+    spanned, width = _spanned(architecture, workload), _mask_width(architecture, workload)
     indexed = sum(1 for layer in found if layer.indexer)
-    spanned = span.full_mask * (2 if indexed else 1)
-    is_cached = bool(found) and architecture.causal
-    if not is_cached:
-        spanned = tokens
-    if any(architecture.sliding_layers):
-        spanned += span.sliding_mask if is_cached else tokens
     is_asked = workload.flash_attention and architecture.name not in attention.NEVER_FUSED
     rows = 8 if is_asked else 8 * max((layer.values for layer in found), default=1)
     rows += _FLOAT * attention.buckets(architecture, spanned) * layers_here
@@ -113,6 +107,28 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
         rows += _FLOAT * architecture.heads * -(-tokens // workload.slots)
     caches = 2 if any(architecture.sliding_layers) else 1
     return tokens * (width * spanned + caches * (8 + rows) + 48) + _turning(architecture, workload)
+
+
+def masks(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of a step's attention masks."""
+    width = _mask_width(architecture, workload) if architecture.heads else 0
+    return token_count(architecture, workload) * width * _spanned(architecture, workload)
+
+
+def _mask_width(architecture: Architecture, workload: Workload) -> int:
+    return 2 if kernels.is_fused(architecture, workload) else 4
+
+
+def _spanned(architecture: Architecture, workload: Workload) -> int:
+    """Cells that a token's masks span: one of all cells, one of a window, one for an indexer."""
+    found, span = layers.kv_layers(architecture), cells(architecture, workload)
+    is_cached = bool(found) and architecture.causal
+    full, sliding = span.full_mask, span.sliding_mask
+    if not is_cached:
+        full = sliding = token_count(architecture, workload)
+    elif any(layer.indexer for layer in found):
+        full *= 2
+    return full + (sliding if any(architecture.sliding_layers) else 0)
 
 
 def _turning(architecture: Architecture, workload: Workload) -> int:
