@@ -67,6 +67,9 @@ def scratch(architecture: Architecture, workload: Workload, card: int | None = N
     again = mixtures.pieces(architecture) if workload.gpus else _looked_up(architecture)
     is_last = card is None or card >= workload.gpus - 1
     turned = 0 if fused else _turned(architecture, workload)
+    if turned <= _FLOAT * tokens * mixtures.left(architecture):
+        # They go where experts' results were.
+        turned = 0
     return max(
         _FLOAT * tokens * row + turned,
         _recurrent(architecture, workload, again),
