@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from wizard.registry.values import Architecture, Format, Variant
-from wizard.sizing import matrices, quantiser
+from wizard.sizing import matrices, quantiser, residual
 from wizard.sizing.matrices import Block
 
 # Percent of a file that embeddings are at most, whatever a header claims.
@@ -190,9 +190,10 @@ def _made(
         for token, output in (_UNSLOTHS if is_unsloths else _MAKERS + _UNSLOTHS)
         for is_tied in ties
     ]
-    wide = found.name + quantiser.WIDE_VALUES
-    blocks = matrices.total(architecture, wide)
-    ways += [_worked(architecture, variant, wide, blocks, is_tied=is_tied) for is_tied in ties]
+    if abs(tensors - found.total) <= _widest_values(architecture):
+        wide = found.name + quantiser.WIDE_VALUES
+        blocks = matrices.total(architecture, wide)
+        ways += [_worked(architecture, variant, wide, blocks, is_tied=tied) for tied in ties]
     near = min(ways, key=lambda way: abs(tensors - way.total))
     is_near = abs(tensors - near.total) <= _EXACTLY * tensors
     return near if is_near or _is_tokenizers(architecture, near, tensors) else None
@@ -201,6 +202,12 @@ def _made(
 def _is_tokenizers(architecture: Architecture, found: _Worked, tensors: int) -> bool:
     """Whether a file is off by no more than what tokenizers differ by."""
     return abs(tensors - found.total) <= _TOKENIZERS_DIFFER * architecture.vocab_size
+
+
+def _widest_values(architecture: Architecture) -> int:
+    """Bytes of values in 16 bits, which some files have in one with queries and keys, at most."""
+    rows = architecture.layers * residual.projected(architecture)
+    return 2 * architecture.embedding_length * rows
 
 
 def _packed(architecture: Architecture, found: _Worked, tensors: int) -> _Worked | None:

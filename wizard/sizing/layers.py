@@ -48,9 +48,10 @@ def kv_layer(architecture: Architecture, index: int) -> KvLayer:
     heads = _at(architecture.kv_heads, index, architecture.heads)
     slides = bool(architecture.sliding_window) and _at(architecture.sliding_layers, index, False)
     window = architecture.sliding_window if slides else 0
-    marked = _at(architecture.indexer_layers, index, not architecture.indexer_layers)
-    indexer = architecture.indexer_length + architecture.indexer_value_length
-    indexer = indexer if heads and marked and architecture.indexer_length else 0
+    indexer = 0
+    if architecture.indexer_length and heads:
+        marked = _at(architecture.indexer_layers, index, not architecture.indexer_layers)
+        indexer = marked * (architecture.indexer_length + architecture.indexer_value_length)
     key = architecture.key_length_swa if slides else 0
     value = architecture.value_length_swa if slides else 0
     if heads and architecture.kv_lora_rank:

@@ -89,7 +89,7 @@ def cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tupl
     return empty | {
         layer.index: (
             row_bytes(layer.keys, keys)
-            + _indexer_bytes(architecture, workload, layer)
+            + (_indexer_bytes(architecture, workload, layer) if layer.indexer else 0)
             + row_bytes(
                 widest if transposed and not layer.is_latent else layer.values,
                 values,
