@@ -14,6 +14,9 @@ from django.core.cache.backends.locmem import LocMemCache
 
 # Another machine's clock, behind a shared folder, may be off by some of it.
 LEEWAY_SECONDS = 60.0
+# Values written by a process until it looks again whether there are too many: that lists the
+# whole folder, which with 20,000 entries takes as long as a page.
+LOOK_EVERY = 100
 _MISSING = object()
 _log = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ class _Folder:
         self.path = path
         self.memory = LocMemCache(f"file-cache {path}", {})
         self.is_away = False
+        self.written = 0
 
     def leave(self, error: OSError) -> None:
         if not self.is_away:
@@ -98,6 +102,11 @@ class FileCache(FileBasedCache):
         except OSError as error:
             self._folder.leave(error)
             return was_kept
+
+    def _cull(self) -> None:
+        self._folder.written += 1
+        if self._folder.written % LOOK_EVERY == 0:
+            super()._cull()  # type: ignore[misc]  # a private one, which django-stubs leaves out
 
     def _is_expired(self, f: Any) -> bool:
         if os.fstat(f.fileno()).st_mtime > time.time() + LEEWAY_SECONDS:

@@ -46,7 +46,8 @@ class JsonFormatter(logging.Formatter):
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, ensure_ascii=False, default=str))
+        # In ASCII: a terminal takes some of the other characters for commands.
+        return redact(json.dumps(line, default=str))
 
 
 class NoFilesLeft(logging.Filter):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oneclick_site.file_cache import FileCache
+from oneclick_site.file_cache import LOOK_EVERY, FileCache
 
 
 @pytest.fixture
@@ -42,6 +42,16 @@ def test_what_is_from_the_future_is_forgotten(
     assert list(tmp_path.glob("*.djcache")) == []
     assert cache.add("x", 2, timeout)
     assert cache.get("x") == 2
+
+
+def test_whether_there_are_too_many_is_asked_now_and_then(tmp_path: Path) -> None:
+    """To list a folder of 20,000 for each value took as long as a page."""
+    cache = FileCache(str(tmp_path), {"OPTIONS": {"MAX_ENTRIES": 30}})
+    for number in range(LOOK_EVERY - 1):
+        cache.set(str(number), number)
+    assert len(list(tmp_path.glob("*.djcache"))) == LOOK_EVERY - 1
+    cache.set("one more", 1)
+    assert len(list(tmp_path.glob("*.djcache"))) < LOOK_EVERY - 1
 
 
 def test_clocks_that_differ_a_little_do_no_harm(cache: FileCache, tmp_path: Path) -> None:

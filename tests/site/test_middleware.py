@@ -77,3 +77,11 @@ def test_a_line_without_its_secret_is_still_json(secret: str, shape: str) -> Non
     line = JsonFormatter().format(record)
     assert "klmnopqrstuvwxyz" not in line
     assert json.loads(line)["path"] == "/a b"
+
+
+def test_a_line_holds_nothing_that_a_terminal_obeys() -> None:
+    path = "/\x9b31m\x1b[31m\u202e\u2028"
+    line = JsonFormatter().format(logging.makeLogRecord({"fields": {"path": path}}))
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["path"] == path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -28,7 +29,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.events: Sequence[Mapping[str, object]] = ()
-        self.lines: Sequence[Mapping[str, object]] = ()
+        self.lines: Sequence[Mapping[str, object] | str] = ()
         self.is_endless = False
         self.redirect = ""
         self.tokens: list[str] = []
@@ -71,7 +72,7 @@ class Provider:
         stream = web.WebSocketResponse()
         await stream.prepare(request)
         for message in self.events if request.match_info["what"] == "kubeevents" else self.lines:
-            await stream.send_json(message)
+            await stream.send_str(message if isinstance(message, str) else json.dumps(message))
         if self.is_endless:
             await stream.receive()
         await stream.close()

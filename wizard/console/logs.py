@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import logging
 import re
 import socket
@@ -22,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from django.conf import settings
@@ -144,7 +144,7 @@ async def _messages(session: aiohttp.ClientSession, address: str) -> list[Any]:
             async with asyncio.timeout(READ_SECONDS):
                 async for message in stream:
                     if message.type is aiohttp.WSMsgType.TEXT:
-                        kept.append(json.loads(message.data))
+                        kept.append(orjson.loads(message.data))
         except TimeoutError:
             pass
     return list(kept)

@@ -96,6 +96,14 @@ async def test_messages_of_another_form(
     assert [one.text for one in told.lines] == ["", ""]
 
 
+@pytest.mark.parametrize("message", ["no JSON", "[" * 60_000])
+async def test_messages_that_cannot_be_read(
+    console: Console, provider: Provider, leased: Deployment, message: str
+) -> None:
+    provider.lines = [message]
+    assert "does not answer" in (await logs.read(console, leased)).problem
+
+
 async def test_a_redirect_is_not_followed(
     console: Console, provider: Provider, leased: Deployment
 ) -> None:
