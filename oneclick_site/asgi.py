@@ -33,9 +33,19 @@ demo_api = DemoApi(limit_body(django_application, settings.MAX_BODY_BYTES), _ser
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """The demo API in front of Django, with connections to the Console for a worker's life."""
-    if scope["type"] != "lifespan":
-        await demo_api(scope, receive, send)
-        return
+    """The demo API in front of Django."""
+    await (_live(receive, send) if scope["type"] == "lifespan" else demo_api(scope, receive, send))
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """A worker's beginning and end, which Django knows nothing of.
+
+    The end is told last: whoever hears it cancels what still runs.
+    """
+    await receive()
     async with kept_open():
-        await demo_api(scope, receive, send)
+        demo_api.begin()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await demo_api.close()
+    await send({"type": "lifespan.shutdown.complete"})

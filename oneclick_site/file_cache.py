@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ LEEWAY_SECONDS = 60.0
 # Values written by a process until it looks again whether there are too many: that lists the
 # whole folder, which with 20,000 entries takes as long as a page.
 LOOK_EVERY = 100
+_LOCK = "lock"
 _MISSING = object()
 _log = logging.getLogger(__name__)
 
@@ -95,6 +99,18 @@ class FileCache(FileBasedCache):
         else:
             self._folder.come_back()
 
+    def add(
+        self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> bool:
+        with self._alone():
+            added: bool = super().add(key, value, timeout, version)
+            return added
+
+    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+        with self._alone():
+            counted: int = super().incr(key, delta, version)
+            return counted
+
     def delete(self, key: Any, version: int | None = None) -> bool:
         was_kept = self._folder.memory.delete(key, version)
         try:
@@ -107,6 +123,29 @@ class FileCache(FileBasedCache):
         self._folder.written += 1
         if self._folder.written % LOOK_EVERY == 0:
             super()._cull()  # type: ignore[misc]  # a private one, which django-stubs leaves out
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads and processes out between a look and what is written after it."""
+        lock = self._lock()
+        try:
+            yield
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    def _lock(self) -> int | None:
+        """An open file that nobody else has locked, as far as the folder can do that."""
+        folder = Path(self._folder.path)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            self._folder.leave(error)
+            return None
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
 
     def _is_expired(self, f: Any) -> bool:
         if os.fstat(f.fileno()).st_mtime > time.time() + LEEWAY_SECONDS:

@@ -16,6 +16,7 @@ from tests.security import raw
 from tests.site.live import LiveSite
 from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import demo_site
+from wizard.demo import documents
 
 POSTED = [path for method, path in routes() if method == "POST"]
 QUESTION = [{"role": "user", "content": "Hi"}]
@@ -69,6 +70,17 @@ def test_the_demo_does_not_fail_at_it_either(demo: LiveSite, path: str, kind: st
         assert answer.status_code == 400, answer.text
         assert "nested more than 100 levels deep" in answer.text
     assert "a request failed" not in demo.log.read_text()
+
+
+@pytest.mark.parametrize("path", DEMO)
+def test_the_demo_reads_no_millions_of_values(demo: LiveSite, path: str) -> None:
+    """Within the bytes that images may have they would take seconds, for everybody."""
+    few = json.dumps({"model": "on-ollama", "prompt": "Hi", "messages": QUESTION, "z": 0})
+    for value in ("[]", "{}", "1"):
+        many = f"[{', '.join([value] * documents.MOST_VALUES)}]"
+        answer = httpx2.post(demo.url + path, content=few.replace('"z": 0', f'"z": {many}'))
+        assert answer.status_code == 400
+        assert "more than 262,144 values" in answer.text
 
 
 @pytest.mark.parametrize("kind", ["ollama", "vllm"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,22 @@ def test_whether_there_are_too_many_is_asked_now_and_then(tmp_path: Path) -> Non
     assert len(list(tmp_path.glob("*.djcache"))) == LOOK_EVERY - 1
     cache.set("more", 1)
     assert len(list(tmp_path.glob("*.djcache"))) < LOOK_EVERY - 1
+
+
+def test_one_of_many_adds(cache: FileCache, tmp_path: Path) -> None:
+    """Django's own looks whether there is a file, and writes one: two may then both have added."""
+    others = [cache, *(FileCache(str(tmp_path), {}) for _ in range(7))]
+    with ThreadPoolExecutor(8) as pool:
+        for turn in range(20):
+            added = list(pool.map(lambda one, key=turn: one.add(key, 1, 60), others))
+            assert added.count(True) == 1
+
+
+def test_every_count_counts(cache: FileCache) -> None:
+    cache.set("x", 0, 60)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: cache.incr("x"), range(100)))
+    assert cache.get("x") == 100
 
 
 def test_clocks_that_differ_a_little_do_no_harm(cache: FileCache, tmp_path: Path) -> None:

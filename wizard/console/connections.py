@@ -4,7 +4,8 @@ A connection belongs to the loop that opened it. A worker of the site keeps a
 pool as long as it lives, the command line as long as it runs; anywhere else a
 request opens a connection and closes it again. Neither a key nor a cookie is
 part of a pool: accounts must not mix. What is done for all visitors, and not for
-the one who began it, lives as long as the pool does.
+the one who began it, lives as long as the pool does; what changes somebody's account is
+waited for before the pool ends.
 """
 
 from __future__ import annotations
@@ -24,26 +25,20 @@ USER_AGENT = "OneClickLLM (+https://github.com/oneclickllm/oneclickllm)"
 T = TypeVar("T")
 
 
+_Tasks = set[asyncio.Task[Any]]
+
+
 @dataclass(frozen=True, eq=False)
 class _Kept:
     """A loop's pool, and what runs on it for everybody."""
 
     pool: httpx2.AsyncClient
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
-
-    async def end(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+    tasks: _Tasks = field(default_factory=set)
 
 
 _kept: dict[asyncio.AbstractEventLoop, _Kept] = {}
+# A task that nobody else holds may be thrown away before its end.
+_changes: _Tasks = set()
 
 
 @asynccontextmanager
@@ -55,8 +50,11 @@ async def kept_open() -> AsyncIterator[None]:
         try:
             yield
         finally:
+            await _ended({task for task in _changes if task.get_loop() is loop})
             del _kept[loop]
-            await kept.end()
+            for task in kept.tasks:
+                task.cancel()
+            await _ended(kept.tasks)
 
 
 @asynccontextmanager
@@ -73,14 +71,36 @@ def in_background(work: Callable[[], Coroutine[Any, Any, object]]) -> bool:
     """Begin work that nobody waits for; False, and nothing begun, where no pool is kept open."""
     kept = _kept.get(asyncio.get_running_loop())
     if kept:
-        kept.begin(work())
+        _begun(work(), kept.tasks)
     return kept is not None
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """The result of work that goes on where whoever waits for it leaves, if a pool is kept open."""
     kept = _kept.get(asyncio.get_running_loop())
-    return await (asyncio.shield(kept.begin(work)) if kept else work)
+    return await (asyncio.shield(_begun(work, kept.tasks)) if kept else work)
+
+
+async def carried_out(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a change, which goes on where its browser leaves, and before the site ends.
+
+    Django cancels a view whose client is gone. A deployment whose request has
+    been sent would then be made without anybody noting it. What runs on has lost
+    the request's own thread, so that it waits with ``asyncio.to_thread`` only:
+    https://github.com/django/asgiref "Thread-sensitive code".
+    """
+    return await asyncio.shield(_begun(work, _changes))
+
+
+def _begun(work: Coroutine[Any, Any, T], held: _Tasks) -> asyncio.Task[T]:
+    task = asyncio.create_task(work)
+    held.add(task)
+    task.add_done_callback(held.discard)
+    return task
+
+
+async def _ended(tasks: _Tasks) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _new_pool() -> httpx2.AsyncClient:

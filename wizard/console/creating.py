@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import threading
 
 from django.core.cache import cache
 
@@ -35,7 +34,6 @@ logger = logging.getLogger(__name__)
 # request without an answer, what is not in the list will not come.
 IN_FLIGHT_SECONDS = 180
 _UNCERTAIN = (errors.ConsoleSlow, errors.UnexpectedAnswer)
-_lock = threading.Lock()
 
 
 async def create(console: Console, document: Document, sdl: str, deposit: float) -> Created:
@@ -126,14 +124,8 @@ async def _twins(console: Console, document: Document) -> list[Deployment]:
 
 
 async def _begin(mark: str) -> None:
-    if not await asyncio.to_thread(_marked, mark):
+    if not await asyncio.to_thread(cache.add, mark, True, IN_FLIGHT_SECONDS):
         raise errors.StillCreating("A request for this very file has not ended yet.")
-
-
-def _marked(mark: str) -> bool:
-    """Whether nobody else had set the mark: the file cache's own `add` looks and writes apart."""
-    with _lock:
-        return cache.add(mark, True, IN_FLIGHT_SECONDS)
 
 
 def _mark(document: Document) -> str:

@@ -60,12 +60,15 @@ class DemoApi:
         self._service: Service | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif scope["type"] == "http" and is_demo(scope["path"]):
-            await _serve(self._begun(), Exchange(scope, receive, send))
+        if scope["type"] == "http" and is_demo(scope["path"]):
+            await _serve(self.begin(), Exchange(scope, receive, send))
         else:
             await self._django(scope, receive, send)
+
+    def begin(self) -> Service:
+        """The service, made in the loop that it belongs to."""
+        self._service = self._service or self._make_service()
+        return self._service
 
     def end_answers(self) -> None:
         """End the answers that still run with a sentence: the site stops."""
@@ -76,20 +79,6 @@ class DemoApi:
         """Let go of everything that is held in the running loop; running answers end."""
         if self._service:
             await self._service.close()
-
-    def _begun(self) -> Service:
-        """The service, made in the loop that it belongs to."""
-        self._service = self._service or self._make_service()
-        return self._service
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        """The worker's beginning and end, which Django knows nothing of."""
-        await receive()
-        self._begun()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.close()
-        await send({"type": "lifespan.shutdown.complete"})
 
 
 def is_demo(path: str) -> bool:

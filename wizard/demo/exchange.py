@@ -85,6 +85,8 @@ class Exchange:
         raw = await self.body(limit)
         if not raw.strip():
             raise BadRequest("missing request body")
+        if documents.values(raw) > documents.MOST_VALUES:
+            raise BadRequest(f"the request has more than {documents.MOST_VALUES:,} values")
         try:
             found = documents.read(raw)
         except documents.TooDeep as error:

@@ -28,10 +28,15 @@ PATH = "/v1/gpu-prices"
 FRESH_SECONDS = 600
 STALE_SECONDS = 7 * 24 * 3600
 RETRY_SECONDS = 60
+# As long as prices may be old while somebody asks for newer ones, and not be told as old.
+STILL_GOOD_SECONDS = 3600
 _MAX_BYTES = 1 << 20
 _MAX_MODELS = 1000
 _MAX_USD = 1000.0
-_FRESH, _STALE, _DOWN = (f"gpu-prices:{name}:1" for name in ("fresh", "stale", "down"))
+_FRESH, _STALE, _DOWN, _ASKING = (
+    f"gpu-prices:{name}:1" for name in ("fresh", "stale", "down", "asking")
+)
+_OUT_OF_REACH = "Akash's live prices are out of reach."
 
 # model, ram label → median USD an hour (None where unknown) and cards free.
 _Quotes = dict[tuple[str, str], tuple[float | None, int]]
@@ -42,24 +47,46 @@ class PricesUnavailable(Exception):
 
 
 def price_list() -> PriceList:
-    """GPUs with their prices. Never raises: falls back to the last seen, then the bundled list."""
+    """GPUs with their prices. Never raises: falls back to the last seen, then the bundled list.
+
+    Prices that are no longer fresh are asked for by whoever comes first; the others get the
+    last seen meanwhile, unless there are none.
+    """
     if settings.OFFLINE:
         return bundled_price_list("The site runs offline.")
     key = settings.CONSOLE_API_URL
     fresh = cache.get(_FRESH + key)
     if isinstance(fresh, PriceList):
         return _held(fresh)
+    seen = cache.get(_STALE + key)
     if cache.get(_DOWN + key):
-        return _last_seen(key)
+        return _last_seen(seen, _OUT_OF_REACH)
+    # Connecting, the first byte and the rest may each take as long as the time-out.
+    is_first = cache.add(_ASKING + key, True, int(settings.REGISTRY_TIMEOUT * 3) + 1)
+    if isinstance(seen, PriceList) and not is_first:
+        return _while_asked(seen)
+    try:
+        return _asked(key, seen)
+    finally:
+        if is_first:
+            cache.delete(_ASKING + key)
+
+
+def _asked(key: str, seen: object) -> PriceList:
     try:
         found = _held(_live())
     except PricesUnavailable as error:
         logger.warning("gpu prices: %s", error)
         cache.set(_DOWN + key, True, RETRY_SECONDS)
-        return _last_seen(key)
+        return _last_seen(seen, _OUT_OF_REACH)
     cache.set(_FRESH + key, found, FRESH_SECONDS)
     cache.set(_STALE + key, found, STALE_SECONDS)
     return found
+
+
+def _while_asked(seen: PriceList) -> PriceList:
+    is_good = (datetime.now(UTC) - seen.as_of).total_seconds() < STILL_GOOD_SECONDS
+    return _held(seen) if is_good else _last_seen(seen, "Akash's live prices are being asked for.")
 
 
 @lru_cache(maxsize=4)
@@ -75,16 +102,11 @@ def bundled_price_list(why: str) -> PriceList:
     return PriceList(gpus.bundled(), gpus.PRICES_AS_OF, live=False, notice=notice)
 
 
-def _last_seen(key: str) -> PriceList:
-    seen = cache.get(_STALE + key)
+def _last_seen(seen: object, why: str) -> PriceList:
     if not isinstance(seen, PriceList):
-        return bundled_price_list("Akash's live prices are out of reach.")
+        return bundled_price_list(why)
     when = f"{seen.as_of.day} {seen.as_of:%B, %H:%M} UTC"
-    return replace(
-        _held(seen),
-        live=False,
-        notice=f"Akash's live prices are out of reach. These were seen on {when}.",
-    )
+    return replace(_held(seen), live=False, notice=f"{why} These were seen on {when}.")
 
 
 def _live() -> PriceList:

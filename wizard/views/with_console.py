@@ -21,6 +21,7 @@ from django.shortcuts import render
 from oneclick_site.middleware import CONTENT_SECURITY_POLICY
 from wizard.console import errors
 from wizard.console.client import Console
+from wizard.console.connections import carried_out
 from wizard.console.errors import ConsoleError
 from wizard.sdl.text import check_text
 from wizard.sdl.values import PLACEHOLDERS
@@ -31,8 +32,6 @@ View = Callable[Concatenate[HttpRequest, Parameters], Answering]
 ConsoleView = Callable[Concatenate[HttpRequest, Console, Parameters], Answering]
 
 HEADER = "X-Console-Key"
-# A task that nobody else holds may be thrown away before its end.
-_under_way: set[asyncio.Task[HttpResponse]] = set()
 _KEY = re.compile(r"[\x21-\x7e]{8,512}\Z")
 # A page that watches the endpoint has to ask it: its address is known only later.
 _POLICY = CONTENT_SECURITY_POLICY.replace("connect-src 'self'", "connect-src 'self' https:")
@@ -46,7 +45,7 @@ def answered_by_console(view: ConsoleView[Parameters]) -> View[Parameters]:
         request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> HttpResponse:
         answering = _answered(view, request, *args, **kwargs)
-        return await (to_the_end(answering) if request.method == "POST" else answering)
+        return await (carried_out(answering) if request.method == "POST" else answering)
 
     return with_console
 
@@ -64,20 +63,6 @@ async def _answered(
         response = trouble(request, error)
     response["Cache-Control"] = "no-store"
     return response
-
-
-async def to_the_end(work: Answering) -> HttpResponse:
-    """The answer of a change, which is carried out even where its browser leaves meanwhile.
-
-    Django cancels a view whose client is gone. A deployment whose request has
-    been sent would then be made without anybody noting it. What runs on has lost
-    the request's own thread, so that it waits with ``asyncio.to_thread`` only:
-    https://github.com/django/asgiref "Thread-sensitive code".
-    """
-    task = asyncio.create_task(work)
-    _under_way.add(task)
-    task.add_done_callback(_under_way.discard)
-    return await asyncio.shield(task)
 
 
 def trouble(request: HttpRequest, error: ConsoleError) -> HttpResponse:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,9 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.core.cache import cache
 
+from tests.site.live import LiveSite
 from tests.standins.console import ConsoleApi
+from tests.wizard.demo.sites import wait_until
 from wizard.console import client, creating
 from wizard.sdl.writer import to_yaml
 
@@ -64,3 +68,20 @@ async def test_a_deployment_that_is_being_made(api: ConsoleApi, built: dict[str,
     await until(lambda: api.held)
     mark = creating._mark(built)
     await until(lambda: cache.get(mark) in api.held)
+
+
+def test_a_site_that_stops_while_a_deployment_is_made(
+    api: ConsoleApi, built: dict[str, Any]
+) -> None:
+    """It stays until the deployment is there, and looked for a twin that another worker made."""
+    api.create_seconds = 2
+    body = json.dumps({"sdl": to_yaml(built), "deposit": 5}).encode()
+    head = f"POST /deployments/create HTTP/1.1\r\nHost: localhost\r\nX-Console-Key: {api.key}\r\n"
+    with LiveSite(OFFLINE="0", CONSOLE_API_URL=api.url) as site:
+        with socket.create_connection(("127.0.0.1", site.port)) as visitor:
+            visitor.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            wait_until(lambda: api.count("/v1/deployments", "POST") == 1)
+        site.process.send_signal(signal.SIGTERM)
+        assert site.process.wait(60) == 0
+    paths = [request.method for request in api.requests if request.path == "/v1/deployments"]
+    assert paths == ["GET", "GET", "POST", "GET"]

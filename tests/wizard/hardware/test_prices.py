@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
-from tests.standins.console_prices import PATH, ConsolePrices, model
-from tests.standins.server import Reply, text
+from tests.standins.console_prices import DEFAULT, PATH, ConsolePrices, model
+from tests.standins.server import Reply, Request, text
+from tests.standins.server import json as as_json
 from wizard.hardware import prices
 from wizard.hardware.gpus import PRICES_AS_OF
 from wizard.hardware.values import Gpu, PriceList
@@ -61,6 +64,37 @@ def test_one_request_for_many_pages(console: ConsolePrices) -> None:
     for _ in range(3):
         prices.price_list()
     assert console.count(PATH) == 1
+
+
+def _asked_meanwhile(console: ConsolePrices) -> list[PriceList]:
+    """What other pages show while one of them asks for new prices."""
+    found: list[PriceList] = []
+
+    def answer(_request: Request) -> Reply:
+        found.extend(prices.price_list() for _ in range(3))
+        return as_json({"models": list(DEFAULT)})
+
+    forget_fresh(console)
+    console.route("GET", PATH, answer)
+    prices.price_list()
+    return found
+
+
+def test_one_page_asks_and_the_others_show_what_is_known(console: ConsolePrices) -> None:
+    seen = prices.price_list()
+    for times in (2, 3):
+        assert _asked_meanwhile(console) == [seen] * 3
+        assert console.count(PATH) == times
+        seen = prices.price_list()
+
+
+def test_what_is_known_for_long_is_told_as_old(console: ConsolePrices) -> None:
+    seen = prices.price_list()
+    old = replace(seen, as_of=seen.as_of - timedelta(hours=2))
+    cache.set(f"gpu-prices:stale:1{console.url}", old)
+    for found in _asked_meanwhile(console):
+        assert not found.live
+        assert "are being asked for. These were seen on" in found.notice
 
 
 def test_offline_asks_nobody(console: ConsolePrices, settings: Settings) -> None:
