@@ -13,7 +13,7 @@ from wizard.registry.values import Format, ModelFile, Variant
 
 _PART = re.compile(r"-(?P<part>\d{5})-of-(?P<total>\d{5})\Z")
 _NO_WEIGHTS = re.compile(
-    r"mmproj|imatrix|(?:\A|[-_.])(?:lora|adapter|vocab)(?:[-_.]|\Z)", re.IGNORECASE
+    r"\A\.|mmproj|imatrix|(?:\A|[-_.])(?:lora|adapter|vocab)(?:[-_.]|\Z)", re.IGNORECASE
 )
 _PROJECTOR = re.compile(r"mmproj", re.IGNORECASE)
 _PROJECTOR_ORDER = ("F16", "BF16", "Q8_0", "F32")

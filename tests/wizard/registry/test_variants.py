@@ -55,7 +55,7 @@ def test_the_best_projector_goes_with_every_variant() -> None:
 
 def test_what_is_no_weights_is_left_out() -> None:
     found = variants.from_gguf(
-        files("M-Q4_0.gguf", "imatrix.gguf", "M-lora-f16.gguf", "ggml-vocab-x.gguf")
+        files("M-Q4_0.gguf", "imatrix.gguf", "M-lora-f16.gguf", "ggml-vocab-x.gguf", ".gguf")
     )
     assert names(found) == ["Q4_0"]
 

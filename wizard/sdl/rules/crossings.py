@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from wizard.sdl.rules.expose import external_port, is_global
 from wizard.sdl.rules.report import Report, join, section, shown, whole
@@ -12,9 +13,17 @@ from wizard.sdl.rules.storage import Volume, volumes
 MAX_COUNT = 50
 MAX_UNITS = 20
 MAX_GROUPS = 20
+# Names that a fix lists.
+MAX_NAMED = 20
 
 Document = Mapping[object, object]
 Entry = Mapping[object, object]
+
+
+def _one_of(names: Iterable[object]) -> str:
+    """What to do about a name that is none of these: some of them, where there are many."""
+    some = [shown(name) for name in islice(names, MAX_NAMED)]
+    return f"Name one of {', '.join(some) or 'those that you add'}."
 
 
 def _ports(document: Document) -> Iterator[tuple[str, Entry, str]]:
@@ -65,7 +74,7 @@ def _check_unit(
             join(path, "profile"),
             "no-profile",
             f"There is no compute profile {shown(profile)}.",
-            f"Name one of {', '.join(map(shown, compute)) or 'those that you add'}.",
+            _one_of(compute),
         )
     placements = section(profiles, "placement")
     if placement not in placements:
@@ -73,7 +82,7 @@ def _check_unit(
             path,
             "no-placement",
             f"There is no placement {shown(placement)}.",
-            f"Name one of {', '.join(map(shown, placements)) or 'those that you add'}.",
+            _one_of(placements),
         )
     elif profile not in section(placements[placement], "pricing"):
         report.error(
@@ -129,7 +138,7 @@ def _check_deployment(report: Report, document: Document) -> None:
                 path,
                 "no-service",
                 f"There is no service {shown(name)}.",
-                f"Name one of {', '.join(map(shown, services)) or 'those that you add'}.",
+                _one_of(services),
             )
         for placement, unit, unit_path in report.items(placements, path):
             units[placement] += 1
@@ -170,7 +179,7 @@ def _check_reach(report: Report, document: Document) -> None:
                 join(path, "service"),
                 "no-service",
                 f"There is no service {shown(peer)}.",
-                f"Name one of {', '.join(map(shown, services))}.",
+                _one_of(services),
             )
     hosts: set[str] = set()
     for _, entry, path in _ports(document):
