@@ -7,8 +7,8 @@ a rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from wizard.registry import gguf_architecture, gguf_layers, gguf_tensors, layer_patterns
@@ -205,7 +205,15 @@ def read(fetch: Callable[[int, int], bytes], size: int, *, whole: bool = False) 
                 raise UnreadableHeader(
                     "This file ends, or goes on too long, in its header."
                 ) from None
-            wanted = max(more.minimum, len(data) * 4)
+            wanted = max(more.minimum, len(data) * 2)
+
+
+def joined(parts: Sequence[Header]) -> Header:
+    """The header of a file in parts: the first one's, with the tensors of all."""
+    if not all(part.complete for part in parts):
+        return parts[0]
+    tensors = {name: size for part in parts for name, size in (part.tensors or {}).items()}
+    return replace(parts[0], tensors=tensors, repacked=sum(part.repacked or 0 for part in parts))
 
 
 def _is_enough(header: Header) -> bool:

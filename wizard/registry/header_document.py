@@ -96,12 +96,9 @@ def load_json(path: Path) -> Mapping[str, Any]:
 def _gguf(path: Path) -> HeaderFile:
     """A file's header, with the tensors of all parts where it is split."""
     parts = [_part(part) for part in _parts(path)]
-    header, sizes = parts[0][0], [size for _, size in parts]
-    tensors = {name: size for part, _ in parts for name, size in (part.tensors or {}).items()}
-    repacked = sum(part.repacked or 0 for part, _ in parts)
-    if not all(part.complete for part, _ in parts):
-        return HeaderFile(header, sum(sizes), is_cut=True)
-    return HeaderFile(replace(header, tensors=tensors, repacked=repacked), sum(sizes))
+    header = gguf_header.joined([part for part, _ in parts])
+    is_cut = not all(part.complete for part, _ in parts)
+    return HeaderFile(header, sum(size for _, size in parts), is_cut)
 
 
 def _parts(path: Path) -> list[Path]:

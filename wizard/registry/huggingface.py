@@ -34,16 +34,26 @@ from wizard.registry.errors import (
     UnreadableHeader,
     UnsupportedArchitecture,
 )
+from wizard.registry.gguf_header import Header
 from wizard.registry.huggingface_search import search
-from wizard.registry.values import Architecture, Format, Model, ModelFile, ModelRef, Variant
+from wizard.registry.values import (
+    Architecture,
+    Format,
+    Model,
+    ModelFile,
+    ModelRef,
+    TensorSizes,
+    Variant,
+)
 
-__all__ = ["architecture", "find", "search"]
+__all__ = ["architecture", "find", "search", "tensors"]
 
 BRANCH_SECONDS = 600
 COMMIT_SECONDS = 7 * 86_400
 CONVERSIONS_SECONDS = 86_400
 MISSING_SECONDS = 60
 MAX_CONVERSIONS = 8
+MAX_PARTS = 16
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _INDEX = "model.safetensors.index.json"
 # Names of weights that nothing quantised.
@@ -86,6 +96,24 @@ def architecture(model: Model, variant: Variant) -> Architecture:
         known = _from_config(model.ref.repo, model.revision, is_packed=is_packed)
     cache.set(key, known, COMMIT_SECONDS if model.revision else BRANCH_SECONDS)
     return known
+
+
+def tensors(model: Model, variant: Variant) -> TensorSizes | None:
+    """Where the tensors of a GGUF lie, from whole headers: megabytes, behind the tokenizer.
+
+    None where that is not told, or the file has too many parts. Raises RegistryError.
+    """
+    if not 0 < len(variant.files) <= MAX_PARTS:
+        return None
+    place = (settings.HUGGING_FACE_URL, model.ref.repo, model.revision)
+    key = http.cache_key("hf-tensors", *place, variant.files)
+    known = cache.get(key)
+    if isinstance(known, TensorSizes):
+        return known
+    found = gguf_header.joined([_header(model, file, whole=True) for file in variant.files])
+    sizes = found.tensor_sizes()
+    cache.set(key, sizes, COMMIT_SECONDS if model.revision else BRANCH_SECONDS)
+    return sizes
 
 
 def _found(ref: ModelRef, key: str) -> Model:
@@ -218,12 +246,15 @@ def _conversions(repo: str) -> tuple[str, ...]:
 def _from_header(model: Model, variant: Variant) -> Architecture:
     if not variant.files:
         raise UnreadableHeader(f"{model.ref} names no file to read.")
-    file = variant.files[0]
-    fetch = client.ranges_of(model.ref.repo, model.revision, file.path)
     try:
-        return gguf_header.read(fetch, file.size or gguf_reader.MAX_HEADER).architecture()
+        return _header(model, variant.files[0]).architecture()
     except UnreadableHeader as error:
         return _from_base_model(model, error)
+
+
+def _header(model: Model, file: ModelFile, *, whole: bool = False) -> Header:
+    fetch = client.ranges_of(model.ref.repo, model.revision, file.path)
+    return gguf_header.read(fetch, file.size or gguf_reader.MAX_HEADER, whole=whole)
 
 
 def _from_base_model(model: Model, error: UnreadableHeader) -> Architecture:

@@ -136,6 +136,20 @@ def architecture(model: Model, variant: Variant) -> Architecture:
         return catalogue.architecture(model, variant)
 
 
+def with_tensors(model: Model, variant: Variant) -> Variant:
+    """The variant with its list of tensors, which lies behind megabytes of tokenizer.
+
+    As it is where that cannot be read, and of Ollama's, which packs no file in ways of its own.
+    """
+    is_live = model.origin is Origin.LIVE and not settings.OFFLINE
+    if not is_live or model.ref.source is not Source.HUGGING_FACE:
+        return variant
+    try:
+        return replace(variant, tensors=huggingface.tensors(model, variant))
+    except RegistryError:
+        return variant
+
+
 def variant_for(model: Model, ref: ModelRef, name: str = "") -> Variant:
     """The variant that is asked for by name, by the reference's file or tag, or our default.
 

@@ -208,7 +208,7 @@ def _is_exact(architecture: Architecture, variant: Variant, workload: Workload) 
 
     Nor of files that are not as large as their quantisation makes them.
     """
-    if not variant.size_is_exact or _is_odd(architecture, variant, workload):
+    if not variant.size_is_exact or is_packed_otherwise(architecture, variant, workload):
         return False
     if placement.is_whole(architecture, workload):
         return architecture.exact
@@ -216,7 +216,7 @@ def _is_exact(architecture: Architecture, variant: Variant, workload: Workload) 
     return architecture.exact and not is_odd and hosted.hosted(architecture, 1, 1) is None
 
 
-def _is_odd(architecture: Architecture, variant: Variant, workload: Workload) -> bool:
+def is_packed_otherwise(architecture: Architecture, variant: Variant, workload: Workload) -> bool:
     """Whether a file is packed in a way of its own that may change what lies on cards."""
     part = weights.split(architecture, variant)
     if abs(part.off) > by_shape.ODD or (workload.gpus and part.unsure > _UNSURE):
@@ -254,7 +254,7 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
         words += f", with {size(workload.adapter_bytes)} of adapters"
     if part.skipped:
         words += f", less {size(part.skipped)} of prediction blocks that are not loaded"
-    is_odd = _is_odd(architecture, variant, workload)
+    is_odd = is_packed_otherwise(architecture, variant, workload)
     return words + (_odd_size_words(part.off, variant) if is_odd else "")
 
 

@@ -12,6 +12,7 @@ from wizard.planning import ChoiceError, make_plan
 from wizard.registry import lookup
 from wizard.registry.values import Model, ModelRef
 from wizard.sdl.values import Choices, Plan
+from wizard.sizing import is_packed_otherwise
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def plan_with(model: Model, choices: Choices) -> Plan:
     """The plan for a model that was found. Raises RegistryError and ChoiceError."""
     variant = lookup.variant_for(model, model.ref, choices.variant)
     architecture = lookup.architecture(model, variant)
+    if is_packed_otherwise(architecture, variant):
+        variant = lookup.with_tensors(model, variant)
     return make_plan(model.ref, model, variant, architecture, choices, price_list())
 
 

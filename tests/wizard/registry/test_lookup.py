@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from pytest_django.fixtures import Settings
 
+from tests.standins import gguf
 from tests.standins.huggingface import HuggingFaceStandIn
+from tests.standins.huggingface_models import conversion
 from tests.standins.ollama import NONSENSE, OllamaStandIn
 from tests.standins.server import text
 from wizard.registry import catalogue, lookup
@@ -155,6 +157,28 @@ def test_an_unreadable_header_falls_back_to_the_catalogue(library: OllamaStandIn
     model = lookup.find(_ollama("llama3.1", "70b"))
     library.storage.fail("/data/", text("no GGUF at all"))
     assert lookup.architecture(model, lookup.variant_for(model, model.ref)).layers == 80
+
+
+def _in_two_parts(hub: HuggingFaceStandIn, second: bytes) -> Model:
+    keys = gguf.llama(vocab=512)
+    tables = {"token_embd.weight": [64, 512], "output.weight": [64, 512]}
+    parts = (gguf.file(keys, tables), second)
+    files = {f"M-Q4_0-{n:05}-of-00002.gguf": part for n, part in enumerate(parts, 1)}
+    hub.add(conversion("acme/packed-GGUF", "acme/packed", keys, 10**6, {}, files))
+    return lookup.find(_hub("acme/packed-GGUF"))
+
+
+def test_a_list_of_tensors_is_read_from_all_parts(hub: HuggingFaceStandIn) -> None:
+    blocks = {f"blk.{layer}.ffn_up.weight": [64, 128] for layer in range(2)}
+    model = _in_two_parts(hub, gguf.file({"split.count": 2}, blocks))
+    found = lookup.with_tensors(model, model.variants[0]).tensors
+    assert found is not None
+    assert (found.inputs, found.output, found.blocks) == (131_072, 131_072, (32_768, 32_768))
+
+
+def test_a_list_that_cannot_be_read_leaves_a_variant_as_it_is(hub: HuggingFaceStandIn) -> None:
+    model = _in_two_parts(hub, b"no GGUF at all")
+    assert lookup.with_tensors(model, model.variants[0]) == model.variants[0]
 
 
 def test_a_tag_chosen_by_name_becomes_exact(library: OllamaStandIn) -> None:

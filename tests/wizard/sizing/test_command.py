@@ -11,8 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
 
 from tests.standins import gguf
+from tests.standins.huggingface import HuggingFaceStandIn
+from tests.standins.huggingface_models import conversion
 
 LLAMA: dict[str, Any] = {
     "general.architecture": "llama",
@@ -195,6 +198,22 @@ def test_a_gguf_file_is_read_with_its_tensors(tmp_path: Path) -> None:
     found = run("--header", str(path), "--context", "256", "--slots", "1")
     assert found["weights_host"] == 64 * 32 * 4
     assert found["weights_gpu"] == 64 * 32 * 4 + 2 * 64 * 128 * 4
+
+
+def test_a_file_of_a_registry_is_read_with_its_tensors_where_these_change_the_answer(
+    settings: Settings,
+) -> None:
+    settings.OFFLINE = False
+    keys = gguf.llama(layers=2, embedding=256, heads=4, kv_heads=2, vocab=32)
+    tables = {"token_embd.weight": [256, 32], "output.weight": [256, 32]}
+    packed = gguf.file(keys, tables | {"blk.0.ffn_up.weight": [256, 512]})
+    with HuggingFaceStandIn() as hub:
+        settings.HUGGING_FACE_URL, settings.REGISTRY_TIMEOUT = hub.url, 60.0
+        hub.add(conversion("acme/packed", "acme/m", keys, 10**6, {}, {"M-Q4_0.gguf": packed}))
+        assert run("hf.co/acme/packed:Q4_0")["weights_gpu"] == 4 * 256 * (32 + 512)
+        hub.cdn.requests.clear()
+        run("hf.co/Qwen/Qwen3-8B-GGUF:Q4_K_M")
+        assert [request.headers["range"] for request in hub.cdn.requests] == ["bytes=0-65535"]
 
 
 def test_a_file_cut_off_within_its_header_needs_the_models_bytes(tmp_path: Path) -> None:

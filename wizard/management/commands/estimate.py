@@ -18,7 +18,7 @@ from wizard.hardware.workloads import on_gpu
 from wizard.registry import config_json, config_quantisation, header_document, lookup
 from wizard.registry.errors import RegistryError, UnreadableHeader
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
-from wizard.sizing import cache_types, estimate, kv_bytes_per_token
+from wizard.sizing import cache_types, estimate, is_packed_otherwise, kv_bytes_per_token
 from wizard.sizing.buffers import buffers
 from wizard.sizing.card import CardAnswer, on_card
 from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
@@ -204,7 +204,10 @@ def _from_registry(text: str) -> tuple[Architecture, Variant]:
         raise CommandError(f"{text!r} names no model. Write llama3.1:8b or hf.co/user/repo:Q4_K_M.")
     model = lookup.find(found[0])
     variant = lookup.variant_for(model, found[0])
-    return lookup.architecture(model, variant), variant
+    architecture = lookup.architecture(model, variant)
+    if is_packed_otherwise(architecture, variant):
+        variant = lookup.with_tensors(model, variant)
+    return architecture, variant
 
 
 def _workload(architecture: Architecture, variant: Variant, options: dict[str, Any]) -> Workload:
