@@ -1,33 +1,42 @@
 // Copy what a button names, and say so.
 export function startCopying() {
-  document.addEventListener("click", async (event) => {
+  document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    const text = document.querySelector(button.dataset.copy).textContent;
-    tell(button, (await copy(text)) ? "Copied" : "Press Ctrl+C");
+    if (button) copy(button, document.querySelector(button.dataset.copy).textContent);
   });
 }
 
-async function copy(text) {
+export async function copy(button, text) {
+  const done = await toClipboard(button, text);
+  const words = done ? "Copied" : "The browser does not allow copying here";
+  button.dataset.said = words;
+  button.classList.toggle("done", done);
+  announce(words);
+  setTimeout(() => {
+    delete button.dataset.said;
+    button.classList.remove("done");
+  }, 1600);
+}
+
+async function toClipboard(button, text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false;
+    return copyBySelection(button, text);
   }
 }
 
-function tell(button, words) {
-  const before = button.title;
-  button.title = words;
-  button.classList.add("done");
-  button.dataset.said = words;
-  announce(words);
-  setTimeout(() => {
-    button.title = before;
-    button.classList.remove("done");
-    delete button.dataset.said;
-  }, 1600);
+// Over plain http there is no clipboard, yet a selection can still be copied.
+function copyBySelection(button, text) {
+  const field = document.createElement("textarea");
+  Object.assign(field, { className: "visually-hidden", readOnly: true, tabIndex: -1, ariaHidden: "true", value: text });
+  button.after(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  button.focus();
+  return done;
 }
 
 function announce(words) {

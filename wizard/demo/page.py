@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from limits import parse_many
 
 from wizard.demo import embedded
-from wizard.demo.fields import LONGEST_NAME
+from wizard.demo.fields import LONGEST_NAME, MOST_MESSAGES
 
 LANGUAGES = {
     "curl": "curl",
@@ -50,6 +50,7 @@ def playground(request: HttpRequest) -> HttpResponse:
     context = {
         "section": "playground",
         "limits": settings.DEMO_LIMITS,
+        "most_messages": MOST_MESSAGES,
         "rate": _rate_in_words(settings.DEMO_LIMITS.rates),
         "languages": LANGUAGES,
         "modules": MODULES,

@@ -1,14 +1,15 @@
 // The conversation in the middle: showing it, asking, stopping, asking again, branching.
-import { byId, button, copy, h, say } from "./dom.js";
+import { copy } from "../copy.js";
+import { byId, button, h, say, sends } from "./dom.js";
 import { grouped } from "./figures.js";
 import { viewCode } from "./codeview.js";
 import { Run, isRunning, runOf } from "./run.js";
 import { followEnd } from "./scroll.js";
 import { modelNamed, readSettings, sentSettings } from "./settings.js";
 import { saveSoon, saveTalk, state } from "./state.js";
-import { withLatestImages } from "./request.js";
+import { withLatest, withLatestImages } from "./request.js";
 import { can, refreshContext } from "./target.js";
-import { addTurn, choose, followersOf, messagesTo, newId, removeTurn, shownPath, titleOf } from "./talk.js";
+import { addTurn, answersOf, choose, followersOf, messagesTo, newId, removeTurn, shownPath, titleOf } from "./talk.js";
 import { turnView } from "./turns.js";
 
 const TICK_MS = 100;
@@ -48,8 +49,7 @@ export function showTalk() {
   tell();
 }
 
-export const runningAnswers = (talk = state.talk) =>
-  Object.values(talk.turns).flatMap((turn) => turn.answers ?? []).filter(isRunning);
+export const runningAnswers = (talk = state.talk) => answersOf(talk).filter(isRunning);
 
 export function stop() {
   for (const answer of runningAnswers()) runOf(answer).stop();
@@ -128,8 +128,25 @@ function readOut({ model, state: how, text, trouble }) {
 }
 
 function questionOf(talk, turn, answer) {
-  const messages = withLatestImages(messagesTo(talk, turn, answer.model), imagesFor(answer));
+  const messages = fitted(messagesTo(talk, turn, answer.model), answer);
   return { model: answer.model, messages, settings: answer.settings };
+}
+
+// What of a conversation can be sent: the demo takes so much at once.
+function fitted(messages, answer) {
+  const seen = withLatestImages(messages, imagesFor(answer));
+  if (answer.where !== location.origin) return seen;
+  const { mostCharacters, mostMessages } = byId("play").dataset;
+  return withLatest(seen, Number(mostMessages) - 1, Number(mostCharacters) - (answer.settings.system ?? "").length);
+}
+
+// Whether the latest question of the conversation went without its beginning.
+export function isShortened() {
+  const [question, turn] = shownPath(state.talk).slice(-2);
+  const [answer] = turn?.answers ?? [];
+  if (!answer) return false;
+  const messages = messagesTo(state.talk, question, answer.model);
+  return fitted(messages, answer).length < messages.length;
 }
 
 // How many images a model is sent: none where it cannot see, the demo's limit there.
@@ -190,7 +207,9 @@ export function showCodeOf(text, images) {
   const last = shownPath(state.talk).at(-1);
   const before = last ? messagesTo(state.talk, last, settings.model) : [];
   const message = { role: "user", content: text || "Hello!", ...(images.length ? { images } : {}) };
-  viewCode(state.target ?? state.demo, { model: settings.model, messages: [...before, message], settings: sentSettings(settings.model, settings) });
+  const target = state.target ?? state.demo;
+  const sent = { model: settings.model, settings: sentSettings(settings.model, settings), where: target.url };
+  viewCode(target, { model: sent.model, messages: fitted([...before, message], sent), settings: sent.settings });
 }
 
 function step(turn, by) {
@@ -226,7 +245,7 @@ function edit(turn) {
   );
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape") cancel();
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) done(event);
+    if (sends(event)) done(event);
   });
   article.replaceChildren(form);
   article.classList.add("editing");

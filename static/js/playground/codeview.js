@@ -1,6 +1,7 @@
 // “View code”: a question as code, in a dialog.
 import { KEY_PLACEHOLDER, snippets, withoutImages } from "./code.js";
-import { byId, copy } from "./dom.js";
+import { copy } from "../copy.js";
+import { byId } from "./dom.js";
 
 const LANGUAGES = ["curl", "openai", "ollama", "javascript"];
 let shown = null;

@@ -1,6 +1,6 @@
 // The box below: text, images by file, paste and drop, sending and stopping.
-import { byId, h } from "./dom.js";
-import { onChat, runningAnswers, send, showCodeOf, stop, usedOfContext } from "./chat.js";
+import { byId, h, sends } from "./dom.js";
+import { isShortened, onChat, runningAnswers, send, showCodeOf, stop, usedOfContext } from "./chat.js";
 import { grouped } from "./figures.js";
 import { UnreadableImage, imagesOf, smaller } from "./images.js";
 import { currentModel, onSettings } from "./settings.js";
@@ -18,7 +18,7 @@ export function startComposer() {
   });
   prompt.addEventListener("input", refresh);
   prompt.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (!sends(event)) return;
     event.preventDefault();
     submit();
   });
@@ -127,6 +127,7 @@ function submit() {
   images = [];
   showImages();
   send(text, sent);
+  if (isShortened()) notice(`The demo takes ${grouped(most)} characters at once: it is not told the first messages of this conversation any more.`);
   if (isTouch.matches) prompt.blur();
   else prompt.focus();
 }

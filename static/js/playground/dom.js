@@ -37,41 +37,12 @@ export function say(words) {
   byId("announcer").textContent = words;
 }
 
-export async function copy(from, text) {
-  const done = await toClipboard(from, text);
-  const words = done ? "Copied" : "The browser does not allow copying here";
-  from.dataset.said = words;
-  from.classList.toggle("done", done);
-  say(words);
-  setTimeout(() => {
-    delete from.dataset.said;
-    from.classList.remove("done");
-  }, 1600);
-}
-
-async function toClipboard(from, text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyBySelection(from, text);
-  }
-}
-
-// Over plain http there is no clipboard, yet a selection can still be copied.
-function copyBySelection(from, text) {
-  const field = h("textarea", { class: "visually-hidden", readonly: true, tabindex: "-1", "aria-hidden": "true" });
-  field.value = text;
-  from.after(field);
-  field.select();
-  const done = document.execCommand("copy");
-  field.remove();
-  from.focus();
-  return done;
-}
-
 export function save(name, type, text) {
   const address = URL.createObjectURL(new Blob([text], { type }));
   h("a", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
+
+// Enter sends, but not the one that ends the composing of a word. Safari tells that one by its
+// number alone: https://bugs.webkit.org/show_bug.cgi?id=165004
+export const sends = (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;

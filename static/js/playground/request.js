@@ -46,6 +46,16 @@ export function withLatestImages(messages, most) {
   }).toReversed();
 }
 
+// The latest `most` messages of so many characters together. An answer without its question
+// would begin what many templates refuse.
+export function withLatest(messages, most, characters) {
+  let left = characters;
+  const last = messages.length - 1;
+  const cut = messages.findLastIndex(({ content }, at) => at < last && (left -= content.length) < messages[last].content.length);
+  const kept = messages.slice(Math.max(cut + 1, messages.length - most));
+  return kept[0]?.role === "assistant" ? kept.slice(1) : kept;
+}
+
 function withSystem(messages, { system }) {
   return system ? [{ role: "system", content: system }, ...messages] : messages;
 }

@@ -1,8 +1,9 @@
 // What the page's parts share.
 import { openStore, readJson, writeJson } from "./store.js";
-import { closeUnfinished, newTalk } from "./talk.js";
+import { newTalk, unfinished } from "./talk.js";
 
 const CURRENT = "oneclickllm.playground.current";
+const UNSAVED = "oneclickllm.playground.unsaved";
 const SAVING_MS = 1000;
 const late = new Map();
 
@@ -11,8 +12,23 @@ export const state = { store: null, talks: new Map(), talk: null, demo: null, ta
 export async function loadTalks() {
   state.store = await openStore();
   const kept = await state.store.all().catch(() => []);
-  for (const talk of kept) state.talks.set(talk.id, closeUnfinished(talk));
+  const unsaved = readJson("localStorage", UNSAVED) ?? {};
+  for (const talk of kept) {
+    state.talks.set(talk.id, talk);
+    const longer = unfinished(talk).filter(({ id, text }) => unsaved[id]?.text.length >= text.length);
+    for (const answer of longer) Object.assign(answer, unsaved[answer.id]);
+    for (const answer of unfinished(talk)) answer.state = "stopped";
+    if (longer.length) await state.store.put(talk).catch(() => {});
+  }
+  writeJson("localStorage", UNSAVED, null);
+  addEventListener("pagehide", keepUnsaved);
   state.talk = state.talks.get(readJson("sessionStorage", CURRENT)) ?? newTalk();
+}
+
+// A page that goes has no time for IndexedDB: what its last save lacks waits for the next page.
+function keepUnsaved() {
+  const told = [...state.talks.values()].flatMap(unfinished).map(({ id, text, thinking }) => [id, { text, thinking }]);
+  if (told.length) writeJson("localStorage", UNSAVED, { ...readJson("localStorage", UNSAVED), ...Object.fromEntries(told) });
 }
 
 export function open(talk) {

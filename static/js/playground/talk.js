@@ -101,12 +101,7 @@ export function titleOf(talk) {
   return text.length > LONGEST_TITLE ? `${text.slice(0, LONGEST_TITLE - 1)}…` : text;
 }
 
-// Answers that were being written when the page was closed.
-export function closeUnfinished(talk) {
-  for (const turn of Object.values(talk.turns)) {
-    for (const answer of turn.answers ?? []) {
-      if (answer.state === "running") answer.state = "stopped";
-    }
-  }
-  return talk;
-}
+export const answersOf = (talk) => Object.values(talk.turns).flatMap((turn) => turn.answers ?? []);
+
+// Answers that are being written, or were when their page was closed.
+export const unfinished = (talk) => answersOf(talk).filter((answer) => answer.state === "running");

@@ -67,11 +67,30 @@ def test_escape_stops_too(page: Page) -> None:
 
 def test_a_page_that_is_closed_in_mid_stream_keeps_what_had_come(page: Page, ada: Upstream) -> None:
     say(page, "endless")
-    wait_until(lambda: "word9" in kept(page))
+    expect(page.locator(".md")).to_contain_text("word9")
+    shown = page.locator(".md").inner_text()
     page.reload()
     expect(page.locator(".status")).to_contain_text("Stopped")
-    expect(page.locator(".md")).to_contain_text("word9")
+    assert page.locator(".md").inner_text().startswith(shown)
+    wait_until(lambda: '"state":"stopped"' in kept(page))
+    assert page.evaluate("localStorage.getItem('oneclickllm.playground.unsaved')") is None
     wait_until(lambda: ada.open == 0)
+
+
+def test_a_conversation_longer_than_the_demo_takes_goes_on_without_its_beginning(
+    page: Page, ada: Upstream
+) -> None:
+    first, second = "a" * 14_000, "b" * 7_000
+    ask(page, first)
+    expect(page.locator("#notice")).to_be_hidden()
+    answer = ask(page, second)
+    expect(answer).to_contain_text(second)
+    expect(page.locator("#notice")).to_contain_text("takes 32,000 characters at once")
+    sent = [message["content"] for message in ada.asked("/api/chat")[-1]["messages"]]
+    assert sent == [second]
+    ask(page, "c")
+    sent = [message["content"] for message in ada.asked("/api/chat")[-1]["messages"]]
+    assert sent == [second, f"You said: {second}", "c"]
 
 
 def test_again_makes_a_branch_beside_the_first(page: Page) -> None:
