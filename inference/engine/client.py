@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from inference.engine import drafts, slots
+from inference.engine import drafts, grammars, slots
 from inference.engine.supervisor import Engine
 from inference.errors import EngineError
 
@@ -104,17 +104,19 @@ async def posted(
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The raw answer to a POST, which has a slot of its own where it generates.
 
-    Raises EngineLost where the child is gone or goes, and ProbabilitiesUnknown.
+    Raises EngineLost where the child is gone or goes, ProbabilitiesUnknown and GrammarTooLarge.
     """
     drafts.check(engine.config, payload)
+    body = orjson.dumps(payload)
+    grammars.check(payload, body)
     wanted = slots.request(path, payload)
     if wanted is None:
-        async with opened(engine, "POST", path, orjson.dumps(payload)) as answer:
+        async with opened(engine, "POST", path, body) as answer:
             yield answer
         return
     async with engine.slots.taken(wanted) as slot:
-        placed = payload if slot is None else {**payload, "id_slot": slot}
-        async with opened(engine, "POST", path, orjson.dumps(placed)) as answer:
+        placed = body if slot is None else orjson.dumps({**payload, "id_slot": slot})
+        async with opened(engine, "POST", path, placed) as answer:
             yield answer
 
 
