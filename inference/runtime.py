@@ -63,6 +63,7 @@ class Runtime:
     running: Counter[str] = field(default_factory=Counter)
     failures: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_FAILURES))
     _deadlines: set[asyncio.Timeout] = field(default_factory=set)
+    _arrivals: set[asyncio.Timeout] = field(default_factory=set)
 
     @property
     def in_flight(self) -> int:
@@ -75,24 +76,40 @@ class Runtime:
 
         Raises TimeoutError when it is over, and Stopping where the server ends before.
         """
-        try:
-            async with asyncio.timeout(self.settings.request_timeout) as running:
-                self._deadlines.add(running)
-                try:
-                    yield
-                finally:
-                    self._deadlines.discard(running)
-        except TimeoutError:
-            if self.phase is Phase.STOPPING and running.expired():
-                raise Stopping("The server stopped before this answer was whole.") from None
-            raise
+        async with self._within(
+            self._deadlines, "The server stopped before this answer was whole."
+        ):
+            yield
+
+    @asynccontextmanager
+    async def arrival(self) -> AsyncIterator[None]:
+        """As `deadline`, for a request that is still being sent."""
+        async with self._within(
+            self._arrivals, "The server stopped before this request was whole."
+        ):
+            yield
 
     def end_answers(self) -> None:
         """End what still runs, each answer with its last words."""
-        now = asyncio.get_running_loop().time()
-        for running in tuple(self._deadlines):
-            if not running.expired():
-                running.reschedule(now)
+        _end(self._deadlines)
+
+    def end_arrivals(self) -> None:
+        """Wait no longer for requests that are not whole."""
+        _end(self._arrivals)
+
+    @asynccontextmanager
+    async def _within(self, those: set[asyncio.Timeout], sentence: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self.settings.request_timeout) as running:
+                those.add(running)
+                try:
+                    yield
+                finally:
+                    those.discard(running)
+        except TimeoutError:
+            if self.phase is Phase.STOPPING and running.expired():
+                raise Stopping(sentence) from None
+            raise
 
     @asynccontextmanager
     async def engine(
@@ -118,6 +135,13 @@ class Runtime:
         if self.running[name] >= slots + self.settings.max_queue:
             self.metrics.refused += 1
             raise TooBusy("server busy, please try again: too many requests are waiting.")
+
+
+def _end(those: set[asyncio.Timeout]) -> None:
+    now = asyncio.get_running_loop().time()
+    for running in tuple(those):
+        if not running.expired():
+            running.reschedule(now)
 
 
 KEY = web.AppKey("runtime", Runtime)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import resource
 import signal
+import socket
 
 from aiohttp import web
 
@@ -23,6 +24,8 @@ from inference.settings import Settings
 BACKLOG = 1024
 # Seconds after the grace time for the last words of answers that were not finished in it.
 LAST_WORDS = 2.0
+# Seconds that requests have to come whole when the server stops: it answers them with a 503.
+LAST_ARRIVALS = 1.0
 # Where a new start may go better than this one: whoever runs the container starts it again.
 _WORTH_A_RESTART = (RegistryUnreachable, RegistryAnswer)
 _log = logging.getLogger(__name__)
@@ -81,6 +84,7 @@ async def run(
             return error.exit_code
         finally:
             runtime.phase = Phase.STOPPING
+            loop.call_later(LAST_ARRIVALS, runtime.end_arrivals)
             loop.call_later(settings.grace_time, runtime.end_answers)
             await runner.cleanup()
             await runtime.pool.close()
@@ -124,13 +128,21 @@ async def _gave_up(runtime: Runtime, stopped: asyncio.Task[bool]) -> bool:
 
 
 async def _listen(runtime: Runtime, runner: web.AppRunner) -> None:
-    settings = runtime.settings
+    host, port = runtime.settings.host, runtime.settings.port
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+        await _site(runner, host, port).start()
     except OSError as error:
-        told = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-        raise CannotListen(told) from error
-    _log.info("listening on http://%s:%d", settings.host, settings.port)
+        raise CannotListen(f"cannot listen on {where}: {error.strerror}") from error
+    _log.info("listening on http://%s", where)
+
+
+def _site(runner: web.AppRunner, host: str, port: int) -> web.BaseSite:
+    if host != "::" or not socket.has_dualstack_ipv6():
+        return web.TCPSite(runner, host, port, backlog=BACKLOG)
+    # asyncio would take callers by IPv6 alone.
+    both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return web.SockSite(runner, both, backlog=BACKLOG)
 
 
 async def start_up(runtime: Runtime) -> InferenceError | None:

@@ -85,7 +85,12 @@ TABLE: tuple[Setting, ...] = (
         "Listen beyond this machine without a key. Everyone who finds the port can use it.",
         switch=True,
     ),
-    Setting("HOST", types.host, "127.0.0.1", "The address to listen on."),
+    Setting(
+        "HOST",
+        types.host,
+        "127.0.0.1",
+        "The address to listen on. `0.0.0.0`: every one of IPv4; `::`: of both kinds.",
+    ),
     Setting("PORT", types.whole(1, 65535), "8080", "The port to listen on."),
     Setting(
         "CORS_ORIGINS",

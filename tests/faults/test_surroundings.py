@@ -184,6 +184,25 @@ def test_bodies_that_never_come_whole_runtime(models: Path, tmp_path: Path) -> N
         tell("bodies that never come whole, runtime", "nothing", watch)
 
 
+def test_the_end_while_a_body_does_not_come_whole(models: Path, tmp_path: Path) -> None:
+    """It is not waited for: whoever sends it has nothing to lose yet."""
+    long = ("--grace-time", "10m")
+    with (
+        endpoints.running_on_stand_in(tmp_path, models, *long) as endpoint,
+        _begun(endpoint.url, "/api/chat", endpoint.key) as sock,
+    ):
+        sock.settimeout(SOON)
+        assert answers(endpoint)  # on a connection that came later
+        watch = Watch()
+        endpoint.process.terminate()
+        answer = sock.recv(1 << 16)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 5" in answer
+        assert b"The server stopped before this request was whole." in answer
+        assert endpoint.process.wait(SOON) == 0
+        tell("SIGTERM with a body that never comes whole", "503", watch)
+
+
 def test_bodies_that_never_come_whole_site() -> None:
     """They take none of the demo's places, and no page's thread."""
     limits = {"DEMO_STREAMS": "1", "DEMO_QUEUE": "0", "WORKERS": "1"}

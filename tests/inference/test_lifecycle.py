@@ -56,6 +56,14 @@ def _in_silence(endpoint: Endpoint, gate: Gate, path: str, **fields: object) -> 
         return first + b"".join(parts)
 
 
+def test_every_address_of_both_kinds(models: Path, tmp_path: Path) -> None:
+    with endpoints.running_on_stand_in(tmp_path, models, "--host", "::") as endpoint:
+        port = endpoint.url.rpartition(":")[2]
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{host}:{port}/healthz").status_code == 200
+        assert f"listening on http://[::]:{port}" in endpoint.logged()
+
+
 def test_a_silent_whole_answer_shows_signs_of_life(on_stand_in: Endpoint, gate: Gate) -> None:
     """How many is up to how busy the machine is."""
     whole = _in_silence(on_stand_in, gate, "/api/chat", stream=False)

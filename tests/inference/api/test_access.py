@@ -86,6 +86,17 @@ def test_a_body_beyond_the_limit_is_refused(http: httpx.Client) -> None:
     assert "larger than" in answer.json()["error"]
 
 
+@pytest.mark.parametrize(("lists", "status"), [(1_000_000, 200), (1_100_000, 413)])
+def test_a_body_of_more_values_than_are_worth_reading_is_refused(
+    http: httpx.Client, lists: int, status: int
+) -> None:
+    """Each list is two values: what stands before one is counted."""
+    body = b'{"model": "tiny", "input": "", "z": [' + b"[]," * lists + b"0]}"
+    answer = http.post("/api/embed", content=body)
+    assert answer.status_code == status
+    assert status == 200 or "send it in several requests" in answer.json()["error"]
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"\xff", b"[" * 5000])
 @pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
 def test_what_is_no_object_is_refused(http: httpx.Client, body: bytes, path: str) -> None:
