@@ -89,6 +89,25 @@ _VECTORS_IN_PYTHON = Template(
 )
 print(found.data[0].embedding)"""
 )
+_SCORES = {
+    "path": "/v1/rerank",
+    "asked": '"query": "Why is the sky blue?",\n'
+    '  "documents": ["Air scatters blue light.", "Tea."]',
+    "anthropic": "",
+}
+_SCORES_IN_PYTHON = Template(
+    """found = client.post("/rerank", cast_to=object, body={
+    "model": "$name",
+    "query": "Why is the sky blue?",
+    "documents": ["Air scatters blue light.", "Tea."],
+})
+print(found["results"])"""
+)
+_CODE = {
+    "embedding": (_VECTORS, _VECTORS_IN_PYTHON),
+    "rerank": (_SCORES, _SCORES_IN_PYTHON),
+    "completion": (_CHAT, _CHAT_IN_PYTHON),
+}
 _INSIDE = """<section>
 <h2>How busy it is</h2>
 <p class="figures">The endpoint's key shows slots, queue, speed and last errors. It stays in
@@ -156,8 +175,7 @@ def _calls(status: Mapping[str, Any], *, locked: bool) -> str:
     known = next((entry for entry in status["models"] if entry["capabilities"]), None)
     if known is None:
         return ""
-    name, embeds = escape(known["name"]), "completion" not in known["capabilities"]
-    words, python = (_VECTORS, _VECTORS_IN_PYTHON) if embeds else (_CHAT, _CHAT_IN_PYTHON)
+    name, (words, python) = escape(known["name"]), _CODE[known["capabilities"][0]]
     return _CALLS.substitute(
         words,
         name=name,

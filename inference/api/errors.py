@@ -92,7 +92,7 @@ _MISTAKES = re.compile(
     r"|Unsupported param|Only no echo|Invalid (base64|token)|Unknown (chat|reasoning) format"
     r"|Multimodal data provided|for mtmd|Grammar trigger)"
     r"| is required$|must (not )?be |input is not supported|json\.exception|too large to process"
-    r"|_M_range_check"
+    r"|_M_range_check|does not support logits"
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inference import gguf
-from inference.engine.auto import pools_itself
+from inference.engine.auto import pools_itself, ranks
 from inference.gguf import Header, Omitted
 from inference.models import LocalModel, Source
 
@@ -24,8 +24,10 @@ def header(path: Path) -> Header:
 
 
 def capabilities(model: LocalModel) -> list[str]:
-    """What a model can do, in Ollama's words."""
+    """What a model can do, in Ollama's words, which has none for to rerank."""
     facts = header(model.path)
+    if ranks(facts):
+        return ["rerank"]
     if pools_itself(facts):
         return ["embedding"]
     templates = facts.chat_template + model.template

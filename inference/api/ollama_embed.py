@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from inference import runtime as runtimes
-from inference.api import fields, ollama
+from inference.api import facts, fields, ollama
 from inference.api.errors import ApiError
 from inference.api.vectors import shortened
 from inference.engine import client
@@ -69,7 +69,10 @@ async def embeddings(request: web.Request) -> web.StreamResponse:
 
 def _model(request: web.Request, document: dict[str, Any]) -> tuple[str, LocalModel, float | None]:
     name = fields.model_name(document)
-    return name, runtimes.of(request).library.find(name), fields.keep_alive(document)
+    model = runtimes.of(request).library.find(name)
+    if "rerank" in facts.capabilities(model):
+        raise ApiError(400, f'"{name}" does not support embeddings: it reranks, at /v1/rerank')
+    return name, model, fields.keep_alive(document)
 
 
 def _inputs(value: Any) -> list[str]:

@@ -104,6 +104,7 @@ async def passed(request: web.Request) -> web.StreamResponse:
     document = await fields.json_body(request)
     refuse_remote_media(document)
     wanted = _find(runtime, fields.model_name(document, required=False))
+    _refuse_other_kind(request.path, wanted)
     mended = defaults.applied(request.path, document, wanted)
     shape = _shortening(document) if request.path == "/v1/embeddings" else None
     if shape:
@@ -213,6 +214,15 @@ def _find(runtime: Runtime, name: str) -> LocalModel:
     except ModelNotFound:
         message = f"The model {name!r} does not exist here."
         raise ApiError(404, message, param="model", code="model_not_found") from None
+
+
+def _refuse_other_kind(path: str, model: LocalModel) -> None:
+    """llama.cpp would call it a flag that is missing, and answer vectors with one score in them."""
+    name, ranks = public_name(model.name), "rerank" in facts.capabilities(model)
+    if "rerank" in path and not ranks:
+        raise ApiError(400, f"{name} does not support rerank: that takes a reranker")
+    if "embedding" in path and ranks:
+        raise ApiError(400, f"{name} does not support embeddings: it reranks, at /v1/rerank")
 
 
 def _model(name: str, found: LocalModel) -> dict[str, Any]:

@@ -36,7 +36,7 @@ LONGEST_ON_CPU = 32768
 # Most embedding models read a text in one batch, or not at all.
 LONGEST_EMBEDDED = 8192
 # ``LLAMA_POOLING_TYPE_LAST`` and ``_RANK``.
-_POOLED_AT_THE_END = (3, 4)
+_LAST, _RANK = 3, 4
 SMALLEST_CONTEXT = 512
 STEP = 256
 SLOTS_ON_GPU = (16, 8, 4, 2, 1)
@@ -104,7 +104,7 @@ def configure(
         threads=settings.threads or control_group.threads(),
         embeddings=embeddings,
         reads_in_steps=in_steps,
-        pooling="mean" if embeddings and not embeds else "",
+        pooling=pooling(header) if embeddings else "",
         speculative=speculative,
         draft=drafts.length(slots, step) if speculative == "ngram" else 0,
         memory=estimate(header, weights, context * slots, settings),
@@ -140,17 +140,35 @@ def check_speculation(header: Header, wanted: str, slots: int, step: int) -> Non
 
 
 def pools_itself(header: Header) -> bool:
-    """Whether the file is an embedding model: it says how to pool."""
-    return header.fact("pooling_type") is not None
+    """Whether the file is a model that only embeds, or reranks: it says how to pool."""
+    return header.fact("pooling_type") is not None or ranks(header)
+
+
+def ranks(header: Header) -> bool:
+    """Whether the file is a reranker: it tells how well a text answers a question.
+
+    Qwen3-Reranker's files say so. What is made of a BERT (bge-reranker, jina-reranker) says
+    nothing, and has a classifier (llama.cpp ``conversion/bert.py``).
+    """
+    told = header.fact("pooling_type")
+    if told is None and header.fact("attention.causal") is False:
+        return any(tensor.name.startswith("cls.") for tensor in header.tensors)
+    return bool(told == _RANK)
+
+
+def pooling(header: Header) -> str:
+    """What llama-server is to be told of it. What a file says counts without, but that
+    ``/rerank`` is only there where it is told."""
+    if ranks(header):
+        return "rank"
+    return "" if pools_itself(header) else "mean"
 
 
 def reads_in_steps(header: Header) -> bool:
     """Whether a text to embed may take several steps: what is looked for is at its last token,
     and no token looks ahead (llama-server's ``server_slot::can_split``)."""
-    return (
-        header.fact("pooling_type") in _POOLED_AT_THE_END
-        and header.fact("attention.causal") is not False
-    )
+    pools_at_the_end = header.fact("pooling_type") in (_LAST, _RANK)
+    return pools_at_the_end and header.fact("attention.causal") is not False
 
 
 def choose(header: Header, weights: int, settings: Settings, memory: Memory) -> tuple[int, int]:

@@ -27,7 +27,7 @@ class EngineConfig:
     ``prompt_cache_mib`` is host memory for the prompts of idle slots.
     ``cpu_moe`` leaves a mixture's experts in host memory.
     ``on_gpu`` tells whether a card computes: no flag, but what slots are handed out by.
-    ``pooling`` is empty where the file says how to pool, or nothing is embedded.
+    ``pooling`` is empty where the file says how to pool vectors, or nothing is embedded.
     ``reads_in_steps`` tells that a text to embed may be longer than ``ubatch``.
     ``draft`` is the most tokens that a slot drafts from the text, 0 for llama.cpp's own.
     """

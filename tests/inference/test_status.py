@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 import time
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -78,6 +81,23 @@ def test_an_embedding_model_s_code_asks_for_vectors(tmp_path: Path) -> None:
         assert len(answer.json()["embeddings"]) == 1
     assert "client.embeddings.create(" in page
     assert "messages" not in page
+
+
+def test_a_reranker_s_code_asks_for_scores(tmp_path: Path) -> None:
+    model = tiny_gguf.write_reranker(tmp_path / "judge.gguf")
+    with endpoints.running(tmp_path, "--model", str(model)) as endpoint:
+        page = httpx.get(endpoint.url, headers=BROWSER).text
+        told = [
+            unescape(block) for block in re.findall(r"<code>(.*?)</code></pre>", page, re.DOTALL)
+        ]
+        by_curl, in_python = (each.replace("ENDPOINT", endpoint.url) for each in told)
+        path, body = by_curl.split()[1], re.search(r"-d '(.*)'", by_curl, re.DOTALL)
+        assert body
+        answer = httpx.post(path, content=body[1].encode(), headers=endpoint.headers, timeout=60)
+        assert {each["index"] for each in answer.json()["results"]} == {0, 1}
+        code = in_python.replace("KEY", endpoint.key)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        assert b"relevance_score" in done.stdout
 
 
 def test_what_a_model_can_do_is_told(endpoint: Endpoint) -> None:

@@ -207,6 +207,67 @@ def write_projector(path: Path, *, embedding: int = 32, seed: int = 1) -> Path:
     return path
 
 
+def write_reranker(path: Path, *, seed: int = 4) -> Path:
+    """Write a cross-encoder as bge-reranker's files are: a BERT with a classifier, not a word of
+    how it pools."""
+    width, hidden, heads, layers, context = WIDTH, HIDDEN, 4, LAYERS, 2048
+    vocabulary = [*_byte_tokens(), *SPECIALS]
+    base = len(vocabulary) - len(SPECIALS)
+    draw = random.Random(seed)  # noqa: S311  (weights, no secret)
+    fields: dict[str, Any] = {
+        "general.architecture": "bert",
+        "general.name": path.stem,
+        "general.file_type": 0,
+        "bert.context_length": context,
+        "bert.embedding_length": width,
+        "bert.block_count": layers,
+        "bert.feed_forward_length": hidden,
+        "bert.attention.head_count": heads,
+        "bert.attention.layer_norm_epsilon": 1e-5,
+        "bert.attention.causal": False,
+        "bert.vocab_size": len(vocabulary),
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "gpt-2",
+        "tokenizer.ggml.tokens": vocabulary,
+        "tokenizer.ggml.token_type": [1] * base + [3] * len(SPECIALS),
+        "tokenizer.ggml.token_type_count": 1,
+        "tokenizer.ggml.merges": ["t h"],
+        "tokenizer.ggml.bos_token_id": base,
+        "tokenizer.ggml.eos_token_id": base + 2,
+        "tokenizer.ggml.add_bos_token": True,
+        "tokenizer.ggml.add_eos_token": True,
+    }
+    tensors: dict[str, tuple[tuple[int, ...], array[float]]] = {}
+
+    def add(key: str, *shape: int, ones: bool = False) -> None:
+        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        values = [1.0] * count if ones else [draw.gauss(0, 0.3) for _ in range(count)]
+        tensors[key] = (shape, array("f", values))
+
+    def norm(key: str) -> None:
+        add(f"{key}.weight", width, ones=True)
+        add(f"{key}.bias", width)
+
+    add("token_embd.weight", len(vocabulary), width)
+    add("token_types.weight", 1, width)
+    add("position_embd.weight", context, width)
+    norm("token_embd_norm")
+    for i in range(layers):
+        block = f"blk.{i}."
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            add(f"{block}{part}.weight", width, width)
+        add(block + "ffn_up.weight", hidden, width)
+        add(block + "ffn_down.weight", width, hidden)
+        norm(block + "attn_output_norm")
+        norm(block + "layer_output_norm")
+    add("cls.weight", width, width)
+    add("cls.bias", width)
+    add("cls.output.weight", 1, width)
+    add("cls.output.bias", 1)
+    _write(path, fields, tensors)
+    return path
+
+
 def _byte_tokens() -> list[str]:
     """GPT-2's printable name of each byte, in the order of the bytes."""
     plain = {*range(33, 127), *range(161, 173), *range(174, 256)}

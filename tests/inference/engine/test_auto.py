@@ -132,6 +132,24 @@ def test_texts_to_embed_are_read_whole_where_they_must_be(
     assert config.reads_in_steps is ("pooling_type" in keys and ubatch == 512)
 
 
+@pytest.mark.parametrize(
+    ("keys", "tensors", "pooling"),
+    [
+        ({"pooling_type": 4}, [], "rank"),
+        ({"attention.causal": False}, ["cls.output.weight"], "rank"),
+        ({"attention.causal": False, "pooling_type": 2}, ["cls.weight"], ""),
+        ({"attention.causal": False}, ["output.weight"], "mean"),
+        ({}, ["cls.output.weight"], "mean"),
+    ],
+)
+def test_a_reranker_is_known_by_what_it_says_or_by_its_classifier(
+    keys: dict[str, Any], tensors: list[str], pooling: str
+) -> None:
+    plain = _header(**{f"llama.{name}": value for name, value in keys.items()})
+    found = tuple(Tensor(name, (32, 1), "F32", 0, 128) for name in tensors)
+    assert auto.pooling(replace(plain, tensors=found)) == pooling
+
+
 @pytest.mark.parametrize("kind", ["ngram", "mtp"])
 def test_what_only_embeds_drafts_nothing(kind: str) -> None:
     """SPECULATIVE is for all models of a server."""
