@@ -55,6 +55,7 @@ class Lookout:
             gpus=gpus,
             nodes=nodes,
             experts_on_host=self.cpu_moe,
+            variables=self.choices.extra_env,
         )
 
     def offers(self, context: int) -> tuple[Offer, ...]:

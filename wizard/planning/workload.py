@@ -10,6 +10,7 @@ from wizard.registry.values import Architecture
 from wizard.sdl.engines import llama_server
 from wizard.sdl.values import Engine, Plan, Reason
 from wizard.sizing import cache_types
+from wizard.sizing.drafting import DRAFTED
 from wizard.sizing.values import EngineFamily, KvType, Workload
 
 SMALLEST_CONTEXT = 256
@@ -22,6 +23,8 @@ USUAL_SLOTS = 4
 # vLLM shares one pool between requests, so more of them cost no more memory;
 # its own default of up to 1,024 captures more graphs than a private endpoint needs.
 USUAL_VLLM_SLOTS = 64
+# What makes our runtime draft with a model's own layers.
+_DRAFTS = ("SPECULATIVE", "mtp")
 # Tokens of a step (``--ubatch-size``).
 USUAL_STEP = 512
 # Tokens of a text to embed that are read in one step, at most: by our runtime
@@ -57,12 +60,14 @@ def workload_on(
     gpus: int = 1,
     nodes: int = 1,
     experts_on_host: bool = False,
+    variables: tuple[tuple[str, str], ...] = (),
 ) -> Workload:
     """What an engine asks of its cards, with the steps that it takes by itself.
 
     ``context`` is tokens for each of ``slots``. Our runtime answers embeddings beside
-    chats, unless told otherwise.
+    chats, unless told otherwise, and drafts where further ``variables`` say so.
     """
+    drafts = engine is Engine.RUNTIME and _DRAFTS in variables and architecture.nextn_layers > 0
     is_embedder = architecture.embeds
     in_steps = architecture.pools_at_end and engine is not Engine.OLLAMA
     longest = LONGEST_EMBEDDED.get(engine) if is_embedder and not in_steps else None
@@ -75,6 +80,7 @@ def workload_on(
         gpus=gpus,
         nodes=nodes,
         experts_on_host=experts_on_host,
+        drafts=DRAFTED if drafts else 0,
         embeds=engine is Engine.RUNTIME or (is_embedder and engine is not Engine.VLLM),
         whole_texts=longest is not None,
         ubatch=longest or USUAL_STEP,
@@ -92,6 +98,7 @@ def workload_of(plan: Plan) -> Workload:
         gpus=plan.count,
         nodes=plan.nodes,
         experts_on_host=plan.cpu_moe,
+        variables=plan.extra_env,
     )
 
 

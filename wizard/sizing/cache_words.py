@@ -36,6 +36,9 @@ def caches(architecture: Architecture, workload: Workload) -> str:
             f"{words} × {span.sliding:,} cells, "
             + ("as many as the others have" if workload.swa_full else seen)
         )
+    if workload.drafts and architecture.nextn_layers:
+        drafting = plural(architecture.nextn_layers, "layer")
+        sentences.append(f"and {drafting} that drafts × {span.full:,} cells in 16 bits")
     if not placement.is_whole(architecture, workload):
         sentences.append(f"less those of layers before the last {workload.gpu_layers}")
     return "; ".join(sentences)

@@ -23,7 +23,7 @@ from wizard.sizing import (
     stages,
 )
 from wizard.sizing.cells import BLOCKS, PLAIN, cells
-from wizard.sizing.recurrence import recurrent, state_copies
+from wizard.sizing.recurrence import kept_states, recurrent, state_copies
 from wizard.sizing.step_inputs import (
     inputs,
     masks,
@@ -127,6 +127,7 @@ def _recurrent(architecture: Architecture, workload: Workload, again: int) -> in
     tokens, slots = token_count(architecture, workload), workload.slots
     each = layers.convolution_elements(architecture)
     copies = state_copies(architecture, tokens, slots)
+    copies += kept_states(architecture, workload.drafts) - 1
     each += copies * layers.state_elements(architecture)
     row = recurrent(architecture, -(-tokens // slots)) + again
     return _FLOAT * (tokens * row + each * slots)

@@ -14,6 +14,7 @@ from wizard.sizing import (
     cache_words,
     compressed,
     compute,
+    drafting,
     host,
     hosted,
     images,
@@ -24,6 +25,7 @@ from wizard.sizing import (
     weights,
 )
 from wizard.sizing.cells import cells, padded, step
+from wizard.sizing.recurrence import kept_states
 from wizard.sizing.values import HOPPER, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
@@ -71,15 +73,16 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     scratch = [compute.card_bytes(architecture, workload, card, matrix) for card in range(count)]
     # Whatever lies in RAM is computed on the first card, and images are.
     scratch[0] += moved + images.reserved(architecture, workload, projector)
+    loaded, drafts = [int(card.weights) for card in cards], drafting.added(architecture, workload)
+    loaded[-1] += part.skipped if workload.drafts else 0
+    kv[-2] += drafts.cache
+    scratch[-1] += drafts.compute
     adapters = -(-workload.adapter_bytes // count)
     own = runtime.size(architecture, workload)
-    on_card = [
-        int(card.weights) + kv[i] + state[i] + scratch[i] + own + adapters
-        for i, card in enumerate(cards)
-    ]
+    on_card = [loaded[i] + kv[i] + state[i] + scratch[i] + own + adapters for i in range(count)]
     on_card[0] += projector
     return _Sum(
-        weights=sum(int(card.weights) + adapters for card in cards),
+        weights=sum(loaded) + adapters * count,
         kv_cache=sum(kv[:-1]),
         state=sum(state[:-1]),
         compute=sum(scratch),
@@ -87,9 +90,8 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
         runtime=own * count,
         largest=max(on_card),
         host_weights=int(places.host.weights),
-        host_compute=compute.host_bytes(
-            architecture, workload, 0 if on_host else _last_matrix(part)
-        ),
+        host_compute=drafts.host
+        + compute.host_bytes(architecture, workload, 0 if on_host else _last_matrix(part)),
         host_kv_cache=kv[-1],
         host_state=state[-1],
     )
@@ -128,7 +130,8 @@ def _caches(
     span = cells(architecture, workload)
     found = (*places.cards, places.host)
     kv = [place.full_cell * span.full + place.sliding_cell * span.sliding for place in found]
-    state = [place.state * workload.slots for place in found]
+    kept = workload.slots * kept_states(architecture, workload.drafts)
+    state = [place.state * kept for place in found]
     state[placement.card_of(0, architecture, workload)] += (
         4 * architecture.extra_state * workload.slots
     )
@@ -252,7 +255,7 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
         words += f", less the layers before the last {workload.gpu_layers}, which stay in RAM"
     if workload.adapter_bytes:
         words += f", with {size(workload.adapter_bytes)} of adapters"
-    if part.skipped:
+    if part.skipped and not workload.drafts:
         words += f", less {size(part.skipped)} of prediction blocks that are not loaded"
     is_odd = is_packed_otherwise(architecture, variant, workload)
     return words + (_odd_size_words(part.off, variant) if is_odd else "")
@@ -271,7 +274,9 @@ def _state_words(architecture: Architecture, workload: Workload) -> str:
     each = placement.state_bytes(architecture)
     if compressed.applies(architecture):
         return f"what is being compressed, for {plural(workload.slots, 'slot')}"
-    return f"{plural(count, 'layer')} × {each:,} bytes × {plural(workload.slots, 'slot')}"
+    kept = kept_states(architecture, workload.drafts)
+    again = f" × {kept} tokens that a draft may end at" if kept > 1 else ""
+    return f"{plural(count, 'layer')} × {each:,} bytes × {plural(workload.slots, 'slot')}{again}"
 
 
 def _compute_words(architecture: Architecture, variant: Variant, workload: Workload) -> str:
@@ -281,6 +286,8 @@ def _compute_words(architecture: Architecture, variant: Variant, workload: Workl
     where += f"; and {size(image)} for an image, on one" if image else ""
     unpacked = step_inputs.unpacked(architecture, workload)
     extra = f", {size(unpacked)} to unpack one layer's cache" if unpacked else ""
+    if drafts := drafting.added(architecture, workload).compute:
+        extra += f", {size(drafts)} for the layers that draft"
     if not placement.is_whole(architecture, workload):
         extra += ", and room for a matrix, or a cache, of a layer in RAM"
     return (

@@ -18,6 +18,11 @@ _RWKV_GATED = frozenset({"arwkv7", "rwkv6qwen2"})
 MAMBA_2 = frozenset(
     {"mamba2", "falcon-h1", "granitehybrid", "nemotron_h", "nemotron_h_moe", "plamo2"}
 )
+# Their states can be rolled back to each token of a draft (``llm_arch_supports_rs_rollback``).
+_ROLLS_BACK = frozenset(
+    {"bailingmoe3", "deepseek4", "glm5-next", "kimi-k3", "lfm2", "lfm2moe", "nemotron_h"}
+    | {"nemotron_h_moe", "qwen35", "qwen35moe", "qwen4exp"}
+)
 _KDA = frozenset({"kimi-linear", "kimi-k3", "glm5-next", "bailingmoe3"})
 
 
@@ -63,3 +68,8 @@ def state_copies(architecture: Architecture, tokens: int, slots: int) -> int:
     states = slots * layers.state_elements(architecture)
     is_small = states <= tokens * architecture.ssm_inner_size
     return 1 if is_small and architecture.name in MAMBA_2 else 2
+
+
+def kept_states(architecture: Architecture, drafts: int) -> int:
+    """How many states a slot keeps: before a draft, and after each of its tokens."""
+    return 1 + (drafts if architecture.name in _ROLLS_BACK else 0)

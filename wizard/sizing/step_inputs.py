@@ -32,14 +32,17 @@ def token_count(architecture: Architecture, workload: Workload) -> int:
 
 
 def output_count(architecture: Architecture, workload: Workload) -> int:
-    """Tokens that logits are made for: one a slot, or all (``server_output_limits``)."""
+    """Tokens that logits are made for: a slot's last and drafted ones, or all.
+
+    ``server_output_limits``.
+    """
     if not architecture.causal:
         return 0
     tokens = token_count(architecture, workload)
     if workload.embeds and architecture.name in _NO_LOGITS:
         return 0
     has_all = workload.embeds or architecture.name in _ALL_OUTPUTS
-    return tokens if has_all else min(workload.slots, tokens)
+    return tokens if has_all else min(workload.slots * (1 + workload.drafts), tokens)
 
 
 def scored_cells(architecture: Architecture, workload: Workload) -> int:

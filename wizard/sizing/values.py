@@ -71,7 +71,9 @@ class Workload:
     ``card`` is the kind of card, which decides what CUDA takes for itself.
     ``unified_kv`` is llama.cpp's ``--kv-unified``: one cache of
     ``context_length`` cells that all slots share, instead of one for each. ``swa_full``
-    is its ``--swa-full``: layers that slide keep as much as the others.
+    is its ``--swa-full``: layers that slide keep as much as the others. ``drafts`` are
+    tokens that the model's own prediction layers draft at a time
+    (``--spec-type draft-mtp``, ``--spec-draft-n-max``), 0 for none.
     """
 
     context_length: int
@@ -97,6 +99,7 @@ class Workload:
     swa_full: bool = False
     card: CudaCard = HOPPER
     v_type: KvType | None = None
+    drafts: int = 0
 
     @property
     def values_type(self) -> KvType:

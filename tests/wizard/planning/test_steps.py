@@ -16,6 +16,7 @@ from wizard.planning.workload import LONGEST_EMBEDDED, workload_on
 from wizard.sdl.values import Engine
 from wizard.sizing import estimate
 from wizard.sizing.cells import step, told_step
+from wizard.sizing.drafting import DRAFTED
 
 CONTEXTS = (256, 512, 1000, 2048, 8192, 32768)
 SLOTS = (1, 3, 4, 16, 256)
@@ -67,3 +68,20 @@ def test_a_plan_has_room_for_the_logits_of_a_whole_text() -> None:
     usual = replace(planned, whole_texts=False, ubatch=512)
     more = [estimate(EMBEDDER, shapes.LLAMA_8B_Q4, each).compute for each in (planned, usual)]
     assert more[0] - more[1] >= 4 * (8192 - 512) * EMBEDDER.vocab_size
+
+
+@pytest.mark.parametrize(
+    ("engine", "variable", "drafts"),
+    [
+        (Engine.RUNTIME, ("SPECULATIVE", "mtp"), DRAFTED),
+        (Engine.RUNTIME, ("SPECULATIVE", "ngram"), 0),
+        (Engine.OLLAMA, ("SPECULATIVE", "mtp"), 0),
+    ],
+)
+def test_a_variable_of_the_runtime_lets_the_models_layers_draft(
+    engine: Engine, variable: tuple[str, str], drafts: int
+) -> None:
+    model = replace(shapes.QWEN3_0_6B, nextn_layers=1)
+    planned = workload_on(model, engine, context=4096, slots=1, variables=(variable,))
+    assert planned.drafts == drafts
+    assert not workload_on(shapes.QWEN3_0_6B, engine, context=4096, slots=1).drafts

@@ -3,8 +3,9 @@
     python -m tests.wizard.sizing.projection_probe < cases
 
 Each line is a JSON list: header file, context, slots, unified, ubatch, flash
-attention, types of keys and of values. Each answer is a JSON list of the bytes of
-weights, caches and computing on the CPU. A process of its own: llama.cpp aborts where it fails.
+attention, types of keys and of values, tokens that the model's own layers draft. Each
+answer is a JSON list of the bytes of weights, caches and computing on the CPU, those of
+the drafting context behind them. A process of its own: llama.cpp aborts where it fails.
 """
 
 from __future__ import annotations
@@ -55,18 +56,20 @@ def _breakdown(engine: c.CDLL, context: int) -> list[int]:
 
 def project(engine: c.CDLL, case: list[Any]) -> list[int] | None:
     """Bytes of weights, caches and computing; None where the engine refuses."""
-    path, context, slots, unified, ubatch, fused, keys, values = case
+    path, context, slots, unified, ubatch, fused, keys, values, drafts = case
     header = engine.gguf_init_from_file(path.encode(), s.InitParams(True, None))
     model_params = engine.llama_model_default_params()
     _put(model_params.raw, s.USE_EXTRA_BUFFERS, 0, 1)
     _put(model_params.raw, s.NO_ALLOC, 1, 1)
+    _put(model_params.raw, s.LOAD_MTP, int(drafts > 0), 1)
     model = engine.llama_model_init_from_user(header, _FILL, None, model_params)
     params = engine.llama_context_default_params()
     _put(params.raw, s.N_CTX, context)
     _put(params.raw, s.N_BATCH, max(2048, ubatch))
     _put(params.raw, s.N_UBATCH, ubatch)
     _put(params.raw, s.N_SEQ_MAX, slots)
-    _put(params.raw, s.N_OUTPUTS_MAX, slots)
+    _put(params.raw, s.N_OUTPUTS_MAX, slots * (1 + drafts))
+    _put(params.raw, s.N_RS_SEQ, drafts)
     _put(params.raw, s.FLASH_ATTENTION, int(fused))
     _put(params.raw, s.TYPE_K, s.TYPES[keys])
     _put(params.raw, s.TYPE_V, s.TYPES[values])
@@ -77,8 +80,23 @@ def project(engine: c.CDLL, case: list[Any]) -> list[int] | None:
         engine.llama_model_free(model)
         return None
     sizes = _breakdown(engine, context_pointer)
+    if drafts:
+        sizes += _drafting(engine, model, params, context_pointer)
     engine.llama_free(context_pointer)
     engine.llama_model_free(model)
+    return sizes
+
+
+def _drafting(engine: c.CDLL, model: int, params: s.Context, other: int) -> list[int]:
+    """The same of a context of the layers that draft (``common_speculative_init_result``)."""
+    _put(params.raw, s.N_RS_SEQ, 0)
+    _put(params.raw, s.CTX_TYPE, 1)
+    _put(params.raw, s.CTX_OTHER, other, 8)
+    for types in (s.TYPE_K, s.TYPE_V):
+        _put(params.raw, types, s.TYPES["f16"])
+    context = engine.llama_init_from_model(model, params)
+    sizes = _breakdown(engine, context)
+    engine.llama_free(context)
     return sizes
 
 

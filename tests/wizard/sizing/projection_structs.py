@@ -15,8 +15,9 @@ POINTER = c.c_void_p
 CONTEXT_BYTES, MODEL_BYTES = 192, 80
 # Offsets of fields in the parameter structs, in bytes.
 N_CTX, N_BATCH, N_UBATCH, N_SEQ_MAX, N_OUTPUTS_MAX, FLASH_ATTENTION = 0, 4, 8, 12, 20, 52
+N_RS_SEQ, CTX_TYPE, CTX_OTHER = 16, 36, 160
 TYPE_K, TYPE_V, SWA_FULL, KV_UNIFIED = 104, 108, 140, 141
-USE_EXTRA_BUFFERS, NO_ALLOC = 74, 76
+USE_EXTRA_BUFFERS, NO_ALLOC, LOAD_MTP = 74, 76, 77
 TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8}
 TYPES |= {"iq4_nl": 20, "bf16": 30}
 

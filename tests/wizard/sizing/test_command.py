@@ -109,6 +109,15 @@ def test_types_that_llama_cpp_does_not_load_a_model_with_are_refused(
         run("--header", header(tmp_path, **keys), "--kv", kv)
 
 
+def test_layers_that_draft_are_loaded_with_a_cache_of_their_own(tmp_path: Path) -> None:
+    keys = {"block_count": 33, "nextn_predict_layers": 1}
+    asked = ("--header", header(tmp_path, **keys), "--context", "8192", "--kv", "q8_0")
+    plain, drafting = run(*asked), run(*asked, "--spec-type", "draft-mtp")
+    assert drafting["kv_cache"] == plain["kv_cache"] + 2 * 1024 * 2 * 8192
+    assert drafting["weights_gpu"] > plain["weights_gpu"]
+    assert plain["compute"] < drafting["compute"] < 2 * plain["compute"]
+
+
 def test_without_a_card_everything_is_in_ram(tmp_path: Path) -> None:
     found = run("--header", header(tmp_path), "--backend", "cpu")
     assert found["total_gpu"] == found["weights_gpu"] == 0
@@ -282,6 +291,7 @@ def test_a_config_is_for_vllm(tmp_path: Path) -> None:
         (("--backend", "cpu"), "--backend cuda only"),
         (("--kv", "q4_0"), "vLLM has no q4_0 KV cache"),
         (("--kv", "f16/fp8"), "keys and values in one type"),
+        (("--spec-type", "draft-mtp"), "drafts are not estimated"),
         (("--cpu-moe",), "--cpu-moe is llama.cpp's"),
         (("--n-cpu-moe", "4"), "--cpu-moe is llama.cpp's"),
         (("--swa-full",), "--swa-full is llama.cpp's"),
@@ -418,6 +428,7 @@ def test_what_cannot_be_asked_is_said(arguments: tuple[str, ...], sentence: str)
         (("--kv", "q8_0/fp8"), "vLLM's KV cache"),
         (("--kv", "q9_0"), "no type of a KV cache"),
         (("--kv", "q8_0/"), "no type of a KV cache"),
+        (("--spec-type", "draft-mtp"), "no layers that draft"),
         (("--card", "voodoo2"), "No card is called"),
         (("--card", "rtx3090", "--backend", "cpu"), "--backend cuda"),
     ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -45,10 +45,13 @@ UNABLE = {"own": {"kimi-linear", "minimax-01", "kimi-k3", "ling3", "flan-t5-larg
 
 @dataclass(frozen=True)
 class Projection:
-    """Bytes that the engine reports."""
+    """Bytes that the engine reports, of the context that drafts last."""
 
     caches: int
     compute: int
+    weights_again: int = 0
+    drafts_caches: int = 0
+    drafts_compute: int = 0
 
 
 def _write(folder: Path, name: str) -> Path:
@@ -63,7 +66,8 @@ def _case(path: Path, workload: Workload) -> str:
     total = workload.context_length * (1 if workload.unified_kv else workload.slots)
     fused, unified = workload.flash_attention, workload.unified_kv
     case = [str(path), total, workload.slots, unified, workload.ubatch, fused]
-    return json.dumps([*case, workload.kv_type.value, workload.values_type.value]) + "\n"
+    types = [workload.kv_type.value, workload.values_type.value]
+    return json.dumps([*case, *types, workload.drafts]) + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +126,23 @@ def test_caches_to_the_byte_and_compute_hardly_under(paths: dict[str, Path], nam
             wrong.append(f"{family}: caches {caches} of {engine.caches}, compute × {ratio:.3f}")
     assert not wrong
     assert median(ratios) <= USUAL_RATIO
+
+
+@pytest.mark.parametrize("name", ["qwen35-27b", "qwen35moe-35b", "deepseek-v3", "hy-v3"])
+def test_layers_that_draft_have_a_cache_of_their_own(tmp_path: Path, name: str) -> None:
+    """And states are kept for each token of a draft, where they recur."""
+    keys = dict(HEADERS[name])
+    family = str(keys["general.architecture"])
+    keys |= {
+        f"{family}.block_count": int(str(keys[f"{family}.block_count"])) + 1,
+        f"{family}.nextn_predict_layers": 1,
+        "tokenizer.ggml.model": "none",
+    }
+    path = tmp_path / "model.gguf"
+    path.write_bytes(gguf.header(keys))
+    workload = replace(WORKLOADS["shared"], kv_type=KvType.Q8_0, drafts=3)
+    engine = projected({name: path}, workload)[name]
+    assert engine is not None
+    found = estimate(_architecture(path), VARIANT, workload)
+    assert found.kv_cache + found.recurrent_state == engine.caches + engine.drafts_caches
+    assert _is_near(found.compute, engine.compute + engine.drafts_compute)

@@ -21,6 +21,7 @@ from wizard.registry.values import Architecture, Format, ModelFile, Variant
 from wizard.sizing import cache_types, estimate, is_packed_otherwise, kv_bytes_per_token
 from wizard.sizing.buffers import buffers
 from wizard.sizing.card import CardAnswer, on_card
+from wizard.sizing.drafting import DRAFTED
 from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
 
 LARGEST = 1 << 48
@@ -110,6 +111,15 @@ class Command(BaseCommand):
         parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
         parser.add_argument(
             "--n-cpu-moe", type=_layers, default=0, help="leave those of the first layers there"
+        )
+        parser.add_argument(
+            "--spec-type",
+            default="none",
+            choices=("none", "draft-mtp"),
+            help="let the model's own prediction layers draft; llama.cpp's own",
+        )
+        parser.add_argument(
+            "--spec-draft-n-max", type=count, default=DRAFTED, help="tokens a draft"
         )
         parser.add_argument("--swa-full", action="store_true", help="no shorter cache for windows")
         parser.add_argument(
@@ -238,7 +248,10 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
         embeds=options["embeddings"],
         gpu_layers=options["gpu_layers"],
         sequences=options["max_num_seqs"],
+        drafts=0 if options["spec_type"] == "none" else options["spec_draft_n_max"],
     )
+    if workload.drafts and not architecture.nextn_layers:
+        raise CommandError("The model has no layers that draft. Leave --spec-type out.")
     refused = "" if is_vllm else cache_types.refusal(architecture, workload)
     if refused:
         raise CommandError(refused)
@@ -250,6 +263,8 @@ def _check_vllm(options: dict[str, Any]) -> None:
         raise CommandError("vLLM is estimated for --backend cuda only.")
     if options["cpu_moe"] or options["n_cpu_moe"] != 0:
         raise CommandError("--cpu-moe is llama.cpp's: vLLM keeps all experts on the cards.")
+    if options["spec_type"] != "none":
+        raise CommandError("--spec-type is llama.cpp's: vLLM's drafts are not estimated.")
     if options["swa_full"]:
         raise CommandError("--swa-full is llama.cpp's: vLLM's layers that slide share its pool.")
     if options["gpu_layers"] is not None:
