@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FILE = "deploy.yaml"
-DEPOSIT_USD = 5
 DOCS = "https://akash.network/docs/developers/deployment/akt/"
 
 
@@ -21,8 +20,8 @@ class Command:
     sentence: str
 
 
-def commands() -> tuple[Command, ...]:
-    """From a downloaded file to an endpoint and its end, in order.
+def commands(deposit: int) -> tuple[Command, ...]:
+    """From a downloaded file to an endpoint and its end, in order. ``deposit`` is USD.
 
     Nothing of a plan is in them: the file's name is fixed, and no name of a
     model comes near a shell.
@@ -43,7 +42,7 @@ def commands() -> tuple[Command, ...]:
         Command(
             f"akt deploy {FILE}",
             "Deploys it: you choose among the bids, and it prints the deployment's number (dseq). "
-            f"akt 0.1 asks for --deposit {DEPOSIT_USD} (US dollars) as well.",
+            f"akt 0.1 asks for --deposit {deposit} (US dollars) as well.",
         ),
         Command("akt query deployment active", "Lists what runs, each with its dseq."),
         Command(

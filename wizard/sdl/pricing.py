@@ -12,6 +12,8 @@ BLOCKS_PER_HOUR = 600
 UACT_PER_USD = 1_000_000
 MAX_AMOUNT = 10_000_000
 MAX_USD_PER_HOUR = MAX_AMOUNT * BLOCKS_PER_HOUR / UACT_PER_USD
+LEAST_DEPOSIT, MOST_DEPOSIT = 5, 1000
+FIRST_HOURS = 2
 
 
 def uact_per_block(usd_per_hour: float) -> int:
@@ -26,6 +28,15 @@ def uact_per_block(usd_per_hour: float) -> int:
 def usd_per_hour(amount: float) -> float:
     """The price in USD per hour of an amount in uact per block."""
     return amount * BLOCKS_PER_HOUR / UACT_PER_USD
+
+
+def first_deposit(usd_per_hour: float | None) -> int:
+    """USD to begin with: enough until the largest model has been downloaded and has answered.
+
+    A deployment whose deposit is used up is closed, and its volume deleted.
+    """
+    wanted = math.ceil(FIRST_HOURS * (usd_per_hour or 0))
+    return min(max(wanted, LEAST_DEPOSIT), MOST_DEPOSIT)
 
 
 def _usd(price: float) -> str:

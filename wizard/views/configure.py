@@ -23,6 +23,7 @@ from wizard.registry.quantisation import describe
 from wizard.registry.values import ModelRef, Variant
 from wizard.sdl import akash_cli, explain
 from wizard.sdl.errors import SdlError
+from wizard.sdl.pricing import first_deposit
 from wizard.sdl.snippets import snippets
 from wizard.sdl.values import Choices, Engine, Plan, Secrets, StorageClass
 from wizard.sdl.writer import to_yaml
@@ -197,7 +198,7 @@ def _file(plan: Plan) -> dict[str, Any]:
             "broken": (),
             "explanations": explain.parts(plan),
             "snippets": snippets(plan),
-            "commands": akash_cli.commands(),
+            "commands": akash_cli.commands(first_deposit(plan.usd_per_hour)),
             "akt_docs": akash_cli.DOCS,
         }
     except UnservableError as error:

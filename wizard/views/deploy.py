@@ -19,6 +19,7 @@ from wizard.console.changes import running
 from wizard.forms import to_query
 from wizard.planning.engines import TITLES
 from wizard.registry.values import ModelRef
+from wizard.sdl.pricing import LEAST_DEPOSIT, first_deposit
 from wizard.sdl.snippets import snippets
 from wizard.sdl.values import Engine, Plan, Secrets
 from wizard.views.addresses import hub_ref, model_address, ollama_ref
@@ -29,7 +30,6 @@ from wizard.views.model import registry_link
 from wizard.views.situation import plan_for
 from wizard.views.with_console import watching
 
-DEPOSIT = 5
 # The page's own parameters, beside those of the plan.
 _OWN = ("dseq",)
 
@@ -76,16 +76,16 @@ def _deploy(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     context = {
         "dseq": dseq,
         "runs": running(document),
+        **_settings(),
         **_facts(found.plan),
         **_links(ref, kept),
-        **_settings(),
     }
     return watching(render(request, "wizard/deploy.html", context))
 
 
 def _settings() -> dict[str, Any]:
     return {
-        "deposit": DEPOSIT,
+        "deposit": LEAST_DEPOSIT,
         "settling": SETTLING_SECONDS,
         "is_offline": settings.OFFLINE,
         "console_url": settings.CONSOLE_API_URL,
@@ -94,6 +94,7 @@ def _settings() -> dict[str, Any]:
 
 def _facts(plan: Plan) -> dict[str, Any]:
     price = plan.usd_per_hour
+    deposit = first_deposit(price)
     return {
         "plan": plan,
         "model": plan.model,
@@ -104,7 +105,8 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "is_hash_enough": plan.engine is Engine.RUNTIME,
         "wants_token": plan.model.is_gated,
         "snippets": snippets(plan),
-        "hours": DEPOSIT / price if price else None,
+        "deposit": deposit,
+        "hours": deposit / price if price else None,
         "is_trial_blocked": all(o.gpu and o.gpu.trial_blocked for o in plan.chosen)
         and bool(plan.chosen),
     }

@@ -21,6 +21,13 @@ def test_what_is_no_price_is_the_limit(price: float) -> None:
     assert pricing.uact_per_block(price) == pricing.MAX_AMOUNT
 
 
+@pytest.mark.parametrize(
+    ("usd", "deposit"), [(None, 5), (0.1, 5), (2.6, 6), (24.32, 49), (900.0, 1000)]
+)
+def test_a_deposit_lasts_until_the_model_is_there(usd: float | None, deposit: int) -> None:
+    assert pricing.first_deposit(usd) == deposit
+
+
 @given(st.floats(0.001, pricing.MAX_USD_PER_HOUR))
 def test_an_amount_is_never_below_the_price(usd: float) -> None:
     back = pricing.usd_per_hour(pricing.uact_per_block(usd))

@@ -111,7 +111,8 @@ def test_a_plan_that_cannot_be_written_cannot_be_explained() -> None:
 
 
 def test_the_commands_name_the_file_and_end_with_the_end() -> None:
-    commands = akash_cli.commands()
+    commands = akash_cli.commands(49)
     assert commands[0].command == "akt sdl validate deploy.yaml"
     assert commands[-1].command == "akt close DSEQ"
+    assert "--deposit 49" in commands[4].sentence
     assert all(command.sentence.endswith(".") for command in commands)

@@ -30,6 +30,7 @@ from wizard.planning import ChoiceError
 from wizard.registry import lookup
 from wizard.registry.errors import RegistryError
 from wizard.sdl.errors import SdlError
+from wizard.sdl.pricing import first_deposit
 from wizard.sdl.text import check_text
 from wizard.sdl.values import HF_TOKEN_PLACEHOLDER, Engine, Plan, Secrets
 from wizard.sdl.writer import to_yaml
@@ -83,7 +84,9 @@ class Command(BaseCommand):
             dest="choices",
             help="a choice as in the page's address: context=4096, gpu=rtx3090; repeat it",
         )
-        parser.add_argument("--deposit", type=_dollars, default=5.0, help="USD, 5 by default")
+        parser.add_argument(
+            "--deposit", type=_dollars, help="USD; by default for two hours"
+        )
         parser.add_argument("--any-provider", action="store_true", help="take one not audited too")
         parser.add_argument("--timeout", type=_minutes, help="minutes, 40 by default")
         parser.add_argument("--screen", action="store_true", help="only tell who could host it")
@@ -138,9 +141,8 @@ class Command(BaseCommand):
         plan = _plan(options["ref"], options["choices"])
         key = os.environ.get(ENDPOINT_KEY) or new_key()
         document, sdl = _file(plan, key)
-        order = _Order(
-            document, sdl, key, options["deposit"], options["any_provider"], _patience(options)
-        )
+        deposit = options["deposit"] or first_deposit(plan.usd_per_hour)
+        order = _Order(document, sdl, key, deposit, options["any_provider"], _patience(options))
         try:
             asyncio.run(self._carried_out(console, order))
         except KeyboardInterrupt:
