@@ -177,7 +177,7 @@ def token_bytes(stage: Mapping[str, Any]) -> int:
     return sum(
         int(each.real_page_size_bytes) // int(each.block_size)
         for each in found
-        if type(each).__name__ != "MambaSpec"
+        if type(each).__name__ not in ("MambaSpec", "CircularBufferSpec")
     )
 
 

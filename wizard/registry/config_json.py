@@ -143,6 +143,7 @@ class _Config:
             indexer_length=self.indexer_length(),
             indexer_layers=pattern.indexers,
             indexer_heads=self.whole("index_n_heads"),
+            indexer_pool=self.whole("index_kpool") or 1,
             compress_ratios=pattern.compress_ratios,
             latent_key_length=key_length if self.latent_rank() else 0,
             latent_value_length=value_length if self.latent_rank() else 0,
@@ -245,8 +246,9 @@ class _Config:
         return global_size or plain, self.whole("v_head_dim") or global_size or plain
 
     def rope_dimension(self, key_length: int) -> int:
-        """Rotated dimensions of a head; under MLA of the one cached row."""
-        if rope := self.whole("qk_rope_head_dim"):
+        """Rotated dimensions of a head; under MLA of the one cached row, or none."""
+        rope = self.whole("qk_rope_head_dim")
+        if rope or self.latent_rank():
             return rope
         factor = self.text.get("partial_rotary_factor")
         if isinstance(factor, int | float) and 0 < factor < 1:
@@ -304,7 +306,7 @@ class _Config:
 
     def rotary_bytes(self, context: int, key_length: int, pattern: config_layers.Pattern) -> int:
         """Bytes of the rotary tables of all kinds of layers."""
-        width = self.whole("qk_rope_head_dim") or key_length
+        width = self.whole("qk_rope_head_dim") or (0 if self.latent_rank() else key_length)
         widths = (pattern.key_length_swa or width, width)
         return config_rotary.table_bytes(self.assumed(), context, widths)
 

@@ -30,6 +30,8 @@ _WHOLE_TOWERS = {
 }
 # Divided where their heads can be, else whole (``Qwen3OmniMoeAudioEncoderLayer``).
 _BY_HEADS = ("qwen3_omni_moe", "qwen3_omni_moe_thinker", "qwen3_asr")
+# Divided in any case, so that vLLM refuses cards that do not divide them (``whisper.py``).
+_HEADS_REFUSE = {"voxtral": _SOUND, "glmasr": _SOUND, "minicpmv4_6": _IMAGES}
 # Attention alone is divided so, what follows it always (``intern_vit.py``).
 _ATTENTION_BY_HEADS = ("internvl_chat", "skywork_chat", "h2ovl_chat")
 # Attention is transformers' own, what follows it is divided (``interns1_vit.py``).
@@ -60,7 +62,8 @@ _UNPACKED_LATENT = ("minicpm3",)
 class Undivided:
     """Elements, of 16 bits, on every card: always, and where ``heads`` do not divide.
 
-    ``encoders`` are those of all encoders, whether they are divided or not.
+    ``encoders`` are those of all encoders, whether they are divided or not; ``heads`` without
+    ``by_heads`` must divide.
     """
 
     always: int = 0
@@ -88,6 +91,11 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
     if name in _ATTENTION_BY_HEADS:
         heads = whole(image, "num_attention_heads")
         return Undivided(always, 4 * _layers(image) * _width(image) ** 2, heads, encoders)
+    if name in _HEADS_REFUSE:
+        must = first(
+            towers[_HEADS_REFUSE[name]], ("encoder_attention_heads", "num_attention_heads")
+        )
+        return Undivided(always, heads=must, encoders=encoders)
     if name not in _BY_HEADS:
         return Undivided(always, encoders=encoders)
     heads = first(sound, ("encoder_attention_heads",))

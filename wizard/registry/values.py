@@ -94,7 +94,8 @@ class Architecture:
     is what is cached beside ``kv_lora_rank``, ``unpacked_rank`` is that of keys and values
     that are cached unpacked, ``latent_*_length`` the sizes of a
     head once unpacked. ``indexer_length`` is one key of a sparse attention's
-    indexer, ``compress_ratios`` DeepSeek-V4's tokens a cell in each layer.
+    indexer, which stands for ``indexer_pool`` tokens, ``compress_ratios`` DeepSeek-V4's
+    tokens a cell in each layer.
     ``weight_layers`` are, where a model loops, the layers whose weights each one uses;
     ``residual_block`` every so many of Kimi-K3's layers keep their input till the end.
     ``expert_embedding_length`` is what experts read and write, where not the model's width.
@@ -102,7 +103,8 @@ class Architecture:
     ``tie_is_guessed`` tells that ``tied_embeddings`` is a family's habit only,
     ``has_output`` whether there is an output matrix at all.
     ``undivided_elements`` of encoders and projectors lie whole on each of vLLM's
-    cards, ``encoder_elements`` where ``encoder_heads`` do not divide among them.
+    cards, ``encoder_elements`` where ``encoder_heads`` do not divide among them; vLLM
+    refuses cards that they do not divide among where there are none of these.
     ``encoder_weight_elements`` are those of all encoders, divided or not.
     Encoding takes ``encoder_token_elements`` for each token that comes of an image or a
     sound, one of which may make ``encoder_item_tokens``. vLLM keeps ``step_elements`` on
@@ -162,6 +164,7 @@ class Architecture:
     indexer_length: int = 0
     indexer_value_length: int = 0
     indexer_heads: int = 0
+    indexer_pool: int = 1
     indexer_top_k: int = 0
     indexer_layers: tuple[bool, ...] = ()
     compress_ratios: tuple[int, ...] = ()

@@ -36,6 +36,9 @@ _EXPORTS = "KimiK3"
 _CHECKPOINT, _LATENT_ALIGNMENT = 64, 128
 # These make their caches without asking which type is wanted (``falcon.py``).
 _UNASKED = ("falcon",)
+# Blackwell of data centres keeps 8 bits of these unless told otherwise
+# (``GlmMoeDsaForCausalLM`` and ``Glm5NextModelConfig`` in ``models/config.py``).
+_PREFERRING, _BLACKWELL = ("glm_moe_dsa", "glm5_next"), 10
 # An image is never cut by a step (``EngineArgs._get_min_mm_batched_tokens``).
 _WHOLE_ITEMS = ("gemma4",)
 _DELTA_NETS = ("qwen3_next", "qwen3_5", "qwen4_exp")
@@ -43,10 +46,14 @@ _DELTA_NETS = ("qwen3_next", "qwen3_5", "qwen4_exp")
 
 @dataclass(frozen=True)
 class _Kind:
-    """Layers alike: which, a token's bytes on one card, and the tokens that are kept."""
+    """Layers alike: which, a token's bytes on one card, and the tokens that are kept.
+
+    ``indexer`` are those of the bytes that an indexer's key takes.
+    """
 
     indices: tuple[int, ...]
     token_bytes: int
+    indexer: int = 0
     window: int = 0
     block: int = BLOCK
 
@@ -72,10 +79,16 @@ def _token_bytes(layer: layers.KvLayer, card: _Card, kv_type: KvType, *, packs: 
     """Bytes of one token on one card: whole heads, at least one; MLA's row on every card."""
     each = 1 if kv_type is KvType.FP8 else 2
     if layer.is_latent:
-        indexer = layer.indexer and layer.indexer + 4 * -(-layer.indexer // _SCALED)
-        return (_PACKED_ROW if packs else layer.keys * each) + indexer
+        return _PACKED_ROW if packs else layer.keys * each
     heads = max(1, layer.heads // card.gpus)
-    return (layer.keys + layer.values) // layer.heads * heads * each + 2 * layer.indexer
+    return (layer.keys + layer.values) // layer.heads * heads * each
+
+
+def _indexer_bytes(layer: layers.KvLayer, pool: int) -> int:
+    """Bytes that an indexer's key takes for one token, of as many as share it."""
+    if not layer.is_latent:
+        return 2 * layer.indexer
+    return (layer.indexer and layer.indexer + 4 * -(-layer.indexer // _SCALED)) // pool
 
 
 def _packs(architecture: Architecture, card: _Card, kv_type: KvType) -> bool:
@@ -97,12 +110,13 @@ def _usual_block(architecture: Architecture, card: _Card, kv_type: KvType) -> in
 def _kinds(architecture: Architecture, card: _Card, kv_type: KvType) -> tuple[_Kind, ...]:
     """Kinds of layers with keys and values, in all stages."""
     packs = _packs(architecture, card, kv_type)
-    kv_type = _resolved(architecture, kv_type)
+    kv_type = _resolved(architecture, card, kv_type)
     block = _usual_block(architecture, card, kv_type)
-    found: dict[tuple[int, int, int], list[int]] = {}
+    found: dict[tuple[int, int, int, int], list[int]] = {}
     for layer in layers.kv_layers(architecture):
-        kind = (_token_bytes(layer, card, kv_type, packs=packs), layer.window, block)
-        found.setdefault(kind, []).append(layer.index)
+        indexer = _indexer_bytes(layer, architecture.indexer_pool)
+        each = indexer + _token_bytes(layer, card, kv_type, packs=packs)
+        found.setdefault((each, indexer, layer.window, block), []).append(layer.index)
     return tuple(_Kind(tuple(indices), *kind) for kind, indices in found.items())
 
 
@@ -126,11 +140,12 @@ def _fullest(
     )
 
 
-def _resolved(architecture: Architecture, kv_type: KvType) -> KvType:
-    """What “auto” means: a checkpoint may bring scales for an 8-bit cache."""
+def _resolved(architecture: Architecture, card: _Card, kv_type: KvType) -> KvType:
+    """What “auto” means: a checkpoint may bring scales for an 8-bit cache, or a card prefer it."""
     if architecture.name in _UNASKED:
         return KvType.F16
-    if kv_type is KvType.F16 and architecture.kv_cache_type == "fp8":
+    prefers = card.generation == _BLACKWELL and architecture.name.startswith(_PREFERRING)
+    if kv_type is KvType.F16 and (prefers or architecture.kv_cache_type == "fp8"):
         return KvType.FP8
     return kv_type
 
@@ -220,6 +235,8 @@ def request(architecture: Architecture, workload: Workload) -> Request:
         len(kind_groups) * _blocks(kind, architecture, workload)
         for kind, kind_groups in zip(aligned, groups, strict=False)
     )
+    # What an indexer's next key is made of has a block of its own (``CircularBufferSpec``).
+    blocks += architecture.indexer_pool > 1
     has_checkpoint = _has_checkpoint(architecture, workload)
     held = _CHECKPOINTED_STATE_BLOCKS if has_checkpoint else _STATE_BLOCKS
     if not recurrent:
@@ -242,7 +259,8 @@ def _aligned(
 ) -> tuple[_Kind, ...]:
     """Blocks so long that all pages are alike, and none is smaller than a state."""
     if state:
-        widest = max(kind.token_bytes for kind in found)
+        # What is aligned is attention's own page (``get_attn_page_size``).
+        widest = max(kind.token_bytes - kind.indexer for kind in found)
         exports = workload.exports_states and _is_delta_net(architecture)
         step = _CHECKPOINT if exports else BLOCK
         step = _LATENT_ALIGNMENT if architecture.kv_lora_rank else step

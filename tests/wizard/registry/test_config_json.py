@@ -62,6 +62,15 @@ def test_an_omni_model_nests_twice() -> None:
     assert config_json.architecture(nested).layers == 4
 
 
+def test_latent_rows_may_rotate_nothing_and_an_indexer_s_key_stand_for_several_tokens() -> None:
+    """GLM-5.3-Flash's, whose states tell where a token is."""
+    mla = {"kv_lora_rank": 512, "qk_rope_head_dim": 0, "qk_nope_head_dim": 256, "v_head_dim": 256}
+    sparse = {"index_head_dim": 128, "index_n_heads": 32, "index_kpool": 4}
+    found = config_json.architecture({**PLAIN, "model_type": "glm5_next_text", **mla, **sparse})
+    assert (found.kv_lora_rank, found.rope_dimension, found.rotary_bytes) == (512, 0, 0)
+    assert (found.indexer_length, found.indexer_pool) == (128, 4)
+
+
 def test_latent_attention() -> None:
     mla = {"kv_lora_rank": 512, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "v_head_dim": 96}
     found = config_json.architecture({**PLAIN, "model_type": "deepseek_v3", **mla})

@@ -82,3 +82,10 @@ def test_nonsense_is_nothing(nonsense: object) -> None:
     image = {"model_type": "gemma4_vision", "hidden_size": nonsense, "num_hidden_layers": nonsense}
     found = _read({"model_type": "gemma4", "vision_config": image, "audio_config": None}, 64)
     assert found.always >= 0
+
+
+def test_some_encoders_heads_must_be_divided() -> None:
+    """Voxtral's 20 over eight cards: vLLM refuses, where others keep the encoder whole."""
+    sound = {"model_type": "voxtral_encoder", "num_attention_heads": 20, "hidden_size": 1280}
+    found = _read({"model_type": "voxtral", "audio_config": sound})
+    assert (found.heads, found.by_heads) == (20, 0)
