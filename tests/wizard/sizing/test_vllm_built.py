@@ -19,13 +19,14 @@ import pytest
 from wizard.registry import config_json
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
 from wizard.sizing import kv_bytes_per_token, vllm_cache
-from wizard.sizing.values import EngineFamily, KvType, Workload
+from wizard.sizing.values import CudaCard, EngineFamily, KvType, Workload
 from wizard.sizing.vllm_weights import card_weights
 
 _FOLDER = Path(__file__).parent
 BUILT: dict[str, Any] = json.loads((_FOLDER / "vllm_built.json").read_text())
 RANDOM: dict[str, Any] = json.loads((_FOLDER / "vllm_random.json").read_text())
 KV = {"auto": KvType.F16, "fp8": KvType.FP8}
+CAPABILITIES = {"a100": (8, 0), "rtx4090": (8, 9), "h100": (9, 0), "b200": (10, 0)}
 # Rows of compressed states have no bytes of their own for each token.
 _NO_TOKEN = ("deepseek_v4",)
 
@@ -43,6 +44,7 @@ def _workload(run: dict[str, Any], context: int = 4096) -> Workload:
         batched_tokens=2048,
         pads_experts=card != "h100",
         exports_states=card in ("h100", "b200"),
+        card=CudaCard(132, CAPABILITIES[card]),
     )
 
 
