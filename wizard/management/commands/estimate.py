@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentTypeError
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from wizard.hardware import rules
 from wizard.hardware.gpus import bundled
 from wizard.hardware.values import Gpu
 from wizard.hardware.workloads import on_gpu
+from wizard.management.argument_types import LARGEST_COUNT, context, kv_types, layers, up_to
 from wizard.registry import config_json, config_quantisation, header_document, lookup
 from wizard.registry.errors import RegistryError, UnreadableHeader
 from wizard.registry.values import Architecture, Format, ModelFile, Variant
@@ -25,7 +24,6 @@ from wizard.sizing.drafting import DRAFTED
 from wizard.sizing.values import EngineFamily, KvType, MemoryEstimate, Workload
 
 LARGEST = 1 << 48
-_LARGEST_COUNT = 1 << 26
 _LARGEST_CARDS = 1024
 _USUAL_CONTEXT = 4096
 # llama-server's own default, which shares one cache (``--parallel -1``).
@@ -33,46 +31,6 @@ _USUAL_SLOTS = 4
 # ``LLAMA_MAX_SEQ`` and ``GGML_CUDA_MAX_DEVICES``; numbers of cards up to that are
 # named where another cannot be used.
 _MOST_SEQUENCES, _MOST_CARDS = 256, 16
-
-
-def _up_to(most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = 0
-        if not 0 < number <= most:
-            raise ArgumentTypeError(f"{text[:40]!r} is no whole number from 1 to {most:,}")
-        return number
-
-    return read
-
-
-def _layers(text: str) -> int | None:
-    """A number of layers; None for all, which llama.cpp's own words mean on a card with room."""
-    if text in ("all", "auto", "-1", "-2"):
-        return None
-    if not text.isdecimal() or int(text) > _LARGEST_COUNT:
-        raise ArgumentTypeError(f"{text[:40]!r} is neither a number of layers nor “all”")
-    return int(text)
-
-
-def _context(text: str) -> int:
-    """Tokens; 0 for as many as the model was trained for, as llama.cpp means it."""
-    return 0 if text == "0" else _up_to(_LARGEST_COUNT)(text)
-
-
-def _kv_types(text: str) -> tuple[KvType, KvType]:
-    """Types of keys and of values: one for both, or two with a slash between."""
-    keys, slash, values = text.partition("/")
-    try:
-        return KvType(keys), KvType(values if slash else keys)
-    except ValueError as error:
-        names = ", ".join(kind.value for kind in KvType)
-        raise ArgumentTypeError(
-            f"{text[:40]!r} is no type of a KV cache: choose of {names}, "
-            "or two for keys and values, such as q8_0/q4_0"
-        ) from error
 
 
 class Command(BaseCommand):
@@ -84,7 +42,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        count, size = _up_to(_LARGEST_COUNT), _up_to(LARGEST)
+        count, size = up_to(LARGEST_COUNT), up_to(LARGEST)
         parser.add_argument("ref", nargs="?", help="such as llama3.1:8b or hf.co/user/repo:Q4_K_M")
         parser.add_argument("--header", type=Path, help="a GGUF file, or a JSON document of one")
         parser.add_argument("--config", type=Path, help="a config.json, for vLLM")
@@ -93,14 +51,14 @@ class Command(BaseCommand):
         parser.add_argument("--lora-bytes", type=size, default=0, help="bytes of LoRA adapters")
         parser.add_argument(
             "--context",
-            type=_context,
+            type=context,
             help=f"tokens, {_USUAL_CONTEXT:,} by default; 0 for all that the model reads",
         )
         parser.add_argument("--slots", type=count, default=_USUAL_SLOTS, help="requests at a time")
         parser.add_argument("--no-kv-unified", action="store_true", help="a cache for each slot")
         parser.add_argument(
             "--kv",
-            type=_kv_types,
+            type=kv_types,
             default=(KvType.F16, KvType.F16),
             help="type of the KV cache, or of keys and of values: q8_0, q8_0/q4_0",
         )
@@ -110,7 +68,7 @@ class Command(BaseCommand):
         parser.add_argument("--embeddings", action="store_true", help="the output of every token")
         parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
         parser.add_argument(
-            "--n-cpu-moe", type=_layers, default=0, help="leave those of the first layers there"
+            "--n-cpu-moe", type=layers, default=0, help="leave those of the first layers there"
         )
         parser.add_argument(
             "--spec-type",
@@ -124,12 +82,12 @@ class Command(BaseCommand):
         parser.add_argument("--swa-full", action="store_true", help="no shorter cache for windows")
         parser.add_argument(
             "--gpu-layers",
-            type=_layers,
+            type=layers,
             help="so many of the last layers on cards, the output as the first; llama.cpp's own",
         )
-        parser.add_argument("--gpus", type=_up_to(_LARGEST_CARDS), default=1, help="for llama.cpp")
+        parser.add_argument("--gpus", type=up_to(_LARGEST_CARDS), default=1, help="for llama.cpp")
         parser.add_argument(
-            "--tensor-parallel", type=_up_to(_LARGEST_CARDS), default=1, help="for vLLM"
+            "--tensor-parallel", type=up_to(_LARGEST_CARDS), default=1, help="for vLLM"
         )
         parser.add_argument(
             "--max-num-seqs", type=count, default=0, help="vLLM's requests at a time"
@@ -228,10 +186,10 @@ def _workload(architecture: Architecture, variant: Variant, options: dict[str, A
     else:
         _check_llama_cpp(options)
     gpus = options["tensor_parallel"] if is_vllm else options["gpus"]
-    context, trained = options["context"], architecture.context_length
-    usual = min(_USUAL_CONTEXT, trained) if context is None else trained
+    asked, trained = options["context"], architecture.context_length
+    usual = min(_USUAL_CONTEXT, trained) if asked is None else trained
     workload = Workload(
-        context_length=context or usual,
+        context_length=asked or usual,
         slots=options["slots"],
         kv_type=keys,
         v_type=values,
