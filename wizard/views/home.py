@@ -17,6 +17,7 @@ from wizard.hardware.values import Offer, PriceList
 from wizard.planning import quick_fit
 from wizard.registry import catalogue, lookup
 from wizard.registry.pasted import link_problem
+from wizard.registry.sizes import of_named_size
 from wizard.registry.suggestion import suggestion
 from wizard.registry.values import Model, ModelRef, SearchPage, SearchQuery, Source
 from wizard.views.addresses import model_address
@@ -38,18 +39,21 @@ class Row:
     offer: Offer | None
 
 
-def rows(models: tuple[Model, ...], prices: PriceList) -> tuple[Row, ...]:
-    """Models as a list shows them, each with the cheapest cards that hold it."""
+def rows(models: tuple[Model, ...], prices: PriceList, text: str = "") -> tuple[Row, ...]:
+    """Models as a list shows them, each with the cheapest cards that hold it.
+
+    Where the searched text names a size, a model that comes in it is shown at that size.
+    """
     return tuple(
         Row(
             model,
             model_address(model.ref),
-            f"{model.ref.namespace}/{model.ref.name}",
+            f"{model.ref.namespace}/{model.ref.name}" + (model.ref.tag and f":{model.ref.tag}"),
             SOURCE_NAMES[model.ref.source],
             _tags(model),
             quick_fit(model, prices),
         )
-        for model in models
+        for model in (of_named_size(model, text) for model in models)
     )
 
 
@@ -79,7 +83,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "query": query,
         "bad_link": bad_link,
         "page": page,
-        "rows": rows(page.models, prices),
+        "rows": rows(page.models, prices, query.text),
         "prices": prices,
         "is_search": _is_search(query) and not bad_link,
         **_suggested(query, page),

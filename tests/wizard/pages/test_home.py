@@ -42,6 +42,18 @@ def test_each_row_tells_the_whole_name(site: Client) -> None:
     assert all(name.count("/") == 1 for name in whole)
 
 
+def test_a_size_that_is_searched_for_is_the_one_that_is_shown(site: Client) -> None:
+    text = site.get("/", {"q": "llama3.1 70b", "source": "ollama"}).content.decode()
+    row = text.split('class="model-row"')[1]
+    assert 'href="/models/ollama/llama3.1:70b/"' in row
+    assert "library/llama3.1:70b" in row
+    assert ">70" in row
+    usual = site.get("/", {"q": "llama3.1", "source": "ollama"}).content.decode()
+    assert 'href="/models/ollama/llama3.1/"' in usual
+    others = site.get("/", {"q": "qwen2.5 70b"}).content.decode()
+    assert "qwen2.5:70b" not in others
+
+
 def test_results_come_in_pages(site: Client) -> None:
     first = site.get("/", {"q": "qwen"}).content.decode()
     link = re.search(r'<a href="([^"]+)" rel="next">', first)

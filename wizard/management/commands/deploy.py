@@ -84,9 +84,7 @@ class Command(BaseCommand):
             dest="choices",
             help="a choice as in the page's address: context=4096, gpu=rtx3090; repeat it",
         )
-        parser.add_argument(
-            "--deposit", type=_dollars, help="USD; by default for two hours"
-        )
+        parser.add_argument("--deposit", type=_dollars, help="USD; by default for two hours")
         parser.add_argument("--any-provider", action="store_true", help="take one not audited too")
         parser.add_argument("--timeout", type=_minutes, help="minutes, 40 by default")
         parser.add_argument("--screen", action="store_true", help="only tell who could host it")

@@ -1,0 +1,28 @@
+"""The size that a search names: “llama3 70b” means the tag of that size, not the usual one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from wizard.registry import catalogue
+from wizard.registry.errors import RegistryError
+from wizard.registry.values import Model, Source
+
+_SIZE = re.compile(r"(?<![\w.])(?:\d+x)?\d+(?:\.\d+)?[bm](?![\w.])")
+
+
+def of_named_size(model: Model, text: str) -> Model:
+    """A model of the Ollama registry at a size of the text that it is known to come in."""
+    sizes = _SIZE.findall(text.lower())
+    if not sizes or model.ref.source is not Source.OLLAMA or model.ref.tag:
+        return model
+    try:
+        variants = catalogue.find(model.ref).variants
+    except RegistryError:
+        return model
+    found = next((variant for variant in variants if variant.name in sizes), None)
+    if found is None:
+        return model
+    ref = replace(model.ref, tag=found.name)
+    return replace(model, ref=ref, parameters=found.parameters, variants=variants)
