@@ -17,7 +17,7 @@ _OWN_MASKS = frozenset({"glm5-next"})
 # Their graphs do not leave out the tokens that nobody asks the output of.
 _ALL_OUTPUTS = frozenset({"cogvlm"})
 # With embeddings asked for, their graphs have no logits at all.
-_NO_LOGITS = frozenset({"lfm2", "lfm2moe"})
+_NO_LOGITS = frozenset({"lfm2", "lfm2moe", "llama-embed"})
 
 
 def token_count(architecture: Architecture, workload: Workload) -> int:
@@ -36,7 +36,7 @@ def output_count(architecture: Architecture, workload: Workload) -> int:
 
     ``server_output_limits``.
     """
-    if not architecture.causal:
+    if not architecture.causal and not (workload.embeds and architecture.has_output):
         return 0
     tokens = token_count(architecture, workload)
     if workload.embeds and architecture.name in _NO_LOGITS:
