@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 
 from wizard.sdl import engines
+from wizard.sdl.engines import common
 from wizard.sdl.values import Plan
 
 ENDPOINT = "https://YOUR-ENDPOINT"
 API_KEY = "YOUR-API-KEY"
 QUESTION = "Why is the sky blue?"
+DOCUMENTS = ["Air scatters blue light.", "Tea."]
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,33 @@ console.log(found.embeddings[0]);
     }
 
 
+def _scores(model: str) -> dict[_Client, str]:
+    """How each client that can is asked for an order of texts; ``model`` is a literal."""
+    query, texts = json.dumps(QUESTION), json.dumps(DOCUMENTS)
+    return {
+        _OPENAI_PYTHON: f"""\
+found = client.post("/rerank", cast_to=object, body={{
+    "model": {model},
+    "query": {query},
+    "documents": {texts},
+}})
+print(found["results"])
+""",
+        _OPENAI_JS: f"""\
+const found = await client.post("/rerank", {{
+  body: {{
+    model: {model},
+    query: {query},
+    documents: {texts},
+  }},
+}});
+console.log(found.results);
+""",
+    }
+
+
 def snippets(plan: Plan) -> tuple[Snippet, ...]:
-    """A snippet for each client that the plan's engine understands: chats, or vectors of texts.
+    """A snippet for each client that the engine understands: chats, vectors, an order of texts.
 
     Raises SdlError where the model's name cannot be written.
     """
@@ -179,7 +206,10 @@ def snippets(plan: Plan) -> tuple[Snippet, ...]:
     # A literal that Python, JavaScript and JSON all read as this text.
     literal = json.dumps(model)
     asked: dict[str, object]
-    if plan.architecture.embeds:
+    if common.reranks(plan):
+        path, calls = "/v1/rerank", _scores(literal)
+        asked = {"query": QUESTION, "documents": DOCUMENTS}
+    elif plan.architecture.embeds:
         path, asked, calls = "/v1/embeddings", {"input": [QUESTION]}, _vectors(literal)
     else:
         path, calls = "/v1/chat/completions", _chats(literal)

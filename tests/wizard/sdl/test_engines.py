@@ -130,6 +130,15 @@ def test_an_embedding_model_reads_texts_whole_in_steps_that_slots_share_without_
     assert told_step(planned) == step
 
 
+def test_a_reranker_is_told_what_it_is() -> None:
+    """Without, llama-server's ``/rerank`` answers that it does not support it."""
+    ref = ModelRef(Source.HUGGING_FACE, "gpustack", "bge-reranker-v2-m3-GGUF")
+    embeds = factory.architecture(causal=False)
+    args = services(Engine.LLAMA_SERVER, architecture=embeds, ref=ref)["llm"].args
+    assert "--reranking" in args
+    assert "--embeddings" not in args
+
+
 def test_an_embedding_model_that_pools_at_the_end_reads_in_usual_steps() -> None:
     embeds = factory.architecture(pools=True, pools_at_end=True)
     args = services(Engine.LLAMA_SERVER, architecture=embeds, slots=3)["llm"].args

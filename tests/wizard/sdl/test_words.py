@@ -6,18 +6,21 @@ import ast
 import json
 import shlex
 import subprocess
+from typing import Any
 
 import pytest
 
 from tests.wizard.sdl import factory
-from wizard.registry.values import Gating
+from wizard.registry.values import Gating, ModelRef, Source
 from wizard.sdl import akash_cli, explain, snippets
 from wizard.sdl.errors import SdlError
 from wizard.sdl.values import Engine, StorageClass
 
+RERANKER = ModelRef(Source.HUGGING_FACE, "BAAI", "bge-Reranker-large")
 
-def code(engine: Engine, *, embeds: bool = False) -> dict[str, str]:
-    plan = factory.plan(engine, architecture=factory.architecture(causal=not embeds))
+
+def code(engine: Engine, *, embeds: bool = False, **changes: Any) -> dict[str, str]:
+    plan = factory.plan(engine, architecture=factory.architecture(causal=not embeds), **changes)
     return {found.name: found.code for found in snippets.snippets(plan)}
 
 
@@ -69,9 +72,11 @@ def test_python_snippets_are_python(engine: Engine, embeds: bool) -> None:
             ast.parse(source)
 
 
-@pytest.mark.parametrize("embeds", [False, True])
-def test_javascript_snippets_are_javascript(embeds: bool) -> None:
-    for name, source in code(Engine.RUNTIME, embeds=embeds).items():
+@pytest.mark.parametrize(
+    "changes", [{}, {"embeds": True}, {"embeds": True, "ref": RERANKER}], ids=str
+)
+def test_javascript_snippets_are_javascript(changes: dict[str, Any]) -> None:
+    for name, source in code(Engine.RUNTIME, **changes).items():
         if name.endswith("-js"):
             checked = subprocess.run(
                 ["node", "--check", "--input-type=module", "-"],
@@ -96,6 +101,17 @@ def test_an_embedding_model_is_asked_for_vectors() -> None:
     words = shlex.split(found["curl"].replace("\\\n", " "))
     assert words[1] == f"{snippets.ENDPOINT}/v1/embeddings"
     assert json.loads(words[words.index("-d") + 1])["input"] == [snippets.QUESTION]
+
+
+@pytest.mark.parametrize("engine", [Engine.RUNTIME, Engine.VLLM, Engine.LLAMA_SERVER])
+def test_a_reranker_is_asked_for_an_order_of_texts(engine: Engine) -> None:
+    found = code(engine, embeds=True, ref=RERANKER)
+    assert found.keys() == {"curl", "openai-python", "openai-js"}
+    assert all("/rerank" in source and "embed" not in source for source in found.values())
+    ast.parse(found["openai-python"])
+    words = shlex.split(found["curl"].replace("\\\n", " "))
+    assert words[1] == f"{snippets.ENDPOINT}/v1/rerank"
+    assert json.loads(words[words.index("-d") + 1])["documents"] == snippets.DOCUMENTS
 
 
 @pytest.mark.parametrize("embeds", [False, True])

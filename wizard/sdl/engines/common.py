@@ -131,6 +131,14 @@ def _checked(meant: refs.Ref) -> str:
     return name
 
 
+def reranks(plan: Plan) -> bool:
+    """Whether it tells how well texts answer a question, and not what they mean.
+
+    Few configs say so: what is made of a BERT looks like one that embeds, but for its name.
+    """
+    return plan.architecture.embeds and "rerank" in plan.ref.repo.lower()
+
+
 def llama_cache_type(kv: KvType) -> str:
     """The KV cache's type as llama.cpp names it."""
     if kv is KvType.FP8:

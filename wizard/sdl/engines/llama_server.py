@@ -52,7 +52,8 @@ def _embedding(plan: Plan) -> tuple[str, ...]:
     whole = min(plan.context, LONGEST_EMBEDDED) + plan.slots - 1
     tokens = max(STEP, plan.slots) if architecture.pools_at_end else whole
     step = str(tokens // plan.slots * plan.slots)
-    return ("--embeddings", "--batch-size", step, "--ubatch-size", step)
+    purpose = "--reranking" if common.reranks(plan) else "--embeddings"
+    return (purpose, "--batch-size", step, "--ubatch-size", step)
 
 
 def _args(plan: Plan) -> tuple[str, ...]:
