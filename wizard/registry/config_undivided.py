@@ -32,6 +32,7 @@ _WHOLE_TOWERS = {
 _BY_HEADS = ("qwen3_omni_moe", "qwen3_omni_moe_thinker", "qwen3_asr")
 # Divided in any case, so that vLLM refuses cards that do not divide them (``whisper.py``).
 _HEADS_REFUSE = {"voxtral": _SOUND, "glmasr": _SOUND, "minicpmv4_6": _IMAGES}
+_HEADS_REFUSE |= {"minicpmv4_7": _IMAGES}
 # Attention alone is divided so, what follows it always (``intern_vit.py``).
 _ATTENTION_BY_HEADS = ("internvl_chat", "skywork_chat", "h2ovl_chat")
 # Attention is transformers' own, what follows it is divided (``interns1_vit.py``).
