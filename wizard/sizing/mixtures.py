@@ -47,8 +47,10 @@ def _mixture(architecture: Architecture, *, cards: int) -> int:
     inner, outputs = used * each, results(architecture)
     copies = 1 if architecture.name in NOT_GATED else 3 + (architecture.name in _SITU)
     twice = cards > 0 and 2 <= used <= _MOST_REDUCED
-    # CUDA runs a shared expert of the same width right behind, in the others' hole.
+    # CUDA runs a shared expert of the same width right behind, in the others' hole, if it
+    # has no gate.
     is_grouped = cards > 0 and copies > 1 and architecture.shared_feed_forward_length == each
+    is_grouped = is_grouped and architecture.name not in FUSED_STATES
     taken = (copies - 1) * each if is_grouped else 0
     total = architecture.embedding_length if twice else 0
     if outputs <= (copies - 1) * inner - taken:
