@@ -18,7 +18,7 @@ from typing import Any
 from wizard.registry import catalogue_store as store
 from wizard.registry.catalogue_store import Record
 from wizard.registry.derivation import derive
-from wizard.registry.errors import CloudModel, CloudOnly, MlxOnly, ModelNotFound
+from wizard.registry.errors import CloudModel, CloudOnly, MlxOnly, NotInCatalogue
 from wizard.registry.values import (
     Architecture,
     Model,
@@ -147,12 +147,12 @@ def peek(ref: ModelRef) -> Model | None:
 def find(ref: ModelRef) -> Model:
     """A model with its variants.
 
-    Raises ModelNotFound; CloudOnly or MlxOnly where an Ollama tag is of that
+    Raises NotInCatalogue; CloudOnly or MlxOnly where an Ollama tag is of that
     kind, or where the model has no other.
     """
     record = _record(ref)
     if record is None:
-        raise ModelNotFound(f"The catalogue does not know {ref.repo}.")
+        raise NotInCatalogue(f"The catalogue does not know {ref.repo}.")
     _refuse_without_weights(ref, record)
     model = store.model_from(record, ref.source, as_of(ref.source), with_variants=True)
     spelled = replace(model.ref, tag=ref.tag, file=ref.file, revision=ref.revision)

@@ -37,6 +37,15 @@ class ModelNotFound(RegistryError):
     default_next_step = "Check the spelling, or search for a part of the name."
 
 
+class NotInCatalogue(ModelNotFound):
+    """It may well exist: a site without a network cannot know."""
+
+    title = "Not in this site's catalogue"
+    default_next_step = (
+        "The site works offline and knows no other models. Search for a part of the name."
+    )
+
+
 class VariantNotFound(RegistryError):
     status = 404
     title = "No such variant"

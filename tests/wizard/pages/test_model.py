@@ -60,7 +60,7 @@ def test_a_variant_s_price_is_that_of_its_plan(site: Client) -> None:
 def test_an_unknown_model_is_not_found(site: Client) -> None:
     answer = site.get("/models/ollama/no-such-model/")
     assert answer.status_code == 404
-    assert "No such model" in answer.content.decode()
+    assert "Not in this site&#x27;s catalogue" in answer.content.decode()
 
 
 def test_an_unknown_tag_is_not_found(site: Client) -> None:

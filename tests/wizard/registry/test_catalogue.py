@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wizard.registry import catalogue
 from wizard.registry import catalogue_store as store
 from wizard.registry.catalogue_store import CatalogueDamaged
-from wizard.registry.errors import CloudModel, CloudOnly, MlxOnly, ModelNotFound
+from wizard.registry.errors import CloudModel, CloudOnly, MlxOnly, NotInCatalogue
 from wizard.registry.values import (
     Architecture,
     Format,
@@ -202,7 +202,7 @@ def test_names_are_found_in_any_case() -> None:
 
 
 def test_an_unknown_name_is_not_found() -> None:
-    with pytest.raises(ModelNotFound, match="me/nothing"):
+    with pytest.raises(NotInCatalogue, match="me/nothing"):
         catalogue.find(_hub("me/nothing"))
 
 
