@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from inference.errors import RegistryAnswer
 from inference.models import LocalModel, Source
 from inference.pull import choice
-from inference.pull.transport import Transport
+from inference.pull.transport import Transport, target
 from inference.pull.values import LARGEST_FILE, Digest, RemoteFile, Resolved
 from inference.refs import HuggingFaceRef
 
@@ -83,7 +83,7 @@ def _files(
         following = _NEXT.search(headers.get("Link", ""))
         if not following:
             return found
-        url = urljoin(url, following[1])
+        url = target(url, following[1], str(ref))
         if not transport.is_hub(url):
             raise RegistryAnswer(f"The list of the files of {ref} goes on at another host.")
     raise RegistryAnswer(f"{ref} has more files than can be listed.")

@@ -189,7 +189,7 @@ class Transport:
                 return Answer(response, url, linked.strip('"'))
             if response.length is not None and response.length <= SHORT_PAGE:
                 response.read()
-            url = _target(url, response.headers.get("Location", ""), name)
+            url = target(url, response.headers.get("Location", ""), name)
         raise RegistryAnswer(f"{name} is redirected more than {self.limits.redirects} times.")
 
     def _credentials(self, url: str) -> dict[str, str]:
@@ -211,11 +211,11 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default
 
 
-def _target(url: str, location: str, name: str) -> str:
-    """Where a redirect leads, if it may. ``http.client`` reads headers as Latin-1."""
+def target(url: str, location: str, name: str) -> str:
+    """Where a redirect or a link leads, if it may. ``http.client`` reads headers as Latin-1."""
     try:
-        target = urljoin(url, quote(location.encode("latin-1"), safe=IN_URLS))
-        parts = urlsplit(target)
+        found = urljoin(url, quote(location.encode("latin-1"), safe=IN_URLS))
+        parts = urlsplit(found)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
@@ -223,7 +223,7 @@ def _target(url: str, location: str, name: str) -> str:
         raise RegistryAnswer(f"{name} is redirected to nowhere that can be followed.")
     if url.startswith("https:") and parts.scheme != "https":
         raise RegistryAnswer(f"{name} is redirected from https to http, which is not followed.")
-    return target
+    return found
 
 
 def _bounded(answer: Answer, name: str, most: int) -> bytes:

@@ -274,6 +274,12 @@ def test_a_hub_that_stays_away_is_told(puller: Puller, weights: Weights) -> None
         puller.pull("hf.co/user/repo")
 
 
+def test_a_list_that_goes_on_nowhere_is_refused(puller: Puller, weights: Weights) -> None:
+    weights.hub.fail("/tree/", json([], headers={"Link": '<http://[>; rel="next"'}))
+    with pytest.raises(RegistryAnswer, match="nowhere that can be followed"):
+        puller.pull("hf.co/user/repo")
+
+
 def test_a_list_without_end_is_refused(puller: Puller, weights: Weights) -> None:
     link = f'<{weights.hub.url}/api/models/user/repo/tree/{COMMIT}>; rel="next"'
     weights.hub.fail("/tree/", json([], headers={"Link": link}))
