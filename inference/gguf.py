@@ -105,12 +105,6 @@ class Header:
         return str(self.metadata.get("tokenizer.chat_template", ""))
 
     @property
-    def split_count(self) -> int:
-        """Number of files that the model is split into; 1 for a whole one."""
-        value = self.metadata.get("split.count", 0)
-        return max(1, value) if isinstance(value, int) else 1
-
-    @property
     def end(self) -> int:
         """The byte after the last tensor: a whole file is at least this long."""
         ends = (tensor.offset + (tensor.size or 0) for tensor in self.tensors)

@@ -69,14 +69,12 @@ class Answer:
         async with self._lock:
             await self._write(data)
 
-    async def finish(self, data: bytes = b"", status: int = 200) -> web.StreamResponse:
-        """Send the last part, or the only one, which then has ``status``."""
+    async def finish(self, data: bytes = b"") -> web.StreamResponse:
+        """Send the last part, or the only one."""
         await self._stop()
         if self._stream is None:
             kind, _, charset = self._content_type.partition("; charset=")
-            return web.Response(
-                body=data, status=status, content_type=kind, charset=charset or None
-            )
+            return web.Response(body=data, content_type=kind, charset=charset or None)
         if data:
             await self._stream.write(data)
         await self._stream.write_eof()

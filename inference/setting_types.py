@@ -113,7 +113,7 @@ def duration(text: str) -> float:
     text = text.strip().lower()
     if re.fullmatch(r"-?\d{1,12}(\.\d{1,9})?", text):
         value = float(text)
-    elif match := _DURATION.match(text[:64]):
+    elif len(text) <= 64 and (match := _DURATION.match(text)):
         parts = _DURATION_PART.findall(match[2])
         value = sum(float(number) * _SECONDS[unit] for number, unit in parts)
         value = -value if match[1] else value

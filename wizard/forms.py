@@ -7,7 +7,7 @@ sentence that says what is allowed. An empty value means our default.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -163,8 +163,8 @@ def _written(flag: bool | None) -> str:
     return "" if flag is None else str(int(flag))
 
 
-def _list(words: object) -> str:
-    return ", ".join(str(word) for word in words) if hasattr(words, "__iter__") else str(words)
+def _list(words: Iterable[object]) -> str:
+    return ", ".join(map(str, words))
 
 
 def _text(query: QueryDict, name: str) -> str:

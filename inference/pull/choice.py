@@ -94,7 +94,7 @@ def groups(paths: Iterable[str]) -> tuple[Group, ...]:
     whole = [
         Group(label_of(parts[min(parts)]), tuple(parts[number] for number in sorted(parts)))
         for (_, count), parts in split.items()
-        if sorted(parts) == list(range(1, count + 1)) and count <= MOST_PARTS
+        if count <= MOST_PARTS and sorted(parts) == list(range(1, count + 1))
     ]
     return tuple(sorted((*found, *whole), key=lambda group: group.first))
 

@@ -64,11 +64,11 @@ def installed(settings: Settings) -> tuple[LocalModel, ...]:
     return Store(settings.models_dir).all()
 
 
-async def remove(name: str, settings: Settings, *, limits: Limits | None = None) -> None:
+async def remove(name: str, settings: Settings) -> None:
     """Delete a model, and the files that no other one shares. Raises ModelNotFound."""
     ref, store = _ref(name), Store(settings.models_dir)
     store.prepare()
-    async with store.lock((limits or Limits()).lock_interval, _say_nothing):
+    async with store.lock(Limits().lock_interval, _say_nothing):
         if not store.remove(str(ref)):
             raise ModelNotFound(f"{ref} is not here.", next_step="`list` shows what is.")
 

@@ -37,7 +37,6 @@ def test_it_works(tmp_path: Path) -> None:
     assert found.parameters == 64 * 100 + 64
     assert found.end == found.file_size == path.stat().st_size
     assert found.tensors[0].type == "F32"
-    assert found.split_count == 1
 
 
 def test_a_whole_model_reads(tmp_path: Path) -> None:

@@ -60,17 +60,14 @@ class Relaxation:
     choices: Choices
 
 
-async def screen(document: Document, spared: int = 0) -> Screening:
-    """Who can host this document. Never raises: an outage is told as None.
-
-    ``spared`` questions of this minute are left to others.
-    """
-    (found,) = await screen_all([document], spared)
+async def screen(document: Document) -> Screening:
+    """Who can host this document. Never raises: an outage is told as None."""
+    (found,) = await screen_all([document])
     return found
 
 
 async def screen_all(documents: Iterable[Document], spared: int = 0) -> list[Screening]:
-    """Who can host each of these.
+    """Who can host each of these; ``spared`` questions of this minute are left to others.
 
     Whoever can host a little more than a file asks for can host the file, and where
     nobody can host a little less, nobody can host it. Only in between the file's

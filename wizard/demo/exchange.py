@@ -102,8 +102,6 @@ class Exchange:
         document: Any,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
-        *,
-        content_type: str = JSON,
     ) -> None:
         """Send a whole answer; ``document`` is JSON's value, or its bytes.
 
@@ -114,7 +112,7 @@ class Exchange:
             await self.end(data)
             return
         self._is_whole = True
-        own = {"Content-Type": content_type, "Content-Length": str(len(data)), **(headers or {})}
+        own = {"Content-Type": JSON, "Content-Length": str(len(data)), **(headers or {})}
         await self._start(status, own)
         await self._send({"type": "http.response.body", "body": data})
 

@@ -90,14 +90,14 @@ def media_type(data: str) -> str:
     return "image/gif" if head.startswith(b"GIF") else "image/png"
 
 
-def stops(value: Any, *, name: str = "stop") -> list[str]:
+def stops(value: Any) -> list[str]:
     """Texts that end an answer, from one text or a list. Raises BadRequest."""
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
-        raise BadRequest(f'"{name}" must be a string or an array of strings', param=name)
+        raise BadRequest('"stop" must be a string or an array of strings', param="stop")
     if len(given) > MOST_STOPS or any(len(item) > LONGEST_STOP for item in given):
         raise BadRequest(
-            f'"{name}" can hold {MOST_STOPS} texts of {LONGEST_STOP} characters', param=name
+            f'"stop" can hold {MOST_STOPS} texts of {LONGEST_STOP} characters', param="stop"
         )
     return [item for item in given if item]
 

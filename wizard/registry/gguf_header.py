@@ -66,13 +66,6 @@ class Header:
         return f"UD-{name}" if name and "unsloth" in told.casefold() else name
 
     @property
-    def has_chat_template(self) -> bool | None:
-        """Whether a chat template is inside; None when the reading did not get that far."""
-        if "tokenizer.chat_template" in self.keys:
-            return True
-        return False if self.complete else None
-
-    @property
     def chat_template(self) -> str:
         """The chat template's text, or an empty string."""
         return str(self.keys.get("tokenizer.chat_template", ""))

@@ -75,7 +75,6 @@ def from_safetensors(
     *,
     quantisation: str,
     parameters: int | None = None,
-    context_length: int | None = None,
     architecture_name: str = "",
 ) -> tuple[Variant, ...]:
     """One variant, or none. ``listed`` are the file names in the index, where it was read."""
@@ -88,7 +87,6 @@ def from_safetensors(
         quantisation=quantisation,
         files=chosen,
         parameters=parameters,
-        context_length=context_length,
         digest=chosen[0].sha256 if len(chosen) == 1 else "",
         size_is_exact=all(file.size for file in chosen),
         architecture_name=architecture_name,

@@ -105,13 +105,10 @@ def test_architecture_may_come_after_the_keys_that_it_names() -> None:
     assert Source(gguf.file(keys)).read().architecture().layers == 2
 
 
-def test_whether_a_chat_template_is_inside() -> None:
-    plain = gguf.file(KEYS)
-    assert gguf_header.parse(plain).has_chat_template is False
+def test_the_chat_template_is_read() -> None:
+    assert gguf_header.parse(gguf.file(KEYS)).chat_template == ""
     with_one = gguf_header.parse(gguf.file({**KEYS, "tokenizer.chat_template": "{{ x }}"}))
-    assert (with_one.has_chat_template, with_one.chat_template) == (True, "{{ x }}")
-    far = Source(gguf.file(gguf.llama("llama", vocab=50_000))).read()
-    assert far.has_chat_template is None
+    assert with_one.chat_template == "{{ x }}"
 
 
 def test_parse_asks_for_more() -> None:
