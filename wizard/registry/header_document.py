@@ -201,13 +201,15 @@ def _pair(item: Any) -> tuple[str, Any] | None:
 
 
 def _file_bytes(found: Mapping[str, Any], tensors: Iterable[Tensor]) -> int:
-    """Bytes of the files, those of its tensors where none are told and all of these are."""
+    """Bytes of the files, of each or together; its tensors' where none are told."""
     told = document_values.first(found, _SIZES)
     sizes = [tensor.size for tensor in tensors]
     if told is None and sizes and all(sizes):
         return sum(sizes)
-    size = document_values.integral(told)
-    if size is None or not 0 < size <= MAX_FILE:
+    listed = told if isinstance(told, list) else [told]
+    parts = [document_values.integral(part) for part in listed]
+    size = sum(part for part in parts if part is not None)
+    if None in parts or not 0 < size <= MAX_FILE:
         raise UnreadableHeader(
             "The document's “file_bytes” is to be a positive whole number.",
             next_step="Give it there, or with --file-bytes: the bytes of all files together.",

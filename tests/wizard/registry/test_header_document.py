@@ -100,6 +100,8 @@ def test_bytes_may_be_those_of_the_tensors() -> None:
     tensors = {"token_embd.weight": 100, "output.weight": 200}
     assert header_document.document({"keys": KEYS, "tensors": tensors}).file_bytes == 300
     assert header_document.document({"keys": KEYS}, BYTES).file_bytes == BYTES
+    in_parts = {"keys": KEYS, "file_bytes": [BYTES, "200"]}
+    assert header_document.document(in_parts).file_bytes == BYTES + 200
 
 
 @pytest.mark.parametrize(
@@ -246,6 +248,7 @@ def test_the_document_may_be_its_keys() -> None:
         ({}, "no “keys”", "general.architecture"),
         ({"keys": KEYS}, "file_bytes", "--file-bytes"),
         ({"keys": KEYS, "file_bytes": "much"}, "file_bytes", "--file-bytes"),
+        ({"keys": KEYS, "file_bytes": [BYTES, None]}, "file_bytes", "--file-bytes"),
         ({"keys": {"a": {"b": 1}}, "file_bytes": 1}, "'a'", "length"),
         ({"keys": KEYS, "file_bytes": 1, "tensors": 7}, "tensors", "leave it out"),
         ({"keys": KEYS, "file_bytes": 1, "tensors": [{}]}, "no name", "name"),
