@@ -1,6 +1,7 @@
 """How gunicorn serves the site: its own ASGI worker, which streams and cancels properly."""
 
 import asyncio
+import atexit
 import contextlib
 import os
 import resource
@@ -54,6 +55,16 @@ def on_starting(server: object) -> None:
     global _keeper  # noqa: PLW0603  (gunicorn's hooks share nothing else)
     if settings.DEMO_EMBEDDED:
         _keeper = embedded.start(os.environ)
+    atexit.register(_say_what_else_is_free)
+
+
+def _say_what_else_is_free() -> None:
+    """The last line where the port cannot be had: gunicorn names the error alone."""
+    print(
+        f"Port {_port} of {_host} could not be opened, as told above. If another program has it, "
+        f"PORT={int(_port) % 65535 + 1} make run takes the next one.",
+        file=sys.stderr,
+    )
 
 
 def on_exit(server: object) -> None:
@@ -106,6 +117,7 @@ def worker_int(worker: object) -> None:
 
 def when_ready(server: Any) -> None:
     """Give up clients that are lost, and say where to look: what a person needs first."""
+    atexit.unregister(_say_what_else_is_free)
     for listener in server.LISTENERS if hasattr(socket, "TCP_USER_TIMEOUT") else ():
         listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNTAKEN_MILLISECONDS)
     print(f"OneClickLLM is at http://localhost:{_port} (Ctrl-C ends it)", flush=True)
