@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from wizard.hardware.values import Offer, PriceList
 from wizard.hardware.workloads import on_gpu
 from wizard.planning import price
-from wizard.planning.cards import Lookout, check_numbers, choose_hardware, wants_cpu
+from wizard.planning.cards import Hardware, Lookout, check_numbers, choose_hardware, wants_cpu
 from wizard.planning.engines import ImageCheck, choose_engine, engines_for, family
 from wizard.planning.errors import ChoiceError
 from wizard.planning.experts import can_stay, choose_experts, experts_reason
@@ -15,13 +17,54 @@ from wizard.planning.workload import choose_context, choose_kv, choose_slots
 from wizard.registry.values import Architecture, Model, ModelRef, Variant
 from wizard.sdl import images
 from wizard.sdl.pricing import MAX_USD_PER_HOUR, uact_per_block
-from wizard.sdl.values import Choices, Plan, Reason, StorageClass
+from wizard.sdl.values import Choices, Image, Plan, Reason, Resources, StorageClass
 from wizard.sizing import estimate
-from wizard.sizing.values import MemoryEstimate
+from wizard.sizing.values import MemoryEstimate, Workload
 
 LARGEST_REPLICAS = 20
 # USD per hour.
 _SMALLEST_CEILING = 0.01
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What runs, on what, and why: all that memory depends on."""
+
+    look: Lookout
+    image: Image
+    context: int
+    hardware: Hardware
+    reasons: tuple[Reason, ...]
+
+    @property
+    def best(self) -> Offer | None:
+        """The cheapest cards that are named, if there are any."""
+        return self.hardware.chosen[0] if self.hardware.chosen else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cards in a node, and nodes."""
+        best = self.best
+        return (best.count, best.nodes) if best else (int(not self.look.is_cpu_only), 1)
+
+    @property
+    def workload(self) -> Workload:
+        found = self.look.workload(self.context, *self.shape)
+        best = self.best
+        return on_gpu(found, best.gpu, *self.shape) if best and best.gpu else found
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What a node is given beside its cards, and USD per hour: of that, at most, and of all."""
+
+    resources: Resources
+    storage_class: StorageClass
+    rest: float
+    ceiling: float
+    replicas: int
+    market: float | None
+    reasons: tuple[Reason, ...]
 
 
 def make_plan(
@@ -40,6 +83,55 @@ def make_plan(
     ``problems`` can be shown, and its file is not to be served.
     """
     check_numbers(choices)
+    run = _run(model, variant, architecture, choices, price_list, image_check)
+    memory = estimate(architecture, variant, run.workload)
+    cost = _cost(run, memory, choices)
+    look, hardware, (count, nodes) = run.look, run.hardware, run.shape
+    return Plan(
+        ref=ref,
+        model=model,
+        variant=variant,
+        architecture=architecture,
+        engine=look.engine,
+        engines=engines_for(model, variant),
+        image=run.image,
+        context=run.context,
+        largest_context=architecture.context_length,
+        slots=look.slots,
+        kv=look.kv,
+        count=count,
+        nodes=nodes,
+        replicas=cost.replicas,
+        region=choices.region,
+        audited=bool(choices.audited),
+        storage_class=cost.storage_class,
+        resources=cost.resources,
+        estimate=memory,
+        offers=hardware.offers,
+        chosen=hardware.chosen,
+        usd_per_hour=cost.market and cost.market * cost.replicas,
+        price_ceiling=cost.ceiling,
+        amount_uact=uact_per_block(cost.ceiling),
+        price_list=price_list,
+        extra_env=choices.extra_env,
+        aliases=choices.aliases,
+        cpu_moe=look.cpu_moe,
+        reasons=(*run.reasons, *cost.reasons, *_experts_reasons(run)),
+        problems=hardware.problems,
+        warnings=hardware.warnings
+        + plan_warnings(model, architecture, choices, cost.ceiling, hardware.chosen, cost.rest)
+        + image_warnings(run.image),
+    )
+
+
+def _run(
+    model: Model,
+    variant: Variant,
+    architecture: Architecture,
+    choices: Choices,
+    price_list: PriceList,
+    image_check: ImageCheck,
+) -> _Run:
     on_cpu = wants_cpu(architecture, variant, choices)
     engine, image, engine_reason = choose_engine(
         model, variant, choices.engine, image_check, on_cpu=on_cpu
@@ -50,70 +142,40 @@ def make_plan(
     look = Lookout(architecture, variant, engine, slots, kv, price_list, choices, cpu_moe)
     context, context_reason = choose_context(architecture, choices.context, look.cheapest_price)
     hardware = choose_hardware(look, context)
-    best = hardware.chosen[0] if hardware.chosen else None
-    count, nodes = (best.count, best.nodes) if best else (int(not look.is_cpu_only), 1)
-    workload = look.workload(context, count, nodes)
-    if best and best.gpu:
-        workload = on_gpu(workload, best.gpu, count, nodes)
-    memory = estimate(architecture, variant, workload)
+    reasons = (context_reason, slots_reason, kv_reason, hardware.reason)
+    return _Run(look, image, context, hardware, (Reason("engine", engine_reason), *reasons))
+
+
+def _cost(run: _Run, memory: MemoryEstimate, choices: Choices) -> _Cost:
+    count, nodes = run.shape
     storage_class = choices.storage_class or StorageClass.NVME
     resources = resources_for(
         memory,
-        family(engine),
+        family(run.look.engine),
         count=count,
         nodes=nodes,
-        cpu_moe=cpu_moe,
+        cpu_moe=run.look.cpu_moe,
         storage_class=storage_class,
         storage_gib=_checked_storage(choices.storage_gib, memory),
     )
     rest = price.resources_usd_per_hour(resources, storage_class)
-    ceiling, ceiling_reason = _choose_ceiling(choices.price_ceiling, hardware.chosen, rest)
-    replicas = _checked_replicas(choices.replicas)
-    market = price.market_price(best, rest)
-    reasons = [
-        Reason("engine", engine_reason),
-        *(context_reason, slots_reason, kv_reason),
-        hardware.reason,
-        ceiling_reason,
-        Reason("storage", _storage_reason(storage_class)),
-    ]
-    if best and can_stay(architecture, engine):
-        reasons.append(experts_reason(architecture, variant, workload, best))
-    return Plan(
-        ref=ref,
-        model=model,
-        variant=variant,
-        architecture=architecture,
-        engine=engine,
-        engines=engines_for(model, variant),
-        image=image,
-        context=context,
-        largest_context=architecture.context_length,
-        slots=slots,
-        kv=kv,
-        count=count,
-        nodes=nodes,
-        replicas=replicas,
-        region=choices.region,
-        audited=bool(choices.audited),
-        storage_class=storage_class,
-        resources=resources,
-        estimate=memory,
-        offers=hardware.offers,
-        chosen=hardware.chosen,
-        usd_per_hour=market and market * replicas,
-        price_ceiling=ceiling,
-        amount_uact=uact_per_block(ceiling),
-        price_list=price_list,
-        extra_env=choices.extra_env,
-        aliases=choices.aliases,
-        cpu_moe=cpu_moe,
-        reasons=tuple(reasons),
-        problems=hardware.problems,
-        warnings=hardware.warnings
-        + plan_warnings(model, architecture, choices, ceiling, hardware.chosen, rest)
-        + image_warnings(image),
+    ceiling, ceiling_reason = _choose_ceiling(choices.price_ceiling, run.hardware.chosen, rest)
+    return _Cost(
+        resources,
+        storage_class,
+        rest,
+        ceiling,
+        replicas=_checked_replicas(choices.replicas),
+        market=price.market_price(run.best, rest),
+        reasons=(ceiling_reason, Reason("storage", _storage_reason(storage_class))),
     )
+
+
+def _experts_reasons(run: _Run) -> tuple[Reason, ...]:
+    look, best = run.look, run.best
+    if not best or not can_stay(look.architecture, look.engine):
+        return ()
+    return (experts_reason(look.architecture, look.variant, run.workload, best),)
 
 
 def _checked_replicas(replicas: int | None) -> int:

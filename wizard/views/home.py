@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
@@ -24,6 +25,13 @@ from wizard.views.addresses import model_address
 from wizard.views.failures import answered
 
 SOURCE_NAMES = {Source.HUGGING_FACE: "Hugging Face", Source.OLLAMA: "Ollama"}
+_FILTERS = {
+    "sources": SOURCE_NAMES,
+    "tasks": forms.TASKS,
+    "sizes": forms.SIZES_GB,
+    "licences": forms.LICENCES,
+    "sorts": forms.SORTS,
+}
 _SHOWN_CAPABILITIES = ("vision", "tools", "thinking", "embedding", "audio", "code")
 
 
@@ -76,10 +84,21 @@ def home(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(_address_of(named[0]))
         if named:
             return _both(request, query.text, named)
+    response = render(
+        request, "wizard/_results.html" if is_partial else "wizard/home.html", _context(query)
+    )
+    patch_vary_headers(response, ["HX-Request"])
+    if is_partial:
+        response["HX-Replace-Url"] = _link(query, query.page)
+    return response
+
+
+def _context(query: SearchQuery) -> dict[str, Any]:
+    """What a list of models shows, with the form above it."""
     prices = price_list()
     bad_link = link_problem(query.text)
     page = lookup.popular() if bad_link else _page(query)
-    context = {
+    return {
         "query": query,
         "bad_link": bad_link,
         "page": page,
@@ -89,21 +108,11 @@ def home(request: HttpRequest) -> HttpResponse:
         **_suggested(query, page),
         "previous_link": _link(query, query.page - 1) if query.page > 1 else "",
         "next_link": _link(query, query.page + 1) if page.has_next else "",
-        "sources": SOURCE_NAMES,
-        "tasks": forms.TASKS,
-        "sizes": forms.SIZES_GB,
         "size": query.max_bytes // 10**9 if query.max_bytes else None,
-        "licences": forms.LICENCES,
-        "sorts": forms.SORTS,
         "is_offline": settings.OFFLINE,
         "section": "models",
+        **_FILTERS,
     }
-    name = "wizard/_results.html" if is_partial else "wizard/home.html"
-    response = render(request, name, context)
-    patch_vary_headers(response, ["HX-Request"])
-    if is_partial:
-        response["HX-Replace-Url"] = _link(query, query.page)
-    return response
 
 
 def _page(query: SearchQuery) -> SearchPage:
