@@ -46,9 +46,15 @@ def architecture(
 
 def _refuse_projector(keys: Mapping[str, Value]) -> None:
     if keys.get("general.architecture") == "clip" or keys.get("general.type") == "mmproj":
-        raise UnreadableHeader("This file is a vision projector, not a language model.")
+        raise UnreadableHeader(
+            "This file is a vision projector, not a language model.",
+            next_step="Give the model's own file, and this one's bytes as --projector-bytes.",
+        )
     if keys.get("general.type") == "adapter":
-        raise UnreadableHeader("This file is an adapter (LoRA), not a whole model.")
+        raise UnreadableHeader(
+            "This file is an adapter (LoRA), not a whole model.",
+            next_step="Give the model's own file, and this one's bytes as --lora-bytes.",
+        )
 
 
 @dataclass(frozen=True)

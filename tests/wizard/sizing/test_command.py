@@ -381,6 +381,8 @@ def test_left_experts_are_slow(tmp_path: Path) -> None:
         ({"keys": LLAMA, "file_bytes": -1}, "“file_bytes”"),
         ({"keys": {}, "file_bytes": 1}, "no “keys”"),
         ({"keys": {"a": 1}, "file_bytes": 1}, "lacks general.architecture"),
+        ({"keys": {"general.architecture": "clip"}, "file_bytes": 1}, "as --projector-bytes"),
+        ({"keys": {**LLAMA, "general.type": "adapter"}, "file_bytes": 1}, "as --lora-bytes"),
         ({"keys": LLAMA, "file_bytes": 1, "tensors": 3}, "“tensors”"),
         ({"keys": LLAMA, "file_bytes": 1, "tensors": [{}]}, "has no name"),
         ({"keys": LLAMA, "file_bytes": 1, "tensors": {"a": -1}}, "no sane size"),
