@@ -120,6 +120,17 @@ def test_encoders_have_no_output_on_a_card() -> None:
     assert found.embeddings == encoder.vocab_size * encoder.embedding_length * 17 // 16 + positions
 
 
+def test_what_tokenizers_differ_by_is_no_layers() -> None:
+    """BGE-M3's layers as ``llama-quantize`` makes them, beside any quarter of a million tokens."""
+    encoder = replace(shapes.BGE_M3, has_output=False, learned_positions=True)
+    tables = encoder.vocab_size * encoder.embedding_length * 17 // 16
+    tables += 4 * encoder.context_length * encoder.embedding_length
+    for each in (20, 27, 60):
+        file = 322_142_208 + tables + each * encoder.vocab_size
+        found = weights.split(encoder, shapes.gguf(file, "Q8_0"))
+        assert sum(found.blocks) == pytest.approx(322_142_208, rel=0.0001)
+
+
 def test_experts_are_most_of_a_mixture() -> None:
     architecture, variant = CASES["Qwen 3 30B A3B"].read(), shapes.gguf(18_556_666_000)
     found = weights.split(architecture, variant)
