@@ -60,6 +60,19 @@ def attending(architecture: Architecture) -> int:
     return sum(1 for heads in architecture.kv_heads if heads)
 
 
+def is_plain(architecture: Architecture) -> bool:
+    """Whether every layer attends, and nothing else mixes tokens: then shapes tell its size."""
+    return attending(architecture) == architecture.layers and not architecture.recurrent_layers
+
+
+def all_elements(architecture: Architecture) -> int:
+    """Elements of all matrices: layers, tables, also those of each layer, and encoders."""
+    width = architecture.embedding_length * (1 if architecture.tied_embeddings else 2)
+    width += architecture.layers * architecture.per_layer_embedding
+    tables = architecture.vocab_size * width
+    return sum(elements(architecture)) + tables + architecture.encoder_weight_elements
+
+
 def _mixes(architecture: Architecture) -> tuple[bool, ...]:
     """Which layers attend or recur."""
     recurs = architecture.recurrent_layers or (False,) * architecture.layers

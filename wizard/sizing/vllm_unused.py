@@ -45,10 +45,8 @@ def _voice_bytes(architecture: Architecture, file: int) -> int:
     """
     if not architecture.has_voice or architecture.quant_method:
         return 0
-    tables = architecture.vocab_size * architecture.embedding_length
-    loaded = sum(vllm_layers.elements(architecture)) + architecture.encoder_weight_elements
-    loaded += tables * (1 if architecture.tied_embeddings else 2)
-    return max(0, file - int(2 * loaded / vllm_types.cast(architecture)))
+    each = 2 / vllm_types.cast(architecture, file)
+    return max(0, file - int(each * vllm_layers.all_elements(architecture)))
 
 
 def _duplicate_bytes(architecture: Architecture, file: int) -> int:
@@ -57,12 +55,10 @@ def _duplicate_bytes(architecture: Architecture, file: int) -> int:
     Some releases have it all the same (Qwen3-0.6B does), and vLLM passes it over.
     Told by the size alone, where the matrices' own is as good as exact.
     """
-    is_plain = (
-        vllm_layers.attending(architecture) == architecture.layers and not architecture.quant_method
-    )
-    if not architecture.tied_embeddings or not is_plain or architecture.recurrent_layers:
+    is_plain = vllm_layers.is_plain(architecture) and not architecture.quant_method
+    if not architecture.tied_embeddings or not is_plain:
         return 0
-    each = 4 if vllm_types.cast(architecture) < 1 else 2
+    each = int(2 / vllm_types.cast(architecture, file))
     table = each * architecture.vocab_size * architecture.embedding_length
     body = sum(vllm_layers.elements(architecture)) + architecture.encoder_weight_elements
     return table if abs(file - each * body - 2 * table) < min(_NEAR * file, table / 2) else 0

@@ -71,9 +71,8 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     gpus, nodes = max(1, workload.gpus), workload.nodes
     bits = vllm_types.bits(architecture)
     file = variant.weight_bytes
-    loaded = int(
-        (file - vllm_unused.unused_bytes(architecture, file)) * vllm_types.cast(architecture)
-    )
+    kept = file - vllm_unused.unused_bytes(architecture, file)
+    loaded = int(kept * vllm_types.cast(architecture, file))
     attending = vllm_types.PLAIN_BITS if architecture.plain_attention else bits
     every = _whole_bytes(architecture, attending) // nodes
     repeated = int(_repeated_elements(architecture, gpus) * attending / 8 / nodes)
@@ -242,9 +241,7 @@ def _scale_bytes(architecture: Architecture, file: int) -> int:
     if architecture.quant_method != "bitsandbytes" or not _BNB_LEAST < bits < _BNB_BITS:
         return 0
     linear = sum(vllm_layers.elements(architecture))
-    tables = architecture.vocab_size * architecture.embedding_length
-    plain = linear + architecture.encoder_weight_elements
-    plain += tables * (1 if architecture.tied_embeddings else 2)
+    plain = vllm_layers.all_elements(architecture)
     packed = (vllm_types.PLAIN_BITS / 8 * plain - file) / ((vllm_types.PLAIN_BITS - bits) / 8)
     return int(max(0.0, min(linear, packed)) * (_BNB_BITS - bits) / 8)
 
@@ -269,13 +266,7 @@ def _stage_bytes(architecture: Architecture, loaded: int, nodes: int) -> list[in
     """Bytes of each stage of a pipeline: its layers, tables, and the encoders of the first."""
     if nodes == 1:
         return [loaded]
-    bits = (
-        vllm_types.PLAIN_BITS
-        if architecture.quant_method
-        else 8 * vllm_types.cast(architecture) * 2
-    )
-    table = int(architecture.vocab_size * architecture.embedding_length * bits / 8)
-    table = min(table, loaded)
+    table = min(2 * architecture.vocab_size * architecture.embedding_length, loaded)
     output = 0 if architecture.tied_embeddings else min(table, loaded - table)
     encoders = min(2 * architecture.encoder_weight_elements, loaded - table - output)
     each = vllm_layers.elements(architecture)

@@ -497,3 +497,26 @@ def test_states_have_a_block_for_each_request_at_a_time() -> None:
     assert few.recurrent_state == held.state
     assert many.kv_cache == few.kv_cache == held.cache
     assert many.kv_cache + many.recurrent_state == 200 * held.block
+
+
+@pytest.mark.parametrize("dtype", ["", "float32"])
+def test_a_file_of_32_bits_is_told_by_its_size(dtype: str) -> None:
+    """Configs of old say nothing of it, and some say what a model was trained with."""
+    model = replace(shapes.LLAMA_8B, dtype=dtype)
+    half = shapes.LLAMA_8B_BF16.weight_bytes
+    for size in (half, 2 * half):
+        found = card_weights(model, shapes.safetensors(size), WORKLOAD)
+        assert found.tensors == pytest.approx(half, rel=0.001)
+
+
+def test_a_type_of_16_bits_is_believed() -> None:
+    twice = shapes.safetensors(2 * shapes.LLAMA_8B_BF16.weight_bytes)
+    assert card_weights(shapes.LLAMA_8B, twice, WORKLOAD).tensors == twice.weight_bytes
+
+
+def test_where_layers_recur_only_a_told_type_of_32_bits_counts() -> None:
+    for dtype, share in (("", 1), ("float32", 2)):
+        model = replace(shapes.QWEN3_NEXT_80B, dtype=dtype)
+        variant = shapes.safetensors(320_000_000_000)
+        found = card_weights(model, variant, WORKLOAD).tensors
+        assert found == pytest.approx(variant.weight_bytes / share, rel=0.03)
