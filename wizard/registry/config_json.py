@@ -31,6 +31,7 @@ MAX_VALUE = 1 << 40
 DEFAULT_CONTEXT = 2048
 _NESTED = ("text_config", "llm_config", "language_config", "thinker_config", "language_model")
 _ENCODERS = ("bert", "roberta", "nomic_bert", "modernbert", "eurobert", "neobert", "gte", "new")
+_ENCODERS += ("embedding_gemma2_text", "openai_privacy_filter")
 # vLLM keeps one compressed row a token for these (``is_deepseek_mla`` in
 # ``vllm/transformers_utils/model_arch_config_convertor.py``).
 _LATENT = (
@@ -38,7 +39,6 @@ _LATENT = (
     *("glm4_moe_lite", "glm5_next", "glm5_next_text", "glm_moe_dsa", "hy_v4", "kimi_k2"),
     *("kimi_linear", "longcat_flash", "pangu_ultra_moe"),
 )
-_NO_INDEXER_CACHE = ("hy_v4",)
 # Some list these for each layer; the largest counts.
 _OF_EACH_LAYER = ("intermediate_size", "num_experts_per_tok")
 _WIDE_STATE = ("nemotron_h", "kimi_linear", "glm5_next", "glm5_next_text")
@@ -96,7 +96,7 @@ def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     outer = {key: config[key] for key in config if key not in _NESTED}
     if inner is not config:
         outer.pop("model_type", None)
-    return {**outer, **inner}
+    return config_layers.with_global_heads({**outer, **inner})
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class _Config:
         """Elements of an indexer's key, which choose what is attended to; 0 where none is kept."""
         if not self.latent_rank():
             return self._whole(self.part("sparse_attention_config"), "sparse_index_dim")
-        return 0 if self.name() in _NO_INDEXER_CACHE else self.whole("index_head_dim")
+        return self.whole("index_head_dim")
 
     def head_sizes(self, embedding: int, heads: int) -> tuple[int, int]:
         """Lengths of a head's key and value."""

@@ -24,6 +24,9 @@ _GROUPS = ("n_groups", "mamba_n_groups", "mamba_ngroups")
 _PERIODS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2, "olmo3": 4}
 _PERIODS |= {"cohere2_moe": 4, "gemma3n_text": 5, "gemma4_text": 6, "afmoe": 4, "exaone4": 4}
 _FULL_FIRST = {"granite_swa": 4, "granitemoe_swa": 4, "cwm": 4}
+# What is told of single layers is told of those that attend to everything, by other names.
+_OVERRIDDEN = ("gemma4", "diffusion_gemma", "embedding_gemma2")
+_GLOBAL = {"head_dim": "global_head_dim", "num_key_value_heads": "num_global_key_value_heads"}
 # Their last layer attends to everything, whatever the pattern.
 _LAST_IS_FULL = ("gemma4_text", "diffusion_gemma_text")
 # vLLM slides every layer of these when a window is set.
@@ -69,6 +72,20 @@ class Pattern:
     compress_ratios: tuple[int, ...] = ()
     is_chunked: bool = False
     exact: bool = True
+
+
+def with_global_heads(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Heads of layers that attend to everything, which newer transformers tell of each such layer.
+
+    ``per_layer_config`` has taken the place of Gemma 4's ``global_head_dim`` and
+    ``num_global_key_value_heads`` in what it saves.
+    """
+    told = config.get("per_layer_config")
+    own = next(iter(told.values()), None) if isinstance(told, Mapping) else None
+    is_known = str(config.get("model_type")).startswith(_OVERRIDDEN)
+    if not is_known or not isinstance(own, Mapping):
+        return config
+    return {**{_GLOBAL[key]: own[key] for key in _GLOBAL if key in own}, **config}
 
 
 def listed(config: Mapping[str, Any]) -> int:

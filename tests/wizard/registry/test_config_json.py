@@ -420,3 +420,26 @@ def test_a_stranger_s_list_of_layers_is_gone_through_once(key: str) -> None:
     found = config_json.architecture({**PLAIN, key: listed})
     assert found.kv_heads == (0, 2, 0, 0)
     assert listed.times == 1
+
+
+def test_what_newer_files_tell_of_each_layer_is_what_older_ones_told_of_all() -> None:
+    """Gemma 4's, as transformers 5.20 saves them."""
+    types = ["sliding_attention"] * 3 + ["full_attention"]
+    text = {**PLAIN, "model_type": "gemma4_text", "layer_types": types, "sliding_window": 512}
+    older = {"global_head_dim": 32, "num_global_key_value_heads": 1}
+    newer = {"per_layer_config": {"03": {"head_dim": 32, "num_key_value_heads": 1}}}
+    found, expected = (
+        config_json.architecture({"model_type": "gemma4", "text_config": {**text, **own}})
+        for own in (newer, older)
+    )
+    assert found == expected
+    assert (found.key_length, found.kv_heads) == (32, (2, 2, 2, 1))
+
+
+@pytest.mark.parametrize("told", [{}, [], {"03": None}, {"03": {"head_dim": -1}}, "03"])
+def test_what_is_told_of_layers_may_be_nonsense(told: object) -> None:
+    config = {**PLAIN, "model_type": "gemma4_text", "per_layer_config": told}
+    try:
+        assert config_json.architecture(config).layers == 4
+    except UnreadableHeader as error:
+        assert "global_head_dim" in str(error)
