@@ -30,8 +30,10 @@ MAX_LAYERS = 2048
 MAX_VALUE = 1 << 40
 DEFAULT_CONTEXT = 2048
 _NESTED = ("text_config", "llm_config", "language_config", "thinker_config", "language_model")
-_ENCODERS = ("bert", "roberta", "nomic_bert", "modernbert", "eurobert", "neobert", "gte", "new")
-_ENCODERS += ("embedding_gemma2_text", "openai_privacy_filter")
+_ENCODERS = (
+    *("bert", "roberta", "nomic_bert", "modernbert", "eurobert", "neobert", "gte", "new"),
+    *("embedding_gemma2_text", "openai_privacy_filter"),
+)
 # vLLM keeps one compressed row a token for these (``is_deepseek_mla`` in
 # ``vllm/transformers_utils/model_arch_config_convertor.py``).
 _LATENT = (
