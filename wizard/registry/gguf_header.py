@@ -19,6 +19,8 @@ from wizard.registry.quantisation import of_file_type
 from wizard.registry.values import Architecture, TensorSizes
 
 FIRST_READ = 64 << 10
+# More would not come in time where a registry is slow.
+MOST_AT_ONCE = 4 << 20
 MAX_KEYS = 1 << 16
 MAX_TENSORS = 1 << 18
 # Keys by which a maker may be told.
@@ -198,7 +200,7 @@ def read(fetch: Callable[[int, int], bytes], size: int, *, whole: bool = False) 
                 raise UnreadableHeader(
                     "This file ends, or goes on too long, in its header."
                 ) from None
-            wanted = max(more.minimum, len(data) * 2)
+            wanted = min(max(more.minimum, len(data) * 2), len(data) + MOST_AT_ONCE)
 
 
 def joined(parts: Sequence[Header]) -> Header:

@@ -6,6 +6,7 @@ Facts of a branch are kept for minutes, those of a commit for days.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -101,19 +102,25 @@ def architecture(model: Model, variant: Variant) -> Architecture:
 def tensors(model: Model, variant: Variant) -> TensorSizes | None:
     """Where the tensors of a GGUF lie, from whole headers: megabytes, behind the tokenizer.
 
-    None where that is not told, or the file has too many parts. Raises RegistryError.
+    None where that is not told, could not be read of late, or the file has too many parts.
+    Raises RegistryError, UnreadableHeader also where it takes long.
     """
     if not 0 < len(variant.files) <= MAX_PARTS:
         return None
     place = (settings.HUGGING_FACE_URL, model.ref.repo, model.revision)
     key = http.cache_key("hf-tensors", *place, variant.files)
     known = cache.get(key)
-    if isinstance(known, TensorSizes):
-        return known
-    found = gguf_header.joined([_header(model, file, whole=True) for file in variant.files])
-    sizes = found.tensor_sizes()
-    cache.set(key, sizes, COMMIT_SECONDS if model.revision else BRANCH_SECONDS)
-    return sizes
+    if known is not None:
+        return known if isinstance(known, TensorSizes) else None
+    deadline = time.monotonic() + settings.REGISTRY_TIMEOUT
+    try:
+        parts = [_header(model, file, deadline) for file in variant.files]
+    except RegistryError:
+        cache.set(key, False, BRANCH_SECONDS)
+        raise
+    found = gguf_header.joined(parts).tensor_sizes()
+    cache.set(key, found or False, COMMIT_SECONDS if model.revision else BRANCH_SECONDS)
+    return found
 
 
 def _found(ref: ModelRef, key: str) -> Model:
@@ -252,9 +259,17 @@ def _from_header(model: Model, variant: Variant) -> Architecture:
         return _from_base_model(model, error)
 
 
-def _header(model: Model, file: ModelFile, *, whole: bool = False) -> Header:
-    fetch = client.ranges_of(model.ref.repo, model.revision, file.path)
-    return gguf_header.read(fetch, file.size or gguf_reader.MAX_HEADER, whole=whole)
+def _header(model: Model, file: ModelFile, deadline: float | None = None) -> Header:
+    """A file's header, up to the end of its tensors where there is a deadline to reach it."""
+    ranges = client.ranges_of(model.ref.repo, model.revision, file.path)
+
+    def fetch(start: int, stop: int) -> bytes:
+        if deadline and time.monotonic() > deadline:
+            raise UnreadableHeader("This file's list of tensors takes too long to read.")
+        return ranges(start, stop)
+
+    size = file.size or gguf_reader.MAX_HEADER
+    return gguf_header.read(fetch, size, whole=deadline is not None)
 
 
 def _from_base_model(model: Model, error: UnreadableHeader) -> Architecture:
