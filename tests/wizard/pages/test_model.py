@@ -20,7 +20,8 @@ def test_it_works(site: Client) -> None:
 def test_the_tag_of_the_address_is_the_default(site: Client) -> None:
     text = site.get("/models/ollama/qwen3:0.6b/").content.decode()
     row = text[text.index('class="on"') :]
-    assert ">0.6b</a> <span" in row[:300]
+    assert '>0.6b</a> <span class="tag accent">asked for</span>' in row[:300]
+    assert "our default" not in text
 
 
 def test_a_hugging_face_model_names_its_conversions(site: Client) -> None:
