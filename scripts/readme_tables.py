@@ -23,7 +23,7 @@ from oneclick_site.settings import TABLE  # noqa: E402
 from scripts.api_reference import reference  # noqa: E402
 from wizard.demo.openapi.document import document as demo_api  # noqa: E402
 from wizard.demo.values import Limits  # noqa: E402
-from wizard.openapi import document as site_api  # noqa: E402
+from wizard.openapi.document import document as site_api  # noqa: E402
 
 
 def _exit_codes() -> str:

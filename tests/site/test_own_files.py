@@ -17,8 +17,8 @@ from inference.openapi.document import document as runtime_document
 from oneclick_site import settings
 from tests.judge.client import Judge
 from tests.site.live import ROOT
-from wizard import openapi
 from wizard.demo import configuration
+from wizard.openapi.document import document as site_document
 from wizard.sdl import rules
 
 AKASH = ROOT / "deploy" / "akash.yaml"
@@ -70,7 +70,7 @@ def test_an_image_is_labelled_with_the_version(name: str) -> None:
 def test_the_documents_name_the_version() -> None:
     version = inference.__version__
     assert re.search(rf"^## {version} — ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    for document in (openapi.document(), runtime_document()):
+    for document in (site_document(), runtime_document()):
         assert document["info"]["version"] == version
     for text in ((ROOT / "README.md").read_text(), (ROOT / "docs" / "runtime.md").read_text()):
         named = re.findall(r"ghcr\.io/oneclickllm/\w+:([0-9.]+)", text)

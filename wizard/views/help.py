@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from wizard import openapi
+from wizard.openapi.document import document
 
 
 @require_safe
@@ -28,4 +28,4 @@ def badge(request: HttpRequest) -> HttpResponse:
 @cache_control(public=True, max_age=3600)
 def openapi_json(request: HttpRequest) -> JsonResponse:
     """OpenAPI 3.1 of a model's files."""
-    return JsonResponse(openapi.document(), json_dumps_params={"ensure_ascii": False})
+    return JsonResponse(document(), json_dumps_params={"ensure_ascii": False})

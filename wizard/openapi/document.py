@@ -1,32 +1,22 @@
-"""The OpenAPI 3.1 document of a model's three files, and of the check."""
+"""The whole document, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import fields
-from enum import StrEnum
-from itertools import chain
-
 from inference.openapi.parts import (
-    FLAG,
-    INTEGER,
     JSON,
     NUMBER,
     OBJECT,
     TEXT,
     Schema,
     answer,
-    closed_object,
     list_of,
-    or_null,
     parameter,
     ref,
     words,
 )
 from oneclick_site import __version__
-from wizard.planning.engines import KV_TYPES
+from wizard.openapi.plan import kv_types, of_enum, schemas
 from wizard.sdl.values import Engine, StorageClass
-from wizard.sizing.buffers import Buffers
 
 _YAML = "application/yaml"
 _REASONS = {
@@ -53,7 +43,7 @@ def document() -> Schema:
             "summary": "From any open model to a file that deploys it on Akash.",
         },
         "paths": _file_paths() | {"/api/check": {"post": _check()}},
-        "components": {"schemas": _schemas()},
+        "components": {"schemas": schemas()},
     }
 
 
@@ -97,21 +87,17 @@ def _whole(least: int, most: int | None = None) -> Schema:
     return {"type": "integer", "minimum": least} | ({"maximum": most} if most else {})
 
 
-def _words(found: Iterable[StrEnum]) -> Schema:
-    return words(*dict.fromkeys(word.value for word in found))
-
-
 def _parameters() -> list[Schema]:
     flag, text, texts = words("0", "1"), TEXT, list_of(TEXT)
     return [
         _query("variant", "Quantisation or tag, as the model's page lists it", text),
-        _query("engine", "The server that runs the model", _words(Engine)),
+        _query("engine", "The server that runs the model", of_enum(Engine)),
         _query("context", "Tokens that one request may use", _whole(1)),
         _query("slots", "Requests at the same time", _whole(1, 256)),
         _query(
             "kv",
             "Type of the KV cache: f16 or fp8 for vLLM, all but fp8 for the others",
-            _words(chain(*KV_TYPES.values())),
+            kv_types(),
         ),
         _query("gpu", "Cards by their SDL names; a100:80Gi is one size", texts),
         _query("count", "Cards in a node", {"type": "integer", "enum": [1, 2, 4, 8]}),
@@ -131,7 +117,7 @@ def _parameters() -> list[Schema]:
         _query(
             "storage",
             "Where the weights live: NVMe, SSD, HDD, or the container's own disk",
-            _words(StorageClass),
+            of_enum(StorageClass),
         ),
         _query("storage_gib", "Size of the volume in GiB", _whole(1)),
         _query("cpu_only", "No card at all", flag),
@@ -186,109 +172,3 @@ def _check() -> Schema:
             "413": answer("The file is too large", {"text/plain": TEXT}),
         },
     }
-
-
-def _object(**properties: Schema) -> Schema:
-    return closed_object(properties)
-
-
-def _schemas() -> Schema:
-    text, whole, flag, texts = TEXT, INTEGER, FLAG, list_of(TEXT)
-    problem = _object(path=text, sentence=text, fix=text, rule=text, is_error=flag)
-    return {
-        "Error": _object(error=text, title=text, next_step=text, conversions=texts),
-        "Check": _object(valid=flag, problems=list_of(problem)),
-        "Plan": _object(
-            model=_object(
-                name=text,
-                source=text,
-                title=text,
-                licence=text,
-                gated=text,
-                parameters=or_null(INTEGER),
-                context_length=whole,
-                origin=text,
-                as_of=text,
-            ),
-            variant=_object(
-                name=text,
-                format=text,
-                quantisation=text,
-                download_bytes=whole,
-                size_is_exact=flag,
-            ),
-            choices=_object(
-                engine=_words(Engine),
-                image=text,
-                context=whole,
-                slots=whole,
-                kv=_words(chain(*KV_TYPES.values())),
-                cpu_moe=flag,
-                gpus=texts,
-                count=whole,
-                nodes=whole,
-                replicas=whole,
-                region=text,
-                audited=flag,
-                storage=_words(StorageClass),
-            ),
-            reasons={"type": "object", "additionalProperties": text},
-            memory=_object(
-                total_bytes=whole,
-                largest_gpu_bytes=whole,
-                host_bytes=whole,
-                disk_bytes=whole,
-                is_exact=flag,
-                buffers=_object(**{field.name: whole for field in fields(Buffers)}),
-                parts=list_of(_object(name=text, bytes=whole, formula=text)),
-            ),
-            limits={"anyOf": [_limits(), {"type": "null"}]},
-            offers=list_of(_offer()),
-            price=_object(
-                usd_per_hour=or_null(NUMBER),
-                ceiling_usd_per_hour=NUMBER,
-                amount_per_block=whole,
-                as_of=text,
-                live=flag,
-            ),
-            problems=texts,
-            warnings=texts,
-            links={"type": "object", "additionalProperties": {"type": "string", "format": "uri"}},
-        ),
-    }
-
-
-def _limits() -> Schema:
-    """What the first of the named cards would hold; null without a card."""
-    whole = INTEGER
-    return _object(
-        fits=FLAG,
-        needed_bytes=whole,
-        usable_bytes=whole,
-        largest_context=whole,
-        most_slots=whole,
-        smallest_bytes=whole,
-        tokens_per_second=NUMBER,
-        usd_per_million_tokens=or_null(NUMBER),
-    )
-
-
-def _offer() -> Schema:
-    text, whole = TEXT, INTEGER
-    return _object(
-        title=text,
-        gpu=or_null(TEXT),
-        vram_bytes=or_null(INTEGER),
-        count=whole,
-        nodes=whole,
-        fit=words("fits", "tight", "no"),
-        chosen=FLAG,
-        needed_bytes=whole,
-        headroom_bytes=whole,
-        # Of one replica, with all that runs beside its cards.
-        usd_per_hour=or_null(NUMBER),
-        largest_context=or_null(INTEGER),
-        tokens_per_second=or_null(NUMBER),
-        usd_per_million_tokens=or_null(NUMBER),
-        reason=text,
-    )

@@ -1,0 +1,1 @@
+"""The OpenAPI 3.1 document of a model's three files, and of the check."""
