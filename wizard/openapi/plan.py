@@ -101,7 +101,7 @@ def _plan() -> Schema:
                 either(ref("Limits"), {"type": "null"}),
                 "What the first of the named cards would hold; null without a card",
             ),
-            "offers": told(list_of(ref("Offer")), "Cards that were looked at, the cheapest first"),
+            "offers": told(list_of(ref("Offer")), "Cards that were looked at"),
             "price": ref("Price"),
             "problems": told(list_of(TEXT), "Why there is no file for this plan; mostly none"),
             "warnings": told(list_of(TEXT), "What to know before deploying it"),
@@ -169,9 +169,7 @@ def _memory() -> Schema:
         {
             "total_bytes": told(INTEGER, "On all cards together"),
             "largest_gpu_bytes": told(INTEGER, "On the fullest card; 0 without one"),
-            "host_bytes": told(
-                INTEGER, "RAM of a container; of all buffers, where there is no card"
-            ),
+            "host_bytes": told(INTEGER, "RAM of a container; all of it where there is no card"),
             "disk_bytes": told(INTEGER, "Files, with room to download them"),
             "is_exact": told(FLAG, "Whether the model's exact shape is known"),
             "buffers": told(buffers, "Each buffer; under vLLM on each card"),
