@@ -165,7 +165,7 @@ def requests_of(run: dict[str, Any]) -> tuple[float, vllm_cache.Request]:
         architecture = replace(architecture, encoder_item_tokens=0)
         workload = replace(workload, batched_tokens=workload.batched_tokens // 2)
     held = vllm_cache.request(architecture, workload)
-    return run["told"]["pool"] * GIB / (held.cache + held.state), held
+    return float(run["told"]["pool"]) * GIB / (held.cache + held.state), held
 
 
 def weights_of(run: dict[str, Any]) -> float:
@@ -175,7 +175,8 @@ def weights_of(run: dict[str, Any]) -> float:
     the tensors take and what they take with that, the nearer to what was told is meant.
     """
     found = card_weights(*run_of(run))
-    return min(max(run["told"]["weights"] * GIB, found.tensors), found.total) / GIB
+    told = float(run["told"]["weights"]) * GIB
+    return min(max(told, found.tensors), found.total) / GIB
 
 
 def graphs_of(run: dict[str, Any]) -> float:
