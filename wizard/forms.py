@@ -74,7 +74,7 @@ def read_choices(query: QueryDict) -> Choices:
     return Choices(
         variant=_text(query, "variant"),
         engine=_word(query, "engine", Engine),
-        context=_whole(query, "context"),
+        context=_whole(query, "context", 8192),
         slots=_whole(query, "slots"),
         kv=_word(query, "kv", KvType),
         gpus=tuple(_gpu(name) for name in _texts(query, "gpu")),
@@ -85,7 +85,7 @@ def read_choices(query: QueryDict) -> Choices:
         audited=_yes_or_no(query, "audited"),
         price_ceiling=_decimal(query, "price_ceiling"),
         storage_class=_word(query, "storage", StorageClass),
-        storage_gib=_whole(query, "storage_gib"),
+        storage_gib=_whole(query, "storage_gib", 100),
         cpu_only=_yes_or_no(query, "cpu_only"),
         cpu_moe=_yes_or_no(query, "cpu_moe"),
         extra_env=_environment(query),
@@ -203,8 +203,8 @@ def _read(
     return to(value) if value else None
 
 
-def _whole(query: QueryDict, name: str) -> int | None:
-    number = _read(query, name, _WHOLE, "a whole number such as 4", int)
+def _whole(query: QueryDict, name: str, example: int = 4) -> int | None:
+    number = _read(query, name, _WHOLE, f"a whole number such as {example}", int)
     if number is not None and number > LARGEST_NUMBER:
         raise ChoiceError(name, f"“{name}” is {number}; use at most {LARGEST_NUMBER}.")
     return number
