@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from wizard.registry import catalogue
 from wizard.registry.errors import RegistryError
-from wizard.registry.values import Model, Source
+from wizard.registry.values import Model, ModelRef, Source, Variant
 
 _SIZE = re.compile(r"(?<![\w.])(?:\d+x)?\d+(?:\.\d+)?[bm](?![\w.])")
 
@@ -17,12 +18,17 @@ def of_named_size(model: Model, text: str) -> Model:
     sizes = _SIZE.findall(text.lower())
     if not sizes or model.ref.source is not Source.OLLAMA or model.ref.tag:
         return model
-    try:
-        variants = catalogue.find(model.ref).variants
-    except RegistryError:
-        return model
+    variants = _variants(model.ref)
     found = next((variant for variant in variants if variant.name in sizes), None)
     if found is None:
         return model
     ref = replace(model.ref, tag=found.name)
     return replace(model, ref=ref, parameters=found.parameters, variants=variants)
+
+
+@lru_cache(maxsize=256)
+def _variants(ref: ModelRef) -> tuple[Variant, ...]:
+    try:
+        return catalogue.find(ref).variants
+    except RegistryError:
+        return ()
