@@ -16,16 +16,15 @@ _LEAST: dict[EngineFamily, Capability] = {
     EngineFamily.VLLM: (7, 5),
     EngineFamily.LLAMA_CPP: (5, 0),
 }
-# vLLM ``get_min_capability`` of each quantisation method that wants more.
+# vLLM 0.33's ``get_min_capability`` of each quantisation method that wants more: weights of
+# 8 and of 4 bits are unpacked where a card cannot multiply them.
 _METHODS: dict[str, Capability] = {
-    "gptq_marlin": (8, 0),
-    "awq_marlin": (8, 0),
+    "experts_int8": (8, 0),
     "fbgemm_fp8": (8, 0),
+    "fp_quant": (10, 0),
+    "modelopt": (8, 0),
+    "modelopt_mxfp8": (8, 0),
     "mxfp4": (8, 0),
-    "quark": (8, 0),
-    "modelopt": (8, 9),
-    "modelopt_fp4": (8, 9),
-    "modelopt_mixed": (8, 9),
 }
 # vLLM's kernels for compressed attention are Triton's, which want Ampere.
 _LATENT_ATTENTION: Capability = (8, 0)

@@ -143,6 +143,12 @@ def test_capability_rules(model: str, architecture: Architecture, words: str) ->
     assert words in offer.reason
 
 
+def test_weights_that_a_card_cannot_multiply_are_unpacked() -> None:
+    packed = replace(shapes.LLAMA_8B, quant_method="modelopt", weight_bits=8.0)
+    offer = pick(find(packed, shapes.safetensors(8_500_000_000), VLLM), "a100")
+    assert offer.fit is Fit.FITS
+
+
 def test_fp8_cache_needs_ada() -> None:
     workload = replace(VLLM, kv_type=KvType.FP8)
     found = find(variant=shapes.LLAMA_8B_BF16, workload=workload)
