@@ -293,7 +293,7 @@ def _ollama_generate(asked: dict[str, Any]) -> None:
 
 
 def _openai(asked: dict[str, Any]) -> None:
-    openai.refuse_remote_media(asked)
+    openai.check_media(asked)
     _no_links(asked.get("messages"))
     runtime_errors.document(ApiError(400, "x"), runtime_errors.dialect_of("/v1/messages"))
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from inference import runtime as runtimes
 from inference import setting_types
 from inference.api.errors import ApiError
+from inference.images import MOST_PIXELS, pixels
 
 T = TypeVar("T")
 MOST_IMAGES = 64
@@ -139,16 +140,6 @@ def images(document: dict[str, Any]) -> list[str]:
     return [_image(item) for item in found]
 
 
-def media_type(image: str) -> str:
-    """An image's type by its first bytes; what is not known is called PNG."""
-    head = base64.b64decode(image[:24], validate=False)
-    if head.startswith(b"\xff\xd8"):
-        return "image/jpeg"
-    if head.startswith(b"RIFF"):
-        return "image/webp"
-    return "image/gif" if head.startswith(b"GIF") else "image/png"
-
-
 def _decoded(raw: bytes, coding: str, limit: int) -> bytes:
     """What was coded. Raises zlib.error, and HTTPRequestEntityTooLarge beyond ``limit`` bytes.
 
@@ -190,6 +181,13 @@ def _is_too_deep(value: Any) -> bool:
     return False
 
 
+def check_pixels(data: bytes) -> None:
+    """Refuse an image that would take the engine's memory, whatever else it is. Raises ApiError."""
+    found = pixels(data)
+    if found is not None and not 0 < found <= MOST_PIXELS:
+        raise ApiError(400, f"an image has to tell its size, of at most {MOST_PIXELS:,} pixels")
+
+
 def _image(item: Any) -> str:
     if not isinstance(item, str):
         raise ApiError(400, "images must be base64-encoded strings")
@@ -200,4 +198,5 @@ def _image(item: Any) -> str:
         raise ApiError(400, "illegal base64 data in images") from None
     if not raw:
         raise ApiError(400, "an image is empty")
+    check_pixels(raw)
     return base64.b64encode(raw).decode()

@@ -14,6 +14,7 @@ from inference.api.errors import ApiError
 from inference.engine import client
 from inference.engine.client import EngineRefused
 from inference.engine.supervisor import Engine
+from inference.images import media_type
 
 TOO_LONG = "exceed_context_size_error"
 MOST_TRUNCATIONS = 8
@@ -52,7 +53,7 @@ def user_content(text: str, images: list[str]) -> Any:
     """A message's content: text alone, or images and text."""
     if not images:
         return text
-    urls = (f"data:{fields.media_type(image)};base64,{image}" for image in images)
+    urls = (f"data:{media_type(image)};base64,{image}" for image in images)
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     return [*parts, {"type": "text", "text": text}]
 

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from inference import images
 from inference import runtime as runtimes
 from inference.api import defaults, errors, facts, fields, several
 from inference.api.errors import ApiError
@@ -102,7 +103,7 @@ async def passed(request: web.Request) -> web.StreamResponse:
     """A request for llama-server itself."""
     runtime = runtimes.of(request)
     document = await fields.json_body(request)
-    refuse_remote_media(document)
+    check_media(document)
     wanted = _find(runtime, fields.model_name(document, required=False))
     _refuse_other_kind(request.path, wanted)
     mended = defaults.applied(request.path, document, wanted)
@@ -242,8 +243,8 @@ def _capable(name: str, found: LocalModel) -> dict[str, Any]:
     return {"name": name, "model": name, "type": "model", "capabilities": can}
 
 
-def refuse_remote_media(document: Mapping[str, Any]) -> None:
-    """llama-server would fetch it, from wherever a caller says: our own network included."""
+def check_media(document: Mapping[str, Any]) -> None:
+    """Refuse links, which llama-server would fetch, our own network's included, and huge images."""
     for key in _MEDIA_IN_REQUEST:
         _walk(document.get(key), DEEPEST)
 
@@ -272,3 +273,5 @@ def _check_media(part: Any, depth: int) -> None:
             raise ApiError(
                 400, "media must be sent as base64 in a data: URI; this server fetches no links"
             )
+        elif isinstance(item, str):
+            fields.check_pixels(images.start(item))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from inference.images import MOST_PIXELS, pixels
 from wizard.demo import schemas
 from wizard.demo.errors import BadOption, BadRequest, TooLarge
 from wizard.demo.values import Limits
@@ -77,17 +78,11 @@ def image(item: Any, limits: Limits) -> str:
         raise BadRequest("illegal base64 data in images; links are not fetched") from None
     if not raw:
         raise BadRequest("an image is empty")
+    if not 0 < (pixels(raw) or 0) <= MOST_PIXELS:
+        raise BadRequest(
+            f"an image has to be PNG, JPEG, GIF or WebP, of at most {MOST_PIXELS:,} pixels"
+        )
     return data
-
-
-def media_type(data: str) -> str:
-    """An image's type by its first bytes; what is not known is called PNG."""
-    head = base64.b64decode(data[:24])
-    if head.startswith(b"\xff\xd8"):
-        return "image/jpeg"
-    if head.startswith(b"RIFF"):
-        return "image/webp"
-    return "image/gif" if head.startswith(b"GIF") else "image/png"
 
 
 def stops(value: Any) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from inference.images import media_type
 from wizard.demo import fields, schemas
 from wizard.demo.errors import BadRequest, TooLarge
 from wizard.demo.values import Dialect, Limits, Work
@@ -152,7 +153,7 @@ def _part(item: Any, limits: Limits) -> dict[str, Any]:
             param="messages",
         )
     data = fields.image(address, limits)
-    address = f"data:{fields.media_type(data)};base64,{data}"
+    address = f"data:{media_type(data)};base64,{data}"
     return {"type": "image_url", "image_url": {"url": address}}
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from wizard.demo import fields, memory
+from inference.images import media_type
+from wizard.demo import memory
 from wizard.demo.asked import Question, stamp
 from wizard.demo.documents import count, member, members, text
 from wizard.demo.errors import BadRequest, UpstreamFailed
@@ -135,7 +136,7 @@ def _call(call: Mapping[str, Any], calls: list[tuple[str, str]]) -> dict[str, An
 def _content(text: str, images: list[str]) -> Any:
     if not images:
         return text
-    urls = (f"data:{fields.media_type(image)};base64,{image}" for image in images)
+    urls = (f"data:{media_type(image)};base64,{image}" for image in images)
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     return [*parts, {"type": "text", "text": text}]
 

@@ -19,7 +19,7 @@ from tests.wizard.demo.sites import QUESTION
 
 MODEL = "oneclick-demo"
 SHORT = {"num_predict": 8, "seed": 1}
-PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
+PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + b"\0\0\0\1" * 2).decode()
 SCHEMA = {
     "type": "object",
     "properties": {"colour": {"enum": ["red", "blue"]}},

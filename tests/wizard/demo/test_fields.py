@@ -14,7 +14,14 @@ from wizard.demo.errors import BadOption, BadRequest, DemoError, ModelNotFound, 
 from wizard.demo.values import Limits
 
 LIMITS = Limits(max_tokens=100, prompt_characters=1000, images=2, image_bytes=1000)
-PICTURE = base64.b64encode(b"\x89PNG" + bytes(20)).decode()
+
+
+def _png(width: int, height: int) -> str:
+    sides = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + sides).decode()
+
+
+PICTURE = _png(8, 8)
 HI = [{"role": "user", "content": "Hi"}]
 DEEP: dict[str, Any] = {}
 for _ in range(100):
@@ -113,6 +120,8 @@ def test_images_keep_their_data_alone() -> None:
         ({"messages": [{**HI[0], "images": ["!"]}]}, BadRequest, "illegal base64"),
         ({"messages": [{**HI[0], "images": ["http://x/y"]}]}, BadRequest, "not fetched"),
         ({"messages": [{**HI[0], "images": ["A" * 4000]}]}, TooLarge, "larger than 1000"),
+        ({"messages": [{**HI[0], "images": ["AAAA"]}]}, BadRequest, "PNG, JPEG, GIF or WebP"),
+        ({"messages": [{**HI[0], "images": [_png(26_000, 26_000)]}]}, BadRequest, "89,478,485 pix"),
         ({"stream": "yes"}, BadRequest, '"stream" must be of type boolean'),
         ({"options": []}, BadRequest, "options must be an object"),
         ({"options": {"top_k": "x"}}, BadOption, 'option "top_k" must be of type integer'),

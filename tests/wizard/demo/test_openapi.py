@@ -18,7 +18,7 @@ from wizard.demo.values import Kind, Limits
 
 DOCUMENT = document(Limits())
 DOCUMENTED = Documented(DOCUMENT)
-PIXEL = "iVBORw0KGgo="
+PIXEL = "iVBORw0KGgoAAAAASUhEUgAAAAEAAAAB"
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
 OLLAMA = ("/api/generate", "/api/chat", "/api/show")
 OPENAI = ("/v1/chat/completions", "/v1/completions")

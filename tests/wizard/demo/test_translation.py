@@ -14,7 +14,7 @@ from tests.site.live import LiveSite
 from tests.standins.upstream import Upstream
 
 KINDS = ("runtime", "ollama", "vllm", "openai")
-PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
+PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + b"\0\0\0\1" * 2).decode()
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = {
     "type": "function",

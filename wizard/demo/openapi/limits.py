@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from inference.images import MOST_PIXELS
 from inference.openapi.parts import INTEGER, TEXT, Schema, answer, failures, told
 from wizard.demo.values import Limits
 
@@ -78,7 +79,8 @@ def picture(limits: Limits, description: str) -> Schema:
 
 def pictures(limits: Limits) -> str:
     """How many images there may be, and how large."""
-    return f"{limits.images} in a request, each of at most {limits.image_bytes:,} bytes"
+    most = f"{limits.image_bytes:,} bytes and {MOST_PIXELS:,} pixels"
+    return f"{limits.images} in a request, each of at most {most}"
 
 
 def _reasons(limits: Limits) -> dict[str, str]:
