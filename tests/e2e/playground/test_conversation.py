@@ -67,6 +67,7 @@ def test_escape_stops_too(page: Page) -> None:
 
 def test_a_page_that_is_closed_in_mid_stream_keeps_what_had_come(page: Page, ada: Upstream) -> None:
     say(page, "endless")
+    wait_until(lambda: "endless" in kept(page))
     expect(page.locator(".md")).to_contain_text("word9")
     shown = page.locator(".md").inner_text()
     page.reload()
