@@ -13,8 +13,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # A file has some ten segments before its frame, and a profile of colours up to 255.
 _MOST_SEGMENTS = 1000
-# The part of a text in base64 that is decoded, for which llama.cpp stops at anything else.
-_BASE64 = re.compile(r"(?:data:[^,]*,)?((?:[A-Za-z0-9+/]{4}){0,262144})")
+# llama.cpp decodes base64 up to anything else.
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{0,1048576}")
 
 
 def media_type(image: str) -> str:
@@ -29,8 +29,9 @@ def media_type(image: str) -> str:
 
 def start(text: str) -> bytes:
     """The first bytes of what a text in base64, or a data URI, holds: 768 KiB at most."""
-    found = _BASE64.match(text)
-    return base64.b64decode(found[1]) if found else b""
+    found = _BASE64.match(text, text.find(",") + 1 if text.startswith("data:") else 0)
+    coded = found[0] if found else ""
+    return base64.b64decode(coded[: len(coded) // 4 * 4])
 
 
 def pixels(data: bytes) -> int | None:
