@@ -21,6 +21,7 @@ from wizard.sizing import (
     residual,
     scores,
     stages,
+    step_layers,
 )
 from wizard.sizing.cells import BLOCKS, PLAIN, cells
 from wizard.sizing.recurrence import kept_states, recurrent, state_copies
@@ -157,14 +158,19 @@ def _looked_up(architecture: Architecture) -> int:
 
 
 def card_bytes(
-    architecture: Architecture, workload: Workload, card: int, matrix_bytes: int = 0
+    architecture: Architecture,
+    workload: Workload,
+    card: int,
+    matrix_bytes: int = 0,
+    *,
+    is_merged: bool = False,
 ) -> int:
     """Bytes of one card's compute buffer, or of the only one in RAM.
 
     On several cards steps overlap: inputs are kept four times, and so is what
     comes from the card before (``cparams.pipeline_parallel``). The first card also
     computes for layers in RAM, one matrix of ``matrix_bytes`` after the other
-    (``op_offload``).
+    (``op_offload``), of which experts' gate and up may be in one where ``is_merged``.
     """
     here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
     own = inputs(architecture, workload, layers_here=here)
@@ -177,6 +183,11 @@ def card_bytes(
         stage = _without_scores(architecture, workload)
         if not offloaded.attends_on_card(architecture, workload):
             total = stage + own
+        if step_layers.applies(architecture, workload):
+            visited = step_layers.card_bytes(
+                architecture, workload, matrix_bytes, is_merged=is_merged
+            )
+            return max(total, visited)
         return offloaded.card_bytes(
             architecture, workload, total=total, own=own, stage=stage, matrix=matrix_bytes
         )

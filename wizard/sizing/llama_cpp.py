@@ -70,7 +70,10 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     moved = _visiting_experts(architecture, part) if on_host else 0
     matrix = max(0, _largest_in_ram(architecture, workload, part) - moved)
     projector = variant.projector.size if variant.projector else 0
-    scratch = [compute.card_bytes(architecture, workload, card, matrix) for card in range(count)]
+    scratch = [
+        compute.card_bytes(architecture, workload, card, matrix, is_merged=part.is_merged)
+        for card in range(count)
+    ]
     # Whatever lies in RAM is computed on the first card, and images are.
     scratch[0] += moved + images.reserved(architecture, workload, projector)
     loaded, drafts = [int(card.weights) for card in cards], drafting.added(architecture, workload)
@@ -117,8 +120,7 @@ def _last_matrix(part: weights.Weights) -> int:
     The largest, unless that is the two before it in one.
     """
     whole = max(part.experts, default=0.0)
-    merged = part.largest_expert > whole / 2
-    return int(whole - part.largest_expert if merged else part.largest_expert)
+    return int(whole - part.largest_expert if part.is_merged else part.largest_expert)
 
 
 def _caches(

@@ -38,6 +38,8 @@ FUSED_QUERIES = frozenset(
     | {"jina-bert-v3", "modern-bert", "mpt", "neo-bert", "nomic-bert", "nomic-bert-moe"}
     | {"openelm", "phi2", "phi3", "plamo2", "qwen", "starcoder"}
 )
+# Gate and up are one matrix (``ffn_up``) in the files of these.
+FUSED_UP = frozenset({"chatglm", "glm4", "phi3"})
 # And of layers with a state in these.
 FUSED_STATES = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
 _MAMBA = frozenset({"mamba", "jamba"})
@@ -95,7 +97,7 @@ class _Layer:
 
     @property
     def is_mixture(self) -> bool:
-        return _is_mixture(self.architecture, self.index)
+        return is_mixture(self.architecture, self.index)
 
     @property
     def value(self) -> str:
@@ -113,7 +115,8 @@ def _recurs(architecture: Architecture, index: int) -> bool:
     return index < len(recurrent) and recurrent[index]
 
 
-def _is_mixture(architecture: Architecture, index: int) -> bool:
+def is_mixture(architecture: Architecture, index: int) -> bool:
+    """Whether a layer has experts."""
     is_turn = (index + 1) % architecture.mixture_step == 0
     return architecture.experts > 0 and index >= architecture.dense_layers and is_turn
 
@@ -148,8 +151,7 @@ def blocks(architecture: Architecture, name: str, *, repacked: bool = False) -> 
         turns = [picks(index, count) for picks in of_all]
         turns += [picks(before, valued) for picks in of_values]
         owner = architecture.weight_layers[index] if architecture.weight_layers else index
-        is_mixture = _is_mixture(architecture, index)
-        kind = (owner in seen, is_mixture, shapes[index], *turns)
+        kind = (owner in seen, is_mixture(architecture, index), shapes[index], *turns)
         if kind not in made:
             layer = _Layer(architecture, mix, index, before, valued, repacked)
             # A layer that another's weights run has none.
@@ -203,6 +205,8 @@ def _largest(layer: _Layer) -> float:
     architecture, base = layer.architecture, layer.mix.base
     inner = architecture.feed_forward_length
     wide = inner * layer.bits(_down(layer, base), inner or 1)
+    if architecture.name in FUSED_UP:
+        wide = max(wide, 2 * inner * layer.bits(_up(layer, base), architecture.embedding_length))
     rest = max(architecture.heads * architecture.key_length, 2 * architecture.ssm_inner_size)
     return architecture.embedding_length * max(
         wide, rest * layer.bits(base, architecture.embedding_length)

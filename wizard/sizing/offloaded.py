@@ -9,7 +9,15 @@ matrix behind attention in the graph, and a card is handed on up to there (pass 
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import attention, hosted, kernels, layers, matrices, placement, residual
+from wizard.sizing import (
+    attention,
+    hosted,
+    kernels,
+    layers,
+    matrices,
+    placement,
+    residual,
+)
 from wizard.sizing.cells import cells, row_bytes
 from wizard.sizing.recurrence import MAMBA_2
 from wizard.sizing.scores import PLAIN_QUERIES
@@ -17,9 +25,6 @@ from wizard.sizing.step_inputs import scored_cells, token_count, unpacked
 from wizard.sizing.values import Workload
 
 _FLOAT = 4
-_ROW_PADDING = 512
-# Bytes and elements of a block of Q8_0.
-_BLOCK_BYTES, _BLOCK = 34, 32
 # Rows of the width beside a feed-forward part of a layer in RAM, and holes as wide.
 _BESIDE_FORWARD = 6
 
@@ -48,7 +53,7 @@ def card_bytes(
     beside = own + _with_matrix(architecture, workload, stage, matrix)
     beside += _behind_matrices(architecture, workload)
     in_ram = attends_in_ram(architecture, workload)
-    visiting = 0 if in_ram else _visiting(architecture, workload, matrix)
+    visiting = 0 if in_ram else _visiting(architecture, workload)
     return max(
         total + _shared_caches(architecture, workload),
         beside + _latent_copies(architecture, workload),
@@ -66,48 +71,13 @@ def _with_matrix(architecture: Architecture, workload: Workload, stage: int, mat
         row = _BESIDE_FORWARD * architecture.embedding_length + wide
         states = 2 * _FLOAT * workload.slots * layers.state_elements(architecture)
         return max(stage, matrix + each * row + states)
-    is_odd = architecture.experts or architecture.recurrent_layers or architecture.kv_lora_rank
-    is_odd = is_odd or architecture.deepstack_layers or residual.kept(architecture)
-    if is_odd or not architecture.feed_forward_length:
-        return stage + matrix
-    cache = placement.largest_cache(architecture, workload)
-    return matrix + _forward(architecture, each, matrix, cache)
+    return stage + matrix
 
 
 def _projected(architecture: Architecture) -> int:
     """Elements that go into a scan of Mamba-2, with its gate."""
     groups = architecture.ssm_group_count * architecture.ssm_state_size
     return 2 * (architecture.ssm_inner_size + groups) + architecture.ssm_time_step_rank
-
-
-def _forward(architecture: Architecture, each: int, matrix: int, cache: int) -> int:
-    """Bytes beside a matrix: gate and up, or up alone, and what the layer keeps.
-
-    Their product goes where a matrix was, if it is not larger. The matrix behind attention
-    and a copied cache leave holes that the others do not fit into; nor does the second matrix
-    fit where the first was, if its rows are padded further and nothing else is freed.
-    ``each`` are bytes of one element of all tokens.
-    """
-    width, inner = architecture.embedding_length, architecture.feed_forward_length
-    copies = 1 if architecture.name in matrices.NOT_GATED else 2
-    again = matrix if copies == 1 and _padding(inner) > _padding(width) else 0
-    copies += copies > 1 and each * inner > matrix
-    row = each * width
-    beside = [_BESIDE_FORWARD * row]
-    if (behind := matrix * architecture.heads * architecture.value_length // inner + row) < matrix:
-        beside.append(behind)
-    # Masks, which stay, lie behind the first layer's copied cache, or within it.
-    is_broken = any(architecture.sliding_layers) and cache < matrix
-    if is_broken or cache + row < each * inner:
-        beside.append(cache + (_BESIDE_FORWARD - 1) * row)
-    elif cache < matrix:
-        beside.append(cache)
-    return copies * each * inner + max(beside) + again
-
-
-def _padding(row: int) -> int:
-    """Elements that a row of a quantised matrix is padded with (``MATRIX_ROW_PADDING``)."""
-    return -row % _ROW_PADDING
 
 
 def _shared_caches(architecture: Architecture, workload: Workload) -> int:
@@ -145,7 +115,7 @@ def _attention_in_ram(architecture: Architecture, workload: Workload) -> int:
     return _FLOAT * token_count(architecture, workload) * row
 
 
-def _visiting(architecture: Architecture, workload: Workload, matrix: int) -> int:
+def _visiting(architecture: Architecture, workload: Workload) -> int:
     """Bytes of the attention of a layer whose cache lies in RAM: all of it is copied."""
     fused = kernels.is_fused(architecture, workload)
     span = scored_cells(architecture, workload)
@@ -153,23 +123,7 @@ def _visiting(architecture: Architecture, workload: Workload, matrix: int) -> in
     row += 2 * architecture.embedding_length + residual.projected(architecture)
     beside = _FLOAT * token_count(architecture, workload) * row
     cache = placement.largest_cache(architecture, workload)
-    left = _projecting(architecture, matrix)
-    # Keys that are larger than the hole that the one matrix left lie behind it.
-    beside += left if left < cache // 2 else 0
     return cache + beside + unpacked(architecture, workload)
-
-
-def _projecting(architecture: Architecture, matrix: int) -> int:
-    """Bytes of the one matrix of queries, keys and values, what it makes being kept.
-
-    After the one of ``matrix`` bytes.
-    """
-    inner = architecture.feed_forward_length
-    if architecture.name not in PLAIN_QUERIES or not inner:
-        return 0
-    size = matrix * residual.projected(architecture) // inner
-    # Rows that no block divides are not quantised.
-    return size * _BLOCK_BYTES // (2 * _BLOCK) if inner % _BLOCK else size
 
 
 def _where_a_cache_was(architecture: Architecture, workload: Workload) -> int:

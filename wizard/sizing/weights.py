@@ -41,6 +41,11 @@ class Weights:
         """Bytes of all that is loaded, each once."""
         return self.embeddings + self.output + int(sum(self.blocks))
 
+    @property
+    def is_merged(self) -> bool:
+        """Whether experts have gate and up in one matrix, which is more than half of them."""
+        return self.largest_expert > max(self.experts, default=0.0) / 2
+
 
 @lru_cache(maxsize=512)
 def split(architecture: Architecture, variant: Variant) -> Weights:

@@ -142,6 +142,16 @@ def test_layers_may_stay_in_ram(tmp_path: Path) -> None:
         assert found["total_host"] == sum(found[name] for name in names)
 
 
+def test_flash_attention_is_turned_off_where_a_card_has_no_kernel(tmp_path: Path) -> None:
+    """Heads of 24: as llama.cpp, unless it is told to insist; the output alone needs none."""
+    odd = {"attention.key_length": 24, "attention.value_length": 24}
+    asked = ("--header", header(tmp_path, **odd), "--context", "8192", "--flash-attention")
+    assert run(*asked[:-1]) == run(*asked, "auto")
+    assert run(*asked, "auto")["compute"] > 1.5 * run(*asked, "on")["compute"]
+    one = ("auto", "--gpu-layers", "1")
+    assert run(*asked, *one)["compute"] == run(*asked, "on", *one[1:])["compute"]
+
+
 @pytest.mark.parametrize("count", ["-1", "-2", "auto"])
 def test_all_layers_in_the_words_of_llama_cpp(tmp_path: Path, count: str) -> None:
     path = header(tmp_path)

@@ -1,0 +1,112 @@
+"""One step's tensors on the first card, where layers in RAM are computed on it one by one.
+
+Their matrices come to the card one after the other, and their caches (``op_offload``). What a
+split of the graph reads from elsewhere comes at the split's start, and a further matrix from
+RAM begins a new one (``ggml_backend_sched_split_graph``).
+"""
+
+from __future__ import annotations
+
+from wizard.registry.values import Architecture
+from wizard.sizing import kernels, layers, placement, residual
+from wizard.sizing import layer_orders as orders
+from wizard.sizing.allocator import Block, Buffer
+from wizard.sizing.cells import PLAIN, cells, step
+from wizard.sizing.scores import PLAIN_QUERIES
+from wizard.sizing.values import Workload
+
+HALF, FLOAT, INDEX = 2, 4, 8
+# Heads are turned by matrices of at least so many rows before they are quantised.
+TURNING = 64
+_ROW_PADDING, _BLOCK = 512, 32
+
+
+class StepTensors:
+    """Places of a step's tensors; ``each`` are bytes of an element of a matrix in RAM."""
+
+    def __init__(self, architecture: Architecture, workload: Workload, each: float) -> None:
+        self.architecture, self.workload, self.each = architecture, workload, each
+        self.first = placement.first_on_card(architecture, workload)
+        self.tokens = -(-step(workload) // workload.slots) * workload.slots
+        self.width, self.span = architecture.embedding_length, cells(architecture, workload)
+        self.is_fused = kernels.is_fused(architecture, workload)
+        self.turns_keys = self._turns(workload.kv_type in PLAIN, architecture.key_length)
+        self.turns_values = self._turns(workload.values_type in PLAIN, architecture.value_length)
+        self.buffer = Buffer()
+        self.once: dict[str, Block] = {}
+        self.enter(0)
+        self.given = self._embedded()
+
+    @staticmethod
+    def _turns(is_plain: bool, length: int) -> bool:
+        """Whether heads are turned before they are quantised (``attn_rot_k``)."""
+        return not is_plain and length % TURNING == 0
+
+    def enter(self, index: int) -> None:
+        """Turns to a layer."""
+        self.index, self.visits = index, index < self.first
+        self.kv = layers.kv_layer(self.architecture, index)
+        self.asked = self.architecture.heads * (self.kv.keys // self.kv.heads)
+        self.heads = self.architecture.heads * (self.kv.values // self.kv.heads)
+        name, is_full = self.architecture.name, not self.kv.window
+        is_plain = name in PLAIN_QUERIES or (name in orders.PLAIN_FULL and is_full)
+        # How often queries and keys are moved to a place of their own.
+        self.times = (not is_plain) + self.turns_keys
+        slides, span = bool(self.kv.window), self.span
+        self.cells = span.sliding if slides else span.full
+        self.seen = span.sliding_mask if slides else span.full_mask
+
+    def _row(self, elements: int) -> Block:
+        return self.buffer.take(FLOAT * self.tokens * elements)
+
+    def _keep(self, inputs: dict[str, int]) -> None:
+        """Takes inputs that stay until the end, where they are not there yet."""
+        for name, size in inputs.items():
+            if name not in self.once:
+                self.once[name] = self.buffer.take(size)
+
+    def _embedded(self) -> Block:
+        """The first layer's input; the rows for vectors of images stay, where there are any."""
+        if self.architecture.learned_positions:
+            given, positions = self._row(self.width), self._row(self.width)
+            self.buffer.give(positions)
+            return given
+        if residual.branches(self.architecture) == 1:
+            return self._row(self.width)
+        vectors, text = self._row(self.width), self._row(self.width)
+        where = self.buffer.take(INDEX * self.tokens)
+        is_normed = self.architecture.name not in orders.NORMS_AFTER
+        given = self._row(self.width if is_normed else 0)
+        self._row(self.width)
+        self.buffer.give(vectors, text, where)
+        # What no norm reads comes with the first matrix.
+        return given if is_normed else self._product(self.width, self.width)
+
+    def _product(
+        self, row: int, rows: int, *freed: Block | None, inputs: dict[str, int] | None = None
+    ) -> Block:
+        """A product with a matrix of so many rows, which visits the card if it lies in RAM."""
+        visiting = self.buffer.take(self._matrix(row, rows)) if self.visits else None
+        self._keep(inputs or {})
+        found = self._row(rows)
+        self._free(visiting, *freed)
+        return found
+
+    def _matrix(self, row: int, rows: int) -> float:
+        """Bytes of a matrix; rows that no block divides are not quantised, others padded."""
+        if row % _BLOCK:
+            return HALF * row * rows
+        return (row * rows + -row % _ROW_PADDING) * self.each
+
+    def _moved(self, elements: int, block: Block, times: int, *, kept: bool = False) -> Block:
+        """What is turned, or normed from another shape, so many times: in a place of its own."""
+        for _ in range(times):
+            found = self._row(elements)
+            if not kept:
+                self.buffer.give(block)
+            block, kept = found, False
+        return block
+
+    def _free(self, *blocks: Block | None) -> None:
+        """Frees what there is of them."""
+        self.buffer.give(*(block for block in blocks if block))
