@@ -33,6 +33,7 @@ from wizard.sizing.step_inputs import (
     token_count,
     unpacked,
 )
+from wizard.sizing.step_tensors import NOTHING, InRam
 from wizard.sizing.values import KvType, Workload
 
 # ggml keeps this many copies of a graph's inputs when steps overlap on several
@@ -161,16 +162,13 @@ def card_bytes(
     architecture: Architecture,
     workload: Workload,
     card: int,
-    matrix_bytes: int = 0,
-    *,
-    is_merged: bool = False,
+    in_ram: InRam = NOTHING,
 ) -> int:
     """Bytes of one card's compute buffer, or of the only one in RAM.
 
     On several cards steps overlap: inputs are kept four times, and so is what
     comes from the card before (``cparams.pipeline_parallel``). The first card also
-    computes for layers in RAM, one matrix of ``matrix_bytes`` after the other
-    (``op_offload``), of which experts' gate and up may be in one where ``is_merged``.
+    computes for layers in RAM, one matrix after the other (``op_offload``).
     """
     here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
     own = inputs(architecture, workload, layers_here=here)
@@ -184,13 +182,12 @@ def card_bytes(
         if not offloaded.attends_on_card(architecture, workload):
             total = stage + own
         if step_layers.applies(architecture, workload):
-            visited = step_layers.card_bytes(
-                architecture, workload, matrix_bytes, is_merged=is_merged
-            )
-            return max(total, visited)
-        return offloaded.card_bytes(
-            architecture, workload, total=total, own=own, stage=stage, matrix=matrix_bytes
+            return max(total, step_layers.card_bytes(architecture, workload, in_ram))
+        visited = offloaded.card_bytes(
+            architecture, workload, total=total, own=own, stage=stage, matrix=in_ram.largest
         )
+        # What is read again stays on the card from the first time to the last.
+        return visited + in_ram.looped
     if not _overlaps(architecture, workload):
         return total
     rows = crossing.arriving(architecture, workload, card) + residual.carried(architecture)

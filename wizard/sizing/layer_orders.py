@@ -9,10 +9,10 @@ from __future__ import annotations
 from wizard.sizing.matrices import GATED_QUERIES
 
 # They have something else: gates, a layer more, or positions in the smaller models only.
-ODD = GATED_QUERIES | {"baichuan", "graniteswitch", "spark2_5"}
+ODD = GATED_QUERIES | {"baichuan", "graniteswitch", "plamo", "spark2_5"}
 # Attention and feed-forward part start from the same input. The matrix behind attention comes
 # last, but for the one where its result is added to, not the other way round.
-PARALLEL = frozenset({"cohere2", "command-r", "falcon", "gptneox", "phi2", "plamo"})
+PARALLEL = frozenset({"cohere2", "command-r", "falcon", "gptneox", "phi2"})
 ATTENTION_FIRST = frozenset({"phi2"})
 OWN_NORMS = frozenset({"gptneox"})
 # A layer's result is added to its input, not the other way round.

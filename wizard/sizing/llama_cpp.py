@@ -6,6 +6,7 @@ cards in equal shares, as ``--split-mode layer`` does on cards of one kind.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from wizard.registry.values import Architecture, Variant
@@ -26,6 +27,7 @@ from wizard.sizing import (
 )
 from wizard.sizing.cells import cells, padded, step
 from wizard.sizing.recurrence import kept_states
+from wizard.sizing.step_tensors import InRam
 from wizard.sizing.values import HOPPER, MemoryEstimate, Part, Workload
 from wizard.sizing.words import plural, size
 
@@ -70,10 +72,9 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     moved = _visiting_experts(architecture, part) if on_host else 0
     matrix = max(0, _largest_in_ram(architecture, workload, part) - moved)
     projector = variant.projector.size if variant.projector else 0
-    scratch = [
-        compute.card_bytes(architecture, workload, card, matrix, is_merged=part.is_merged)
-        for card in range(count)
-    ]
+    looped = _looped_in_ram(architecture, workload, part)
+    in_ram = InRam(matrix, part.name, part.is_merged, looped)
+    scratch = [compute.card_bytes(architecture, workload, card, in_ram) for card in range(count)]
     # Whatever lies in RAM is computed on the first card, and images are.
     scratch[0] += moved + images.reserved(architecture, workload, projector)
     loaded, drafts = [int(card.weights) for card in cards], drafting.added(architecture, workload)
@@ -106,6 +107,14 @@ def _largest_in_ram(architecture: Architecture, workload: Workload, part: weight
     if not first or not architecture.experts or first > architecture.dense_layers:
         return int(part.largest_matrix)
     return int(min(part.largest_matrix, max(part.blocks[:first], default=0.0) / 2))
+
+
+def _looped_in_ram(architecture: Architecture, workload: Workload, part: weights.Weights) -> int:
+    """Bytes of the layers in RAM whose weights others run, too."""
+    users = Counter(architecture.weight_layers)
+    first = placement.first_on_card(architecture, workload)
+    again = (index for index, count in users.items() if index < first and count > 1)
+    return int(sum(part.blocks[index] for index in again))
 
 
 def _visiting_experts(architecture: Architecture, part: weights.Weights) -> int:

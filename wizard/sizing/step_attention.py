@@ -48,7 +48,9 @@ class StepAttention(StepTensors):
         """Three matrices: queries, then values and keys, or keys first where layers slide."""
         name, width, times = self.architecture.name, self.width, self.times
         late = name in orders.BEHIND_QUERIES | orders.NORMED_HEADS
-        queries = self._product(width, self.asked, inputs={} if late else self._positions())
+        queries = self._product(
+            width, self.asked, self.bits.query, inputs={} if late else self._positions()
+        )
         if name in orders.NORMED_HEADS:
             queries = self._moved(self.asked, queries, 1)
             self._behind(self.kv.keys // self.kv.heads, self._positions())
@@ -58,11 +60,13 @@ class StepAttention(StepTensors):
                 self._behind(self.asked, self._positions())
             queries = self._moved(self.asked, queries, times)
         if any(self.architecture.sliding_layers):
-            keys = self._moved(self.kv.keys, self._product(width, self.kv.keys), times)
+            keys = self._moved(
+                self.kv.keys, self._product(width, self.kv.keys, self.bits.key), times
+            )
             values = self._valued(freed)
         else:
             values = self._valued(None)
-            keys = self._product(width, self.kv.keys, freed)
+            keys = self._product(width, self.kv.keys, self.bits.key, freed)
             keys = self._moved(self.kv.keys, keys, times)
         self.buffer.give(keys, values)
         return queries
@@ -70,7 +74,7 @@ class StepAttention(StepTensors):
     def _valued(self, freed: Block | None) -> Block:
         inputs, is_biased = self._values_input(), self.architecture.name in orders.BIASED
         values = self._product(
-            self.width, self.kv.values, freed, inputs={} if is_biased else inputs
+            self.width, self.kv.values, self.bits.value, freed, inputs={} if is_biased else inputs
         )
         if is_biased:
             self._behind(self.kv.values, inputs)
@@ -81,10 +85,10 @@ class StepAttention(StepTensors):
         rows = self.asked + self.kv.keys + self.kv.values
         inputs = self._positions() | self._values_input()
         if self.architecture.name in orders.BIASED:
-            made = self._product(self.width, rows, freed)
+            made = self._product(self.width, rows, self.bits.value, freed)
             self._behind(rows, inputs)
         else:
-            made = self._product(self.width, rows, freed, inputs=inputs)
+            made = self._product(self.width, rows, self.bits.value, freed, inputs=inputs)
         queries = self._moved(self.asked, made, self.times, kept=True)
         # Values are made to follow each other first.
         values = self._moved(self.kv.values, made, 2 * self.turns_values, kept=True)

@@ -13,7 +13,7 @@ from wizard.sizing import layers, matrices, placement, residual
 from wizard.sizing.allocator import Block
 from wizard.sizing.attention import NEVER_FUSED
 from wizard.sizing.step_attention import StepAttention
-from wizard.sizing.step_tensors import FLOAT, INDEX
+from wizard.sizing.step_tensors import FLOAT, INDEX, InRam
 from wizard.sizing.values import Workload
 
 
@@ -31,16 +31,9 @@ def applies(architecture: Architecture, workload: Workload) -> bool:
     return bool(architecture.causal and architecture.heads) and not any(has_more)
 
 
-def card_bytes(
-    architecture: Architecture, workload: Workload, matrix: int, *, is_merged: bool = False
-) -> int:
-    """Bytes of the first card's buffer, logits aside; ``matrix`` is the largest in RAM.
-
-    Experts' gate and up are in one where ``is_merged``.
-    """
-    each = matrix / max(1, _largest(architecture, workload, is_merged=is_merged))
-    walk = _StepLayers(architecture, workload, each)
-    walk.is_merged = is_merged
+def card_bytes(architecture: Architecture, workload: Workload, matrices_in_ram: InRam) -> int:
+    """Bytes of the first card's buffer, logits aside."""
+    walk = _StepLayers(architecture, workload, matrices_in_ram)
     seen: set[tuple[object, ...]] = set()
     for index in range(architecture.layers):
         if placement.card_of(index, architecture, workload) > 0:
@@ -56,22 +49,8 @@ def card_bytes(
     return walk.buffer.most
 
 
-def _largest(architecture: Architecture, workload: Workload, *, is_merged: bool) -> int:
-    """Elements of the largest matrix in RAM: of all experts, or of a dense layer."""
-    inner = architecture.feed_forward_length
-    if architecture.experts:
-        own = architecture.expert_feed_forward_length or inner
-        if placement.first_on_card(architecture, workload) > architecture.dense_layers:
-            own *= 2 if is_merged else 1
-            return architecture.experts * own * architecture.embedding_length
-    inner *= 2 if architecture.name in matrices.FUSED_UP else 1
-    return architecture.embedding_length * max(inner, architecture.heads * architecture.key_length)
-
-
 class _StepLayers(StepAttention):
     """A step's layers, one after the other."""
-
-    is_merged = False
 
     def layer(self, index: int) -> None:
         """One layer, from its input to the next one's."""
@@ -82,7 +61,7 @@ class _StepLayers(StepAttention):
         if name in orders.PARALLEL:
             self._beside(normed, attended)
             return
-        added = self._product(self.heads, self.width, attended)
+        added = self._product(self.heads, self.width, self.bits.out, attended)
         self.buffer.give(self.given)
         found = self._forward(None if name in orders.NORMS_AFTER else self._row(self.width))
         self.given, freed = (added, found) if name in orders.ADDED_TO_INPUT else (found, added)
@@ -93,11 +72,11 @@ class _StepLayers(StepAttention):
         if self.architecture.name in orders.OWN_NORMS:
             normed = self._row(self.width)
         if self.architecture.name in orders.ATTENTION_FIRST:
-            found = self._product(self.heads, self.width, attended)
+            found = self._product(self.heads, self.width, self.bits.out, attended)
             added = self._forward(normed)
         else:
             found = self._forward(normed)
-            added = self._product(self.heads, self.width, attended)
+            added = self._product(self.heads, self.width, self.bits.out, attended)
         self.buffer.give(self.given, added)
         self.given = found
 
@@ -121,16 +100,16 @@ class _StepLayers(StepAttention):
         """Gate and up, or up alone, and the matrix down, with what comes beside it."""
         gate = None
         if self.architecture.name in matrices.NOT_GATED:
-            active = self._product(self.width, inner, normed)
-            return self._product(inner, self.width, active, inputs=inputs)
+            active = self._product(self.width, inner, self.bits.up, normed)
+            return self._product(inner, self.width, self.bits.down, active, inputs=inputs)
         if self.architecture.name in matrices.FUSED_UP:
-            up = self._product(self.width, 2 * inner, normed)
+            up = self._product(self.width, 2 * inner, self.bits.up, normed)
         else:
-            gate = self._product(self.width, inner)
-            up = self._product(self.width, inner, normed)
+            gate = self._product(self.width, inner, self.bits.up)
+            up = self._product(self.width, inner, self.bits.up, normed)
         active = self._row(inner)
         self._free(gate, up)
-        return self._product(inner, self.width, active, inputs=inputs)
+        return self._product(inner, self.width, self.bits.down, active, inputs=inputs)
 
     def _mixture(self, normed: Block | None) -> Block:
         """Experts that are chosen, and one that all tokens use behind them."""
@@ -145,23 +124,23 @@ class _StepLayers(StepAttention):
         inner = architecture.expert_feed_forward_length or architecture.feed_forward_length
         freed, gate = None if shared else normed, None
         if self.is_merged:
-            up = self._experts(self.width, 2 * inner, freed)
+            up = self._experts(self.width, 2 * inner, self.bits.up, freed)
         else:
-            gate = self._experts(self.width, inner)
-            up = self._experts(self.width, inner, freed)
+            gate = self._experts(self.width, inner, self.bits.up)
+            up = self._experts(self.width, inner, self.bits.up, freed)
         active = self._row(used * inner)
         self._free(gate, up)
-        results = self._experts(inner, self.width, active)
+        results = self._experts(inner, self.width, self.bits.down, active)
         found = self._row(self.width)
         self._free(results, *routed)
         if shared:
             self._free(self._dense(shared, normed, {}))
         return found
 
-    def _experts(self, row: int, rows: int, *freed: Block | None) -> Block:
+    def _experts(self, row: int, rows: int, bits: float, *freed: Block | None) -> Block:
         """A product of each token with its experts' matrices; those of all experts come."""
         count, used = self.architecture.experts, self.architecture.experts_used
-        visiting = self.buffer.take(self._matrix(row, count * rows)) if self.visits else None
+        visiting = self.buffer.take(self._matrix(row, count * rows, bits)) if self.visits else None
         found = self._row(used * rows)
         self._free(visiting, *freed)
         return found

@@ -7,8 +7,10 @@ RAM begins a new one (``ggml_backend_sched_split_graph``).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from wizard.registry.values import Architecture
-from wizard.sizing import kernels, layers, placement, residual
+from wizard.sizing import kernels, layers, matrix_types, placement, residual
 from wizard.sizing import layer_orders as orders
 from wizard.sizing.allocator import Block, Buffer
 from wizard.sizing.cells import PLAIN, cells, step
@@ -21,12 +23,35 @@ TURNING = 64
 _ROW_PADDING, _BLOCK = 512, 32
 
 
-class StepTensors:
-    """Places of a step's tensors; ``each`` are bytes of an element of a matrix in RAM."""
+@dataclass(frozen=True)
+class InRam:
+    """Matrices of layers in RAM: the bytes of the largest, and the quantisation's name.
 
-    def __init__(self, architecture: Architecture, workload: Workload, each: float) -> None:
-        self.architecture, self.workload, self.each = architecture, workload, each
+    Gate and up of experts are one of them where ``is_merged``. ``looped`` are bytes of layers
+    whose matrices further layers use, too.
+    """
+
+    largest: int = 0
+    name: str = ""
+    is_merged: bool = False
+    looped: int = 0
+
+
+NOTHING = InRam()
+
+
+class StepTensors:
+    """Places of a step's tensors."""
+
+    def __init__(self, architecture: Architecture, workload: Workload, matrices: InRam) -> None:
+        self.architecture, self.workload = architecture, workload
         self.first = placement.first_on_card(architecture, workload)
+        self.is_merged = matrices.is_merged
+        self.types = matrix_types.of_layers(architecture, matrices.name)
+        usual = matrix_types.largest(architecture, matrices.name, is_merged=self.is_merged)
+        # A maker's own mix has other bits than its name tells; what of experts is elsewhere.
+        is_dense = bool(architecture.experts) and self.first <= architecture.dense_layers
+        self.each = (1.0 if is_dense or not usual else matrices.largest / usual) / 8
         self.tokens = -(-step(workload) // workload.slots) * workload.slots
         self.width, self.span = architecture.embedding_length, cells(architecture, workload)
         self.is_fused = kernels.is_fused(architecture, workload)
@@ -45,6 +70,7 @@ class StepTensors:
     def enter(self, index: int) -> None:
         """Turns to a layer."""
         self.index, self.visits = index, index < self.first
+        self.bits = self.types[index]
         self.kv = layers.kv_layer(self.architecture, index)
         self.asked = self.architecture.heads * (self.kv.keys // self.kv.heads)
         self.heads = self.architecture.heads * (self.kv.values // self.kv.heads)
@@ -80,23 +106,28 @@ class StepTensors:
         self._row(self.width)
         self.buffer.give(vectors, text, where)
         # What no norm reads comes with the first matrix.
-        return given if is_normed else self._product(self.width, self.width)
+        return given if is_normed else self._product(self.width, self.width, self.bits.query)
 
     def _product(
-        self, row: int, rows: int, *freed: Block | None, inputs: dict[str, int] | None = None
+        self,
+        row: int,
+        rows: int,
+        bits: float,
+        *freed: Block | None,
+        inputs: dict[str, int] | None = None,
     ) -> Block:
         """A product with a matrix of so many rows, which visits the card if it lies in RAM."""
-        visiting = self.buffer.take(self._matrix(row, rows)) if self.visits else None
+        visiting = self.buffer.take(self._matrix(row, rows, bits)) if self.visits else None
         self._keep(inputs or {})
         found = self._row(rows)
         self._free(visiting, *freed)
         return found
 
-    def _matrix(self, row: int, rows: int) -> float:
+    def _matrix(self, row: int, rows: int, bits: float) -> float:
         """Bytes of a matrix; rows that no block divides are not quantised, others padded."""
         if row % _BLOCK:
             return HALF * row * rows
-        return (row * rows + -row % _ROW_PADDING) * self.each
+        return (row * rows + -row % _ROW_PADDING) * bits * self.each
 
     def _moved(self, elements: int, block: Block, times: int, *, kept: bool = False) -> Block:
         """What is turned, or normed from another shape, so many times: in a place of its own."""

@@ -9,7 +9,7 @@ of compute buffers on cards and in RAM. b11549 was asked on a device that only c
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,14 @@ class Case:
     caches_host: int
     compute: int
     compute_host: int
+    file_bytes: int = 10**10
 
     @property
     def is_padded(self) -> bool:
         return self.workload.gpus > 0 and self.workload.kv_type is not KvType.F16
 
     def estimated(self) -> MemoryEstimate:
-        return estimate(self.architecture, shapes.gguf(10**10, "Q8_0"), self.workload)
+        return estimate(self.architecture, shapes.gguf(self.file_bytes, "Q8_0"), self.workload)
 
 
 def _workload(told: dict[str, Any]) -> Workload:
@@ -51,6 +52,7 @@ def _workload(told: dict[str, Any]) -> Workload:
         kv_type=KvType(told.get("kv", "f16")),
         embeds=told.get("embeds", False),
         gpus=told.get("gpus", 1),
+        gpu_layers=told.get("gpu_layers"),
     )
 
 
@@ -62,7 +64,8 @@ def _architecture(own: dict[str, Any]) -> Architecture:
 def _case(model: str, architecture: Architecture, told: dict[str, Any], *sizes: int) -> Case:
     workload = _workload(told)
     if workload.gpus:
-        return Case(model, architecture, workload, *sizes)
+        found = Case(model, architecture, workload, *sizes)
+        return replace(found, file_bytes=told.get("file_bytes", found.file_bytes))
     return Case(model, architecture, workload, sizes[1], 0, sizes[3], 0)
 
 
@@ -72,9 +75,13 @@ def _told(name: str) -> dict[str, Any]:
 
 
 def read(name: str, *others: str) -> tuple[Case, ...]:
-    """The cases of a file beside this one, whose models may stand in ``others``."""
+    """The cases of a file beside this one, whose models may stand in ``others``.
+
+    Those may be nothing but models, as ``families.json`` is.
+    """
     found = _told(name)
     known: dict[str, Architecture] = {}
     for each in (found, *map(_told, others)):
-        known |= {model: _architecture(own) for model, own in each["models"].items()}
+        models = each.get("models", each)
+        known |= {model: _architecture(own) for model, own in models.items()}
     return tuple(_case(row[0], known[row[0]], *row[1:]) for row in found["cases"])

@@ -74,8 +74,11 @@ def test_copies_that_the_processor_computes_with() -> None:
 
 @pytest.mark.parametrize("name", _with("compute", among=CURRENT))
 def test_compute_is_hardly_less_than_reserved(name: str) -> None:
-    told = LLAMA_CPP[name]["told"]["compute"]
-    assert told - max(16, told * 0.02) <= mebibytes(name)["compute"] <= told + max(64, told * 0.25)
+    told, found = LLAMA_CPP[name]["told"]["compute"], mebibytes(name)["compute"]
+    # With layers in RAM other builds leave other holes: b11549 itself reserves 148 of 172 MiB
+    # for Qwen3 32B's.
+    least = 32 if LLAMA_CPP[name]["options"].get("gpu_layers") is not None else 16
+    assert told - max(least, told * 0.02) <= found <= told + max(64, told * 0.25)
 
 
 @pytest.mark.parametrize("name", _with("process"))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tests.wizard.sizing import shapes
 from wizard.registry.values import Architecture
 from wizard.sizing import cells, compute, offloaded
+from wizard.sizing.step_tensors import InRam
 from wizard.sizing.values import Workload
 
 MIB = 1 << 20
@@ -25,7 +26,7 @@ HYBRID = replace(
 
 
 def _on_card(architecture: Architecture, workload: Workload, matrix: int = 64 * MIB) -> int:
-    return compute.card_bytes(architecture, workload, 0, matrix)
+    return compute.card_bytes(architecture, workload, 0, InRam(matrix, "Q8_0"))
 
 
 def test_it_works() -> None:

@@ -54,11 +54,15 @@ workloads = st.builds(
     nodes=st.just(1),
     flash_attention=st.booleans(),
     unified_kv=st.booleans(),
-    gpu_layers=st.none() | st.integers(0, 120),
+)
+# Tensors of layers in RAM find room in holes on the card, or not, as ggml's allocator does: what
+# is larger may leave a hole that the next one fits into, so that more may take a little less.
+partly = st.builds(
+    lambda workload, count: replace(workload, gpu_layers=count), workloads, st.integers(0, 120)
 )
 
 
-@given(architectures(), variants, workloads)
+@given(architectures(), variants, workloads | partly)
 def test_parts_add_up(architecture: Architecture, variant: Variant, workload: Workload) -> None:
     found = estimate(architecture, variant, workload)
     assert sum(part.size for part in found.parts) == found.total
@@ -83,7 +87,7 @@ def test_more_takes_no_less(
         assert found.host >= least.host
 
 
-@given(architectures(), workloads, st.integers(10**8, 10**11), st.integers(0, 10**10))
+@given(architectures(), workloads | partly, st.integers(10**8, 10**11), st.integers(0, 10**10))
 def test_more_bytes_take_no_less(
     architecture: Architecture, workload: Workload, size: int, more: int
 ) -> None:
@@ -93,7 +97,7 @@ def test_more_bytes_take_no_less(
     assert most.disk >= least.disk
 
 
-@given(architectures(), variants, workloads)
+@given(architectures(), variants, workloads | partly)
 def test_fewer_bits_take_no_more(
     architecture: Architecture, variant: Variant, workload: Workload
 ) -> None:

@@ -1,0 +1,79 @@
+"""Bits of each of a layer's matrices, where they come to a card one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from wizard.registry.values import Architecture
+from wizard.sizing import layers, quantiser
+from wizard.sizing.matrices import FUSED_UP, is_mixture
+
+
+@dataclass(frozen=True)
+class MatrixBits:
+    """Bits of an element: of queries, keys and values, what follows attention, and beyond."""
+
+    query: float
+    key: float
+    value: float
+    out: float
+    up: float
+    down: float
+
+
+@lru_cache(maxsize=512)
+def of_layers(architecture: Architecture, name: str) -> tuple[MatrixBits, ...]:
+    """Each layer's under a quantisation; of experts where it has them."""
+    valued = [bool(_values(architecture, index)) for index in range(architecture.layers)]
+    return tuple(
+        _of_layer(architecture, name, index, sum(valued[:index]), sum(valued))
+        for index in range(architecture.layers)
+    )
+
+
+def _values(architecture: Architecture, index: int) -> int:
+    return layers.kv_layer(architecture, index).values
+
+
+def _of_layer(
+    architecture: Architecture, name: str, index: int, attending: int, all_attending: int
+) -> MatrixBits:
+    mix = quantiser.mix(name, architecture.name)
+    count, width = architecture.layers + architecture.nextn_layers, architecture.embedding_length
+    has_experts = is_mixture(architecture, index)
+    base = (mix.experts or mix.base) if has_experts else mix.base
+    inner = architecture.expert_feed_forward_length if has_experts else 0
+    inner = inner or architecture.feed_forward_length
+    kinds = (
+        (quantiser.query(mix, index, count), width),
+        (quantiser.key(mix, architecture), width),
+        (quantiser.value(mix, architecture, attending, all_attending), width),
+        (quantiser.out(mix, architecture, index, count), _attended(architecture)),
+        (mix.up.at(index, count) if mix.up else base, width),
+        (mix.down.at(index, count) if mix.down else base, inner),
+    )
+    return MatrixBits(*(quantiser.BITS[quantiser.fitting(kind, row)] for kind, row in kinds))
+
+
+def _attended(architecture: Architecture) -> int:
+    return architecture.heads * architecture.value_length
+
+
+def largest(architecture: Architecture, name: str, *, is_merged: bool) -> float:
+    """Bytes of the largest matrix of any layer, gate and up of experts in one if ``is_merged``."""
+    found = of_layers(architecture, name)
+    sizes = (_largest(architecture, each, index, is_merged) for index, each in enumerate(found))
+    return max(sizes, default=0.0)
+
+
+def _largest(architecture: Architecture, bits: MatrixBits, index: int, is_merged: bool) -> float:
+    width, inner = architecture.embedding_length, architecture.feed_forward_length
+    if is_mixture(architecture, index):
+        own = architecture.expert_feed_forward_length or inner
+        row = architecture.experts * own * max(bits.up * (2 if is_merged else 1), bits.down)
+    else:
+        up = bits.up * (2 if architecture.name in FUSED_UP else 1)
+        asked = architecture.heads * architecture.key_length
+        row = max(inner * max(up, bits.down), asked * bits.query)
+    return width * row / 8
