@@ -3,10 +3,12 @@
     python -m benchmarks.pull_compare [--mib 1024] [--folder /dev/shm] [--rounds 3]
 
 nginx sends the file and speaks as much of the Hub as the clients ask for. The
-ways after curl verify the SHA-256, but for ``hf download``; a program that is
+ways after curl verify the SHA-256, but for ``hf download``; what is only received, and a
+file that is only hashed, tell what no way can be faster than. A program that is
 not installed is left out. ``--folder`` says where everything lies: in memory
 the programs are measured, on a disk mostly the disk. With ``--sync`` each time
-ends when the file is safe on the disk, which our pull waits for in any case.
+ends when the file is safe on the disk, which our pull waits for in any case. With
+``--tls`` all of it goes over HTTPS, as it does from the registries.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ http {{
   uwsgi_temp_path {folder}/t; scgi_temp_path {folder}/t;
   server {{
     listen 127.0.0.1:{port};
+    {tls}
     location = /health {{ return 200 "{{}}"; }}
     location /api/models/{repo}/revision/ {{ return 200 '{info}'; }}
     location /api/models/{repo}/tree/ {{ return 200 '{tree}'; }}
@@ -65,6 +68,7 @@ class Source:
     path: Path
     hub: str
     digest: str
+    certificate: Path | None = None
 
     @property
     def url(self) -> str:
@@ -88,6 +92,14 @@ def _copy(source: Source, target: Path) -> list[str]:
 
 def _curl(source: Source, target: Path) -> list[str]:
     return ["curl", "--silent", "--fail", "--output", str(target / FILE), source.url]
+
+
+def _received(source: Source, _target: Path) -> list[str]:
+    return ["curl", "--silent", "--fail", "--output", "/dev/null", source.url]
+
+
+def _hashed(source: Source, _target: Path) -> list[str]:
+    return ["openssl", "dgst", "-sha256", str(source.path)]
 
 
 def _curl_then(program: str) -> Way:
@@ -131,6 +143,8 @@ def _ours(source: Source, target: Path) -> list[str]:
 WAYS: dict[str, Way] = {
     "cp": _copy,
     "curl": _curl,
+    "only received": _received,
+    "only hashed": _hashed,
     "curl, then sha256sum": _curl_then("sha256sum"),
     "curl to tee to sha256sum": _curl_and("sha256sum"),
     "curl to tee to openssl dgst": _curl_and("openssl dgst -sha256"),
@@ -140,11 +154,16 @@ WAYS: dict[str, Way] = {
 }
 
 
-def compare(size: int, folder: Path, rounds: int, names: Collection[str], *, sync: bool) -> None:
+def compare(
+    size: int, folder: Path, rounds: int, names: Collection[str], *, sync: bool, tls: bool
+) -> None:
     """Print the table."""
     # As the image has it: compiling is no part of a start there.
     compileall.compile_dir(inference.__path__[0], quiet=1)
-    with tempfile.TemporaryDirectory(dir=folder) as place, _served(Path(place), size) as source:
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as place,
+        _served(Path(place), size, tls=tls) as source,
+    ):
         ways = [name for name in names if shutil.which(WAYS[name](source, folder)[0])]
         taken: dict[str, list[Taken]] = {name: [] for name in ways}
         for number in range(rounds):
@@ -185,13 +204,15 @@ def _cpu() -> float:
 
 def _environ(source: Source) -> dict[str, str]:
     own = {"HF_ENDPOINT": source.hub, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return {**os.environ, **own, "HF_HOME": str(source.path.parent)}
+    names = ("SSL_CERT_FILE", "CURL_CA_BUNDLE") if source.certificate else ()
+    trusted = dict.fromkeys(names, str(source.certificate))
+    return {**os.environ, **own, **trusted, "HF_HOME": str(source.path.parent)}
 
 
 @contextmanager
-def _served(place: Path, size: int) -> Iterator[Source]:
+def _served(place: Path, size: int, *, tls: bool) -> Iterator[Source]:
     """A file of random bytes that begins as a GGUF, and nginx before it."""
-    folder, port = place / "served", free_port()
+    folder, port, secured = place / "served", free_port(), free_port()
     folder.mkdir()
     path = folder / FILE
     digest = _write(path, size)
@@ -203,6 +224,7 @@ def _served(place: Path, size: int) -> Iterator[Source]:
             folder=folder,
             user=getpass.getuser(),
             port=port,
+            tls=_tls(folder, secured) if tls else "",
             repo=REPO,
             commit=COMMIT,
             digest=digest,
@@ -213,7 +235,22 @@ def _served(place: Path, size: int) -> Iterator[Source]:
     )
     command = [_program("nginx"), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
     with started(command, port):
-        yield Source(path, f"http://127.0.0.1:{port}", digest)
+        if tls:
+            yield Source(path, f"https://127.0.0.1:{secured}", digest, folder / "certificate.pem")
+        else:
+            yield Source(path, f"http://127.0.0.1:{port}", digest)
+
+
+def _tls(folder: Path, port: int) -> str:
+    """A certificate of its own for nginx, and the lines that take it."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    own = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    named = ["-days", "2", "-subj", "/CN=benchmark", "-addext", "subjectAltName=IP:127.0.0.1"]
+    where = ["-keyout", str(key), "-out", str(certificate)]
+    command = [_program("openssl"), "req", *own, *named, *where]
+    subprocess.run(command, check=True, capture_output=True)
+    lines = (f"listen 127.0.0.1:{port} ssl", f"ssl_certificate {certificate}")
+    return "".join(f"{line}; " for line in (*lines, f"ssl_certificate_key {key}"))
 
 
 def _write(path: Path, size: int) -> str:
@@ -244,10 +281,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sync", action="store_true", help="wait for the disk each time")
+    parser.add_argument("--tls", action="store_true", help="over HTTPS")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, metavar="WAY", help=known)
     told = parser.parse_args()
     ways = ("cp", "curl", *(name for name in told.ways if name not in ("cp", "curl")))
-    compare(told.mib * MIB, told.folder, told.rounds, ways, sync=told.sync)
+    size = told.mib * MIB
+    compare(size, told.folder, told.rounds, ways, sync=told.sync, tls=told.tls)
 
 
 if __name__ == "__main__":

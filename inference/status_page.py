@@ -65,14 +65,14 @@ client = OpenAI(
     api_key="$secret",
 )
 $python</code></pre>
-<p><span class="meant">ENDPOINT is this page's address. </span>Ollama's API is at
-<code>/api</code>, OpenAI's at <code>/v1</code>$anthropic.</p>
+<p><span class="meant">ENDPOINT is this page's address. </span>$apis.</p>
 </section>"""
 )
+_APIS = "Ollama's API is at <code>/api</code>, OpenAI's at <code>/v1</code>"
 _CHAT = {
     "path": "/api/chat",
     "asked": '"messages": [{"role": "user", "content": "Why is the sky blue?"}]',
-    "anthropic": ", Anthropic's at\n<code>/v1/messages</code>",
+    "apis": f"{_APIS}, Anthropic's at\n<code>/v1/messages</code>",
 }
 _CHAT_IN_PYTHON = Template(
     """answer = client.chat.completions.create(
@@ -81,7 +81,7 @@ _CHAT_IN_PYTHON = Template(
 )
 print(answer.choices[0].message.content)"""
 )
-_VECTORS = {"path": "/api/embed", "asked": '"input": ["Why is the sky blue?"]', "anthropic": ""}
+_VECTORS = {"path": "/api/embed", "asked": '"input": ["Why is the sky blue?"]', "apis": _APIS}
 _VECTORS_IN_PYTHON = Template(
     """found = client.embeddings.create(
     model="$name",
@@ -93,7 +93,7 @@ _SCORES = {
     "path": "/v1/rerank",
     "asked": '"query": "Why is the sky blue?",\n'
     '  "documents": ["Air scatters blue light.", "Tea."]',
-    "anthropic": "",
+    "apis": "The words are those of Jina's API",
 }
 _SCORES_IN_PYTHON = Template(
     """found = client.post("/rerank", cast_to=object, body={
