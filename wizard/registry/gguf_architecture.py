@@ -113,7 +113,7 @@ class _Keys(LayerKeys):
             nextn_layers=nextn,
             experts=self.number("expert_count"),
             experts_used=self.number("expert_used_count"),
-            expert_feed_forward_length=self.number("expert_feed_forward_length"),
+            expert_feed_forward_length=self.expert_feed_forward(layers),
             expert_embedding_length=self.number(
                 "expert_latent_length", self.number("moe_latent_size")
             ),
@@ -157,6 +157,13 @@ class _Keys(LayerKeys):
         """Width of the widest dense part; the first Qwen tells the two matrices up together."""
         widest = max(self.per_layer("feed_forward_length", layers, 0), default=0)
         return widest // 2 if self.name == "qwen" else widest
+
+    def expert_feed_forward(self, layers: int) -> int:
+        """Width of an expert (``n_ff_exp``), which headers of the first Qwen MoE do not tell."""
+        told, used = self.number("expert_feed_forward_length"), self.number("expert_used_count")
+        if told or not used or self.name not in patterns.DIVIDED_EXPERTS:
+            return told
+        return self.feed_forward(layers) // used
 
     def shared_feed_forward(self) -> int:
         """Width of the shared experts together (``n_ff_shexp``, else by their count)."""

@@ -85,6 +85,11 @@ POOLED_ROWS = {"glm5-next": 3, "qwen4exp": 2}
 LOOPED = frozenset({"nanbeige"})
 # Two stacks of layers that take turns, each pass with a cache of its own.
 CYCLES = frozenset({"hrm_text"})
+# Experts are as wide as the dense part divided by those of a token, where no key tells it.
+DIVIDED_EXPERTS = frozenset(
+    {"glm4moe", "grovemoe", "llada-moe", "mellum", "qwen2moe", "qwen35moe", "qwen3moe"}
+    | {"qwen3next", "qwen3vlmoe", "qwen4exp", "rnd1"}
+)
 # An expert that every token uses, of which the header tells nothing.
 ONE_SHARED_EXPERT = frozenset({"llama4"})
 # A layer of one head behind the last holds what routes to adapters.

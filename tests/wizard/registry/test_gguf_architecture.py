@@ -85,6 +85,14 @@ def test_exaone4_slides_only_in_its_large_size() -> None:
     assert sum(read("exaone4", layers=64).sliding_layers) == 48
 
 
+@pytest.mark.parametrize(("name", "width"), [("qwen2moe", 1408), ("llama", 0)])
+def test_experts_share_the_dense_width_where_no_key_tells_theirs(name: str, width: int) -> None:
+    extra = {".expert_count": 60, ".expert_used_count": 4}
+    assert read(name, feed_forward=5632, extra=extra).expert_feed_forward_length == width
+    told = extra | {".expert_feed_forward_length": 768}
+    assert read(name, feed_forward=5632, extra=told).expert_feed_forward_length == 768
+
+
 def test_gemma4_has_its_own_head_sizes_and_shared_layers() -> None:
     extra: dict[str, gguf.Value] = {
         ".attention.head_count_kv": [8, 8, 2, 8],
