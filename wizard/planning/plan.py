@@ -136,8 +136,8 @@ def _run(
     engine, image, engine_reason = choose_engine(
         model, variant, choices.engine, image_check, on_cpu=on_cpu
     )
-    kv, kv_reason = choose_kv(choices.kv, family(engine), architecture)
     slots, slots_reason = choose_slots(choices.slots, family(engine), causal=architecture.causal)
+    kv, kv_reason = choose_kv(choices.kv, family(engine), architecture, slots)
     cpu_moe = choose_experts(architecture, engine, choices)
     look = Lookout(architecture, variant, engine, slots, kv, price_list, choices, cpu_moe)
     context, context_reason = choose_context(architecture, choices.context, look.cheapest_price)

@@ -164,7 +164,7 @@ def choose_slots(wanted: int | None, family: EngineFamily, *, causal: bool) -> t
 
 
 def choose_kv(
-    wanted: KvType | None, family: EngineFamily, architecture: Architecture
+    wanted: KvType | None, family: EngineFamily, architecture: Architecture, slots: int
 ) -> tuple[KvType, Reason]:
     """Type of the KV cache's elements, and why. Raises ChoiceError."""
     possible = KV_TYPES[family]
@@ -179,7 +179,7 @@ def choose_kv(
         names = ", ".join(kv.value for kv in possible)
         raise ChoiceError("kv", f"This engine has no {wanted.value} KV cache. Choose {names}.")
     is_llama_cpp = family is EngineFamily.LLAMA_CPP
-    workload = Workload(SMALLEST_CONTEXT, kv_type=wanted)
+    workload = Workload(SMALLEST_CONTEXT, slots, wanted)
     if is_llama_cpp and (refused := cache_types.refusal(architecture, workload)):
         raise ChoiceError("kv", refused)
     return wanted, Reason("kv", "You chose the type of the KV cache.")

@@ -7,6 +7,9 @@ from wizard.sizing.cells import BLOCKS, PLAIN
 from wizard.sizing.values import Workload
 
 _NEVER_FUSED = frozenset({"grok"})
+# Phi-3 medium and Phi-4 have so few tensors that the table of a graph's nodes, which is made
+# for eight a tensor, is full (``graph_max_nodes``, ``ggml_backend_sched_new``).
+_FULL = frozenset({("phi3", 40)})
 
 
 def refusal(architecture: Architecture, workload: Workload) -> str:
@@ -20,6 +23,13 @@ def refusal(architecture: Architecture, workload: Workload) -> str:
         )
     if keys is not values and (architecture.kv_lora_rank or architecture.compress_ratios):
         return "This model compresses keys and values into one. Choose one type for both."
+    is_quantised = keys not in PLAIN and values not in PLAIN
+    has_own = workload.slots > 1 and not workload.unified_kv
+    if is_quantised and has_own and (architecture.name, architecture.layers) in _FULL:
+        return (
+            "llama.cpp ends as it lays out this model with a quantised cache for each of several "
+            "slots. Choose f16, or one slot."
+        )
     length = _uneven(architecture, workload) if is_fused else 0
     if length:
         return (

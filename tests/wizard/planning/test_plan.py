@@ -212,6 +212,13 @@ def test_heads_that_no_block_divides_have_no_quantised_cache(plan_for: MakePlan)
         plan_for(phi, Choices(kv=KvType.Q8_0))
 
 
+def test_phi_4_has_no_quantised_cache_for_each_of_several_slots(plan_for: MakePlan) -> None:
+    phi = ModelRef(Source.OLLAMA, "library", "phi4", "14b")
+    with pytest.raises(ChoiceError, match="Choose f16, or one slot"):
+        plan_for(phi, Choices(kv=KvType.Q8_0))
+    assert plan_for(phi, Choices(kv=KvType.Q8_0, slots=1)).kv is KvType.Q8_0
+
+
 def test_vllm_on_a_cpu_is_refused(plan_for: MakePlan) -> None:
     with pytest.raises(ChoiceError, match="need a GPU"):
         plan_for(QWEN, Choices(cpu_only=True))
