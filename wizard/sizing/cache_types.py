@@ -7,9 +7,9 @@ from wizard.sizing.cells import BLOCKS, PLAIN
 from wizard.sizing.values import Workload
 
 _NEVER_FUSED = frozenset({"grok"})
-# Phi-3 medium and Phi-4 have so few tensors that the table of a graph's nodes, which is made
-# for eight a tensor, is full (``graph_max_nodes``, ``ggml_backend_sched_new``).
-_FULL = frozenset({("phi3", 40)})
+# Phi-3 medium, Phi-4 and a mixture of Cohere's have so few tensors that the room for a
+# graph's nodes, eight for each of them, is not enough (``graph_max_nodes``).
+_FULL = frozenset({("phi3", 40), ("cohere2moe", 32)})
 
 
 def refusal(architecture: Architecture, workload: Workload) -> str:
@@ -30,8 +30,7 @@ def refusal(architecture: Architecture, workload: Workload) -> str:
             "llama.cpp ends as it lays out this model with a quantised cache for each of several "
             "slots. Choose f16, or one slot."
         )
-    length = _uneven(architecture, workload) if is_fused else 0
-    if length:
+    if length := _uneven(architecture, workload):
         return (
             f"A quantised cache has blocks of 32 elements, and this model's heads have {length}, "
             "which llama.cpp refuses. Choose f16."

@@ -193,6 +193,7 @@ def card_bytes(
     rows = crossing.arriving(architecture, workload, card) + residual.carried(architecture)
     rows += crossing.elements(architecture, workload, card)
     back = crossing.hosted_bytes(architecture, workload, card, token_count(architecture, workload))
+    back += placement.caches_elsewhere(architecture, workload, card)
     total += (_COPIES - 1) * own + _COPIES * back
     return total + _FLOAT * _COPIES * rows * token_count(architecture, workload)
 

@@ -55,7 +55,7 @@ def card_bytes(
     in_ram = attends_in_ram(architecture, workload)
     visiting = 0 if in_ram else _visiting(architecture, workload)
     return max(
-        total + _shared_caches(architecture, workload),
+        total + placement.caches_elsewhere(architecture, workload, 0),
         beside + _latent_copies(architecture, workload),
         own + visiting,
         own + matrix + _where_a_cache_was(architecture, workload),
@@ -78,23 +78,6 @@ def _projected(architecture: Architecture) -> int:
     """Elements that go into a scan of Mamba-2, with its gate."""
     groups = architecture.ssm_group_count * architecture.ssm_state_size
     return 2 * (architecture.ssm_inner_size + groups) + architecture.ssm_time_step_rank
-
-
-def _shared_caches(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of caches in RAM that layers on the card read: a copy for each of them."""
-    if not architecture.shared_kv_layers:
-        return 0
-    first, span = placement.first_on_card(architecture, workload), cells(architecture, workload)
-    caches, owners = placement.cell_bytes(architecture, workload), {}
-    copied = 0
-    for index in range(architecture.layers):
-        slides = bool(layers.kv_layer(architecture, index).window)
-        if index in caches:
-            owners[slides] = index
-        elif index >= first and owners.get(slides, first) < first:
-            cell, _ = caches[owners[slides]]
-            copied += cell * (span.sliding if slides else span.full)
-    return copied
 
 
 def host_bytes(architecture: Architecture, workload: Workload) -> int:

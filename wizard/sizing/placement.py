@@ -114,6 +114,23 @@ def largest_cache(architecture: Architecture, workload: Workload) -> int:
     return max(sizes, default=0)
 
 
+def caches_elsewhere(architecture: Architecture, workload: Workload, card: int) -> int:
+    """Bytes of caches of other cards, or of RAM, that a card's layers share: a copy for each."""
+    if not architecture.shared_kv_layers:
+        return 0
+    span, caches, owners = cells(architecture, workload), cell_bytes(architecture, workload), {}
+    copied = 0
+    for index in range(architecture.layers):
+        slides = bool(layers.kv_layer(architecture, index).window)
+        if index in caches:
+            owners[slides] = index
+        elif card == card_of(index, architecture, workload) and slides in owners:
+            cell, _ = caches[owners[slides]]
+            is_here = card == card_of(owners[slides], architecture, workload)
+            copied += 0 if is_here else cell * (span.sliding if slides else span.full)
+    return copied
+
+
 def state_bytes(architecture: Architecture) -> int:
     """Bytes of one recurrent layer's state for one slot, as 32-bit floats.
 

@@ -36,20 +36,23 @@ class Case:
 
     @property
     def is_padded(self) -> bool:
-        return self.workload.gpus > 0 and self.workload.kv_type is not KvType.F16
+        kinds = {self.workload.kv_type, self.workload.values_type}
+        return self.workload.gpus > 0 and kinds != {KvType.F16}
 
     def estimated(self) -> MemoryEstimate:
         return estimate(self.architecture, shapes.gguf(self.file_bytes, "Q8_0"), self.workload)
 
 
 def _workload(told: dict[str, Any]) -> Workload:
+    keys, _, values = told.get("kv", "f16").partition("/")
     return Workload(
         told["context"],
         slots=told["slots"],
         unified_kv=told.get("unified", False),
         ubatch=told.get("ubatch", 512),
         flash_attention=told.get("flash_attention", True),
-        kv_type=KvType(told.get("kv", "f16")),
+        kv_type=KvType(keys),
+        v_type=KvType(values or keys),
         embeds=told.get("embeds", False),
         gpus=told.get("gpus", 1),
         gpu_layers=told.get("gpu_layers"),
