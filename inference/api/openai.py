@@ -49,8 +49,9 @@ _WHOLE = frozenset(
 )
 _MEDIA = ("image", "audio", "video", "file", "document")
 # Where llama-server looks for media (``oaicompat_content_load_media``): in a request, and in what
-# is there. ``content`` of a request is what to embed, ``output`` what a tool has answered.
-_MEDIA_IN_REQUEST = ("messages", "input", "content")
+# is there. ``content`` of a request is what to embed, ``output`` what a tool has answered, and a
+# ``prompt`` brings its own (``multimodal_data``).
+_MEDIA_IN_REQUEST = ("messages", "input", "content", "prompt")
 _MEDIA_WITHIN = ("content", "output")
 DEEPEST = 16
 
@@ -260,6 +261,8 @@ def _walk(value: Any, depth: int) -> None:
         return
     if any(word in str(value.get("type", "")) for word in _MEDIA):
         _check_media(value, depth)
+    if isinstance(beside := value.get("multimodal_data"), list):
+        _check_media(beside, depth)
     for key in _MEDIA_WITHIN:
         _walk(value.get(key), depth - 1)
 

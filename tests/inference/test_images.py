@@ -83,6 +83,8 @@ def test_what_llama_cpp_decodes_is_looked_at(text: str) -> None:
         {"messages": [{"content": [{"type": "image_url", "image_url": {"url": f"data:,{HUGE}"}}]}]},
         {"messages": [{"content": [{"type": "input_audio", "input_audio": {"data": HUGE}}]}]},
         {"messages": [{"content": [{"type": "image", "source": {"data": HUGE}}]}]},
+        {"prompt": {"prompt_string": "<__media__>", "multimodal_data": [HUGE]}},
+        {"input": [{"prompt_string": "<__media__>", "multimodal_data": [HUGE]}]},
         {"input": [{"output": [{"type": "input_image", "image_url": f"data:,{HUGE}"}]}]},
     ],
 )
