@@ -34,7 +34,7 @@ def cast(architecture: Architecture, file: int) -> float:
     dtype = architecture.dtype
     if architecture.quant_method or dtype not in ("", "float", "float32"):
         return 1.0
-    if not vllm_layers.is_plain(architecture):
+    if not (architecture.exact and vllm_layers.is_plain(architecture)):
         return 0.5 if dtype else 1.0
     elements = vllm_layers.all_elements(architecture)
     if architecture.tied_embeddings and architecture.causal:
