@@ -29,6 +29,10 @@ def _alone(settings: Settings) -> None:
     settings.OFFLINE = True
     settings.CHECK_IMAGES = False
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    # Where `make run` came first, names of files would hold their hash, and ask for its folder.
+    settings.STORAGES = {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
     cache.clear()
 
 
