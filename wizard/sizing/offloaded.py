@@ -50,9 +50,13 @@ def card_bytes(
     ``total`` is what layers on the card take, ``own`` their inputs and ``stage`` the widest
     stage without scores; ``matrix`` is the largest matrix in RAM.
     """
-    beside = own + _with_matrix(architecture, workload, stage, matrix)
-    beside += _behind_matrices(architecture, workload)
+    visited = _with_matrix(architecture, workload, stage, matrix)
+    beside = own + visited + _behind_matrices(architecture, workload)
     in_ram = attends_in_ram(architecture, workload)
+    is_fused = in_ram and kernels.is_fused(architecture, workload)
+    if is_fused and attends_on_card(architecture, workload) and total - own > visited:
+        # Masks first come with the last matrix from RAM: what is larger lies behind them.
+        total += visited
     visiting = 0 if in_ram else _visiting(architecture, workload)
     return max(
         total + placement.caches_elsewhere(architecture, workload, 0),
