@@ -68,8 +68,10 @@ def _usual_variant(model: Model) -> Variant | None:
     if not (model.parameters or model.smallest_bytes):
         return None
     is_gguf = model.ref.source is Source.OLLAMA or "gguf" in model.tags
-    bytes_each = _GGUF_BYTES if is_gguf else _BF16_BYTES
-    size = round(model.parameters * bytes_each) if model.parameters else model.smallest_bytes
+    size = model.smallest_bytes
+    if model.parameters and (is_gguf or not size):
+        # A repository of GGUF files holds many sizes, and its smallest is not the usual one.
+        size = round(model.parameters * (_GGUF_BYTES if is_gguf else _BF16_BYTES))
     return Variant(
         name="",
         format=Format.GGUF if is_gguf else Format.SAFETENSORS,

@@ -14,6 +14,10 @@ from wizard.registry.values import Gating, Model, ModelRef, Origin, Source
 
 MAX_TAGS = 60
 _DTYPES = {"F8_E4M3": "FP8", "F8_E5M2": "FP8"}
+# Bytes a number takes in a file. The Hub counts packed numbers unpacked: 4 bits each and
+# their scales, unless a tag says that they are of 8.
+_NUMBER_BYTES = {"F64": 8.0, "F32": 4.0, "F8_E4M3": 1.0, "F8_E5M2": 1.0, "I8": 1.0}
+_PACKED = ("I32", "U8")
 _EMBEDDING_TASKS = {"feature-extraction", "sentence-similarity", "text-ranking"}
 _VISION_TASKS = {"image-text-to-text", "any-to-any", "visual-question-answering", "image-to-text"}
 _THINKS = ("<think>", "enable_thinking", "reasoning_content", "reasoning_effort", "<|channel|>")
@@ -49,6 +53,7 @@ def model(info: ModelInfo, ref: ModelRef | None = None) -> Model:
         chat_template=None if template is None else bool(template),
         revision=info.sha or "",
         architecture_name=architecture_name(info),
+        smallest_bytes=_stored_bytes(info),
     )
 
 
@@ -56,6 +61,15 @@ def parameters(info: ModelInfo) -> int | None:
     """Parameters. ``gguf.total`` counts them, too: it is no size in bytes."""
     counted = info.safetensors.total if info.safetensors else None
     return _whole(_gguf(info).get("total")) or _whole(counted)
+
+
+def _stored_bytes(info: ModelInfo) -> int | None:
+    """Bytes of the safetensors, by the types of their numbers; None where none are told."""
+    counts = info.safetensors.parameters if info.safetensors and not _gguf(info) else {}
+    packed = 1.0 if "8-bit" in (info.tags or ()) else 0.56
+    each = _NUMBER_BYTES | dict.fromkeys(_PACKED, packed)
+    found = sum((_whole(count) or 0) * each.get(kind, 2.0) for kind, count in counts.items())
+    return round(found) or None
 
 
 def architecture_name(info: ModelInfo) -> str:

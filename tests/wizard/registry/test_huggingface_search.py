@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.standins import gguf, server
@@ -31,6 +33,26 @@ def test_it_works(hub: HuggingFaceStandIn) -> None:
         "apache-2.0",
         Gating.OPEN,
     )
+
+
+@pytest.mark.parametrize(
+    ("counts", "tags", "size"),
+    [
+        ({"BF16": 8_190_735_360}, (), 16_381_470_720),
+        ({"BF16": 2_167_371_072, "U8": 118_244_966_400}, (), 70_551_923_328),
+        ({"I32": 1_000_000_000, "F16": 100_000_000}, ("awq", "4-bit"), 760_000_000),
+        ({"I32": 1_000_000_000, "F16": 100_000_000}, ("gptq", "8-bit"), 1_200_000_000),
+        ({"F8_E4M3": 7_000_000_000, "F32": 1_000_000}, ("fp8",), 7_004_000_000),
+        ({"BF16": -1}, (), None),
+    ],
+)
+def test_the_bytes_of_safetensors_follow_their_types(
+    hub: HuggingFaceStandIn, counts: dict[str, int], tags: tuple[str, ...], size: int | None
+) -> None:
+    repo = replace(hub.repos["Qwen/Qwen3-8B"], id="acme/counted", safetensors=counts)
+    hub.add(replace(repo, tags=(*repo.tags, *tags)))
+    (found,) = huggingface.search(SearchQuery(text="acme/counted")).models
+    assert found.smallest_bytes == size
 
 
 def test_the_orders(hub: HuggingFaceStandIn) -> None:
