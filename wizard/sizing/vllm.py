@@ -30,7 +30,7 @@ from wizard.sizing.words import plural, size
 MIB = 1 << 20
 GPU_MEMORY_UTILIZATION = 0.92
 # Code of the kernels that a step runs, and cuBLAS, beside PyTorch's own memory: 0.25 GiB
-# on H100 and on an A100 (docs/estimate.md).
+# on H100 and on an A100 (docs/estimate-evidence.md).
 _LIBRARIES = 256 * MIB
 
 

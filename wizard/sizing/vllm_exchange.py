@@ -4,7 +4,7 @@ vLLM's own share follows from its sources: the workspace of the kernel that sums
 of all cards and norms them at once (``AllReduceFusionPass``, FlashInfer's
 ``trtllm_create_ipc_workspace_for_all_reduce_fusion``), and what a stage of a pipeline
 takes in (``make_empty_intermediate_tensors``). NCCL's channels, by far the most, are in no
-source of vLLM's: those are what others measured (docs/estimate.md).
+source of vLLM's: those are what others measured (docs/estimate-evidence.md).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ One graph for each piece between two attentions and each number of tokens, and o
 the whole model for each number of requests (``VllmConfig._set_cudagraph_sizes``,
 ``CudaGraphManager._init_candidates``). The counts and the kernels' room are vLLM's own;
 what CUDA keeps for each kernel of a graph and loads of its libraries no source tells:
-those two are from logs, see docs/estimate.md.
+those two are from logs, see docs/estimate-evidence.md.
 """
 
 from __future__ import annotations

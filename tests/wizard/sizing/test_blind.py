@@ -6,7 +6,7 @@ for them on a device that only counts (see ``test_counted.py``), or in RAM. ``dr
 has more of both, drawn anew when what the first had found was mended, with keys and values
 of types of their own among them. All cases were drawn
 and counted before the estimate was looked at; what they found is told in
-``docs/estimate.md``.
+``docs/estimate-evidence.md``.
 """
 
 from __future__ import annotations
