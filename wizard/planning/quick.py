@@ -60,9 +60,10 @@ def cheapest_fit(
 
 
 def _usual_variant(model: Model) -> Variant | None:
-    if model.variants:
+    known = model if model.variants else _known(model)
+    if known.variants:
         try:
-            return variant_for(model, model.ref)
+            return variant_for(known, model.ref)
         except RegistryError:
             return None
     if not (model.parameters or model.smallest_bytes):
@@ -80,3 +81,11 @@ def _usual_variant(model: Model) -> Variant | None:
         parameters=model.parameters,
         size_is_exact=False,
     )
+
+
+def _known(model: Model) -> Model:
+    """The model with the files that the bundled catalogue knows of it; a list tells none."""
+    try:
+        return catalogue.find(model.ref)
+    except RegistryError:
+        return model
