@@ -64,6 +64,14 @@ class ModelRef:
             return self.name
         return f"{self.namespace}/{self.name}"
 
+    @property
+    def reranks(self) -> bool:
+        """Whether its name says that it tells how well texts answer a question.
+
+        Few configs say so: what is made of a BERT looks like one that embeds.
+        """
+        return "rerank" in self.repo.lower()
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         prefix = "hf.co/" if self.source is Source.HUGGING_FACE else ""
@@ -294,6 +302,12 @@ class Model:
     architecture_name: str = ""
     variants: tuple[Variant, ...] = ()
     smallest_bytes: int | None = None
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        """What it can do, in pages' words, by the alphabet."""
+        words = {"completion": "text"} | ({"embedding": "reranking"} if self.ref.reranks else {})
+        return tuple(sorted(words.get(name, name) for name in self.capabilities))
 
     @property
     def is_gated(self) -> bool:

@@ -116,9 +116,3 @@ def icon(name: str, label: str = "") -> SafeString:
 def stylesheets(names: str) -> list[str]:
     """Addresses of the site's own sheets, in the order of their names."""
     return [static(f"css/{name}.css") for name in names.split()]
-
-
-@register.filter
-def abilities(capabilities: frozenset[str]) -> list[str]:
-    """What a model can do, by the alphabet; “completion” is Ollama's word for writing text."""
-    return sorted("text" if name == "completion" else name for name in capabilities)

@@ -32,7 +32,7 @@ _FILTERS = {
     "licences": forms.LICENCES,
     "sorts": forms.SORTS,
 }
-_SHOWN_CAPABILITIES = ("vision", "tools", "thinking", "embedding", "audio", "code")
+_SHOWN_CAPABILITIES = ("vision", "tools", "thinking", "embedding", "reranking", "audio", "code")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def rows(models: tuple[Model, ...], prices: PriceList, text: str = "") -> tuple[
 
 
 def _tags(model: Model) -> tuple[str, ...]:
-    found = [name for name in _SHOWN_CAPABILITIES if name in model.capabilities]
+    found = [name for name in _SHOWN_CAPABILITIES if name in model.abilities]
     if model.is_gated:
         found.append("gated")
     return tuple(found)

@@ -24,6 +24,13 @@ def test_a_search_lists_only_what_matches_and_says_where_it_looked(site: Client)
     assert "works offline" in text
 
 
+def test_a_reranker_is_not_called_one_that_embeds(site: Client) -> None:
+    for address in ("/?q=bge-reranker", "/models/hf/BAAI/bge-reranker-large/"):
+        text = site.get(address).content.decode()
+        assert '<span class="tag">reranking</span>' in text
+        assert '<span class="tag">embedding</span>' not in text
+
+
 def test_htmx_gets_the_list_alone_and_the_address_of_its_state(site: Client) -> None:
     answer = site.get(
         "/", {"q": "qwen3", "task": "", "sort": "", "size": "8"}, headers={"HX-Request": "true"}

@@ -132,11 +132,8 @@ def _checked(meant: refs.Ref) -> str:
 
 
 def reranks(plan: Plan) -> bool:
-    """Whether it tells how well texts answer a question, and not what they mean.
-
-    Few configs say so: what is made of a BERT looks like one that embeds, but for its name.
-    """
-    return plan.architecture.embeds and "rerank" in plan.ref.repo.lower()
+    """Whether it tells how well texts answer a question, and not what they mean."""
+    return plan.architecture.embeds and plan.ref.reranks
 
 
 def llama_cache_type(kv: KvType) -> str:
