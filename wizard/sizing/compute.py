@@ -53,7 +53,7 @@ _SCANS_BESIDE = frozenset({"falcon-h1"})
 
 
 def scratch(architecture: Architecture, workload: Workload, card: int | None = None) -> int:
-    """Bytes of a step's activations, 32-bit floats, on one card, the last if not told.
+    """Bytes of a step's activations, 32-bit floats, on one card, the output's if not told.
 
     Or there of the logits, where they are more.
     """
@@ -67,7 +67,7 @@ def scratch(architecture: Architecture, workload: Workload, card: int | None = N
         return _FLOAT * tokens * row
     row = _widest(architecture, workload, span, fused=fused)
     again = mixtures.pieces(architecture) if workload.gpus else _looked_up(architecture)
-    is_last = card is None or card >= workload.gpus - 1
+    has_logits = card is None or card == max(0, placement.output_card(architecture, workload))
     turned = 0 if fused else _turned(architecture, workload)
     if turned <= _FLOAT * tokens * mixtures.left(architecture):
         # They go where experts' results were.
@@ -75,7 +75,7 @@ def scratch(architecture: Architecture, workload: Workload, card: int | None = N
     return max(
         _FLOAT * tokens * row + turned,
         _recurrent(architecture, workload, again),
-        _FLOAT * _logits(architecture, workload) if is_last else 0,
+        _FLOAT * _logits(architecture, workload) if has_logits else 0,
     )
 
 
@@ -170,6 +170,8 @@ def card_bytes(
     comes from the card before (``cparams.pipeline_parallel``). The first card also
     computes for layers in RAM, one matrix after the other (``op_offload``).
     """
+    if card and not placement.has_layers(architecture, workload, card):
+        return _output_alone(architecture, workload, card)
     here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
     own = inputs(architecture, workload, layers_here=here)
     if kernels.attends_in_ram(architecture, workload):
@@ -196,6 +198,14 @@ def card_bytes(
     back += placement.caches_elsewhere(architecture, workload, card)
     total += (_COPIES - 1) * own + _COPIES * back
     return total + _FLOAT * _COPIES * rows * token_count(architecture, workload)
+
+
+def _output_alone(architecture: Architecture, workload: Workload, card: int) -> int:
+    """Bytes of a card without layers: the logits, if any, and what they are made of."""
+    if card != placement.output_card(architecture, workload):
+        return 0
+    row = architecture.vocab_size + 2 * architecture.embedding_length
+    return _FLOAT * output_count(architecture, workload) * row
 
 
 def _absent(architecture: Architecture, card: int) -> int:

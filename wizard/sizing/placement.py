@@ -73,6 +73,18 @@ def card_of(index: int, architecture: Architecture, workload: Workload) -> int:
     )
 
 
+def output_card(architecture: Architecture, workload: Workload) -> int:
+    """The card of the output, -1 for RAM: the last, unless there are fewer layers than cards."""
+    return card_of(all_layers(architecture) - 1, architecture, workload)
+
+
+def has_layers(architecture: Architecture, workload: Workload, card: int) -> bool:
+    """Whether any layer but the output lies on a card."""
+    first = first_on_card(architecture, workload)
+    start = first + -(-card * (all_layers(architecture) - first) // workload.gpus)
+    return start < architecture.layers and card == card_of(start, architecture, workload)
+
+
 def cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tuple[int, bool]]:
     """Bytes of one cell in each layer, and whether the layer slides.
 
@@ -210,11 +222,9 @@ def _places(
 def _place_output(
     architecture: Architecture, workload: Workload, part: weights.Weights, loaded: list[float]
 ) -> None:
-    """The output goes to the last card; embeddings that serve as one lie there once more."""
-    if has_output(architecture, workload):
-        loaded[-2] += part.output + part.tied
-    else:
-        loaded[-1 if workload.gpus else 0] += part.output
+    """Embeddings that serve as an output, too, lie on its card once more."""
+    tied = part.tied if has_output(architecture, workload) else 0.0
+    loaded[output_card(architecture, workload)] += part.output + tied
     loaded[-1 if workload.gpus else 0] += part.embeddings
 
 

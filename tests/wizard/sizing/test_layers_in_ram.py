@@ -43,6 +43,14 @@ def test_compute_is_the_engines_where_each_tensor_is_followed() -> None:
     assert sum(0.995 < ratio < 1.005 for ratio in ratios) >= 0.75 * len(ratios)
 
 
+def test_compute_of_two_cards_is_seldom_much_more() -> None:
+    """Where a card has but a layer or two, or the output alone."""
+    cases = [case for case in CASES if case.workload.gpus > 1]
+    ratios = sorted(case.estimated().compute / case.compute for case in cases)
+    assert median(ratios) < 1.03
+    assert ratios[len(ratios) * 9 // 10] < 1.2
+
+
 def test_compute_is_seldom_less() -> None:
     """By the more in models of 131,072 tokens whose layers are summed up, not followed."""
     under = [case.compute - case.estimated().compute for case in CASES]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.wizard.sizing import shapes
-from wizard.sizing import estimate, placement, weights
+from wizard.sizing import compute, estimate, placement, weights
 from wizard.sizing.buffers import buffers
 from wizard.sizing.values import MemoryEstimate, Workload
 
@@ -32,6 +32,21 @@ def test_the_output_comes_first() -> None:
     assert none.weights == none.kv_cache == output.kv_cache == 0
     assert output.weights > 0
     assert one.kv_cache == 2 * 8 * 128 * 2 * 8192
+
+
+@pytest.mark.parametrize(
+    ("count", "filled"),
+    [(1, [1, 0, 0, 0, 0]), (2, [1, 0, 1, 0, 0]), (3, [1, 1, 0, 1, 0]), (5, [1, 1, 1, 1, 1])],
+)
+def test_fewer_layers_than_cards_leave_cards_empty(count: int, filled: list[int]) -> None:
+    """The output comes last of those on cards, and not always to the last card."""
+    workload = replace(WORKLOAD, gpus=5, gpu_layers=count)
+    found = placement.places(shapes.LLAMA_8B, shapes.LLAMA_8B_Q4, workload).cards
+    used = [compute.card_bytes(shapes.LLAMA_8B, workload, card) for card in range(5)]
+    assert [place.weights > 0 for place in found] == filled
+    # The first card computes for layers in RAM; the output alone takes little more than logits.
+    assert [size > 0 for size in used] == filled
+    assert used[placement.output_card(shapes.LLAMA_8B, workload)] >= 4 * 128_256
 
 
 def test_more_layers_than_there_are_is_all() -> None:
