@@ -85,7 +85,7 @@ def rounds(
     found: dict[str, list[Figures]] = {each.name: [] for each in contestants}
     for number in range(times):
         for each in contestants if number % 2 == 0 else reversed(contestants):
-            chats = scenario.draw(f"{name} {streams} {number} {each.name}", streams)
+            chats = scenario.draw(f"{name} {streams} {number}", streams, each.name)
             found[each.name].append(measure(each, chats, scenario.tokens))
     return found
 
@@ -159,7 +159,7 @@ def _contestants(
             other = stack.enter_context(servers.llama_cpp_python(told, python))
             found.append(Contestant("llama_cpp.server", other, "openai"))
         for each in found:
-            warm = scenarios.SCENARIOS["short"].draw(f"warm {each.name}", 1)
+            warm = scenarios.SCENARIOS["short"].draw("warm", 1, each.name)
             measure(each, warm, 8)
         yield found
 

@@ -1,15 +1,16 @@
 """What callers ask: short and long questions, a shared beginning, chats of several turns,
 and questions that come and go.
 
-Every text is made of words without a meaning, drawn from a seed, so that two
-servers get questions of one length, and none finds another's in its cache.
+Every text is made of words without a meaning, drawn from a seed. Servers that are compared
+get the same words, each in an order of its own: as many tokens, and none finds another's
+in its cache.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 from benchmarks.load import Chat
@@ -26,9 +27,22 @@ class Scenario:
     tokens: int
     chats: Callable[[random.Random, int], tuple[Chat, ...]]
 
-    def draw(self, seed: str, streams: int) -> tuple[Chat, ...]:
-        """The chats of one run; the same seed gives the same ones."""
-        return self.chats(random.Random(seed), streams)
+    def draw(self, seed: str, streams: int, order: str) -> tuple[Chat, ...]:
+        """The chats of one run: the words are the seed's, the ``order`` sets how they follow."""
+        chats = self.chats(random.Random(seed), streams)
+        return tuple(_ordered(chat, order) for chat in chats)
+
+
+def _ordered(chat: Chat, order: str) -> Chat:
+    """The same text always comes out the same, so that what chats share stays shared."""
+    turns = tuple(_shuffled(text, order) for text in chat.turns)
+    return replace(chat, turns=turns, system=_shuffled(chat.system, order))
+
+
+def _shuffled(text: str, order: str) -> str:
+    words = text.split()
+    random.Random(f"{order} {text}").shuffle(words)
+    return " ".join(words)
 
 
 def _words(draw: random.Random, count: int) -> str:

@@ -41,7 +41,7 @@ def _contestants(model: Path, told: argparse.Namespace) -> Iterator[list[Contest
             found.append(Contestant("engine alone, ngram", alone, "openai"))
             found.append(Contestant("llama-server, own defaults", stock, "openai"))
         for each in found:
-            measure(each, scenarios.SCENARIOS["short"].draw(f"warm {each.name}", 1), 8)
+            measure(each, scenarios.SCENARIOS["short"].draw("warm", 1, each.name), 8)
         yield found
 
 
