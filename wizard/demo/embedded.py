@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -141,6 +142,7 @@ def command_for(url: str) -> list[str]:
 
 def _log(code: int, pause: float) -> None:
     line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "level": "error",
         "logger": "oneclick.demo",
         "message": f"the demo model's runtime ended with code {code}; again in {pause:g} s",
