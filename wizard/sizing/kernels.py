@@ -52,7 +52,7 @@ def _leaves_ram(architecture: Architecture, first: int, slots: int) -> bool:
     """
     if first and slots >= _OFFLOADED_ROWS:
         return True
-    has_shared = architecture.shared_kv_layers > architecture.layers - first
+    has_shared = architecture.shared_kv_layers > max(0, architecture.layers - first)
     if has_shared and architecture.heads * slots >= _OFFLOADED_ROWS:
         return True
     return any(index < first <= behind for index, behind in fetched_behind(architecture).items())

@@ -65,3 +65,8 @@ def test_it_stays_on_where_nobody_looks(model: Architecture) -> None:
     assert not _is_fused(model, 12)
     assert _is_fused(model, 12, auto_flash_attention=False)
     assert _is_fused(model, 12, kv_type=KvType.Q8_0)
+
+
+@pytest.mark.parametrize("predicting", [0, 1])
+def test_without_a_layer_on_the_card_flash_attention_stays(predicting: int) -> None:
+    assert _is_fused(replace(shapes.LLAMA_8B, nextn_layers=predicting), 0)
