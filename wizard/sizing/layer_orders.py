@@ -44,5 +44,5 @@ NORMED_HEADS = frozenset(
         "glm4moe",
         "qwen3",
     }
-    | {"hunyuan-moe", "qwen3moe"}
+    | {"hunyuan-moe", "qwen3moe", "qwen3vl", "qwen3vlmoe"}
 )

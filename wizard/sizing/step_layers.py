@@ -8,8 +8,8 @@ the order of ``build_attn``, ``build_ffn``, ``build_moe_ffn`` and ``src/models/*
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
+from wizard.sizing import deepstack, layers, matrices, placement, residual
 from wizard.sizing import layer_orders as orders
-from wizard.sizing import layers, matrices, placement, residual
 from wizard.sizing.allocator import Block
 from wizard.sizing.attention import NEVER_FUSED
 from wizard.sizing.step_attention import StepAttention
@@ -23,10 +23,11 @@ def applies(architecture: Architecture, workload: Workload) -> bool:
         workload.experts_on_host,
         architecture.recurrent_layers,
         architecture.kv_lora_rank or architecture.unpacked_rank,
-        architecture.deepstack_layers or architecture.shared_kv_layers,
+        architecture.shared_kv_layers,
         architecture.weight_layers or 0 in architecture.kv_heads,
         architecture.name in NEVER_FUSED | orders.ODD,
-        architecture.name not in orders.PARALLEL and residual.kept(architecture),
+        architecture.name not in orders.PARALLEL
+        and residual.kept(deepstack.behind_first(architecture)),
     )
     return bool(architecture.causal and architecture.heads) and not any(has_more)
 
@@ -40,9 +41,9 @@ def card_bytes(architecture: Architecture, workload: Workload, matrices_in_ram: 
             break
         kind = (index < walk.first, matrices.is_mixture(architecture, index))
         state = (*kind, walk.given, *walk.buffer.free)
-        is_last = index == walk.first - 1
+        is_own = index == walk.first - 1 or index < architecture.deepstack_layers
         # Layers that are alike soon repeat what they take.
-        if state in seen and not is_last and not any(architecture.sliding_layers):
+        if state in seen and not is_own and not any(architecture.sliding_layers):
             continue
         seen.add(state)
         walk.layer(index)
@@ -55,6 +56,11 @@ class _StepLayers(StepAttention):
     def layer(self, index: int) -> None:
         """One layer, from its input to the next one's."""
         self.enter(index)
+        self._through()
+        if index == self.architecture.deepstack_layers - 1:
+            self._free(self.inputs)
+
+    def _through(self) -> None:
         name = self.architecture.name
         normed = None if name in orders.NORMS_AFTER else self._row(self.width)
         attended = self._attention(normed)
@@ -62,7 +68,7 @@ class _StepLayers(StepAttention):
             self._beside(normed, attended)
             return
         added = self._product(self.heads, self.width, self.bits.out, attended)
-        self.buffer.give(self.given)
+        self._free(None if self.given is self.inputs else self.given)
         found = self._forward(None if name in orders.NORMS_AFTER else self._row(self.width))
         self.given, freed = (added, found) if name in orders.ADDED_TO_INPUT else (found, added)
         self.buffer.give(freed)

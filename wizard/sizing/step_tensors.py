@@ -60,7 +60,9 @@ class StepTensors:
         self.buffer = Buffer()
         self.once: dict[str, Block] = {}
         self.enter(0)
-        self.given = self._embedded()
+        # What several layers take of the inputs stays until the last of them.
+        self.inputs = self._stacked() if architecture.deepstack_layers else None
+        self.given = self.inputs or self._embedded()
 
     @staticmethod
     def _turns(is_plain: bool, length: int) -> bool:
@@ -107,6 +109,18 @@ class StepTensors:
         self.buffer.give(vectors, text, where)
         # What no norm reads comes with the first matrix.
         return given if is_normed else self._product(self.width, self.width, self.bits.query)
+
+    def _stacked(self) -> Block:
+        """Inputs of several layers: text as it is and padded, and where vectors are mixed in."""
+        given = residual.given(self.architecture)
+        text, again, vectors = self._row(self.width), self._row(self.width), self._row(given)
+        where, padded = self.buffer.take(INDEX * self.tokens), self._row(given)
+        self.buffer.give(text)
+        mixed = self._row(given)
+        self.buffer.give(again)
+        self._row(given)
+        self.buffer.give(vectors, mixed, where)
+        return padded
 
     def _product(
         self,
