@@ -43,12 +43,21 @@ _WHOLE_FORWARD, _ADAPTED = ("muse_glimmer",), 4096
 # Projectors of two matrices, of so many patches at a time.
 _PROJECTORS = {"internvl": 4, "interns1": 4, "internvl_chat": 4, "llava_next_video": 1}
 _PROJECTORS |= {"llava_onevision": 1, "audioflamingo3": 1, "musicflamingo": 1, "voxtral": 4}
+_PROJECTORS |= {"moss_transcribe_diarize": 4}
 # Projectors that first mix as many neighbours as they merge.
 _MIXERS = {"kimi_vl": 4, "paddleocr_vl": 4}
 _CLIP_WIDTH = 1024
 # Projectors of one matrix.
-_SHORT_PROJECTORS = ("gemma3", "paligemma", "qwen2_audio", "gemma4", "gemma3n")
+_SHORT_PROJECTORS = ("gemma3", "paligemma", "qwen2_audio", "gemma4", "gemma3n", "diffusion_gemma")
 _CONNECTORS, _SCALE = ("idefics3", "smolvlm"), 2
+# Convolutions before an encoder whose layers are divided: Whisper's, or three in two
+# directions, with a projector behind them (``Qwen3OmniMoeAudioEncoder``).
+_WHISPERS, _CHANNELS = ("moss_transcribe_diarize", "voxtral"), 480
+# A convolution that merges patches (``Glm4vVisionTransformer.downsample``).
+_MERGED = ("glm4v", "glm4v_moe", "glm_ocr")
+# Between an encoder and the language model lies a Q-Former (``blip2.py``, ``granite_speech.py``).
+_QFORMERS = {"blip-2": "qformer_config", "granite_speech": "projector_config"}
+_QFORMERS |= {"granite_speech_plus": "projector_config"}
 # Two matrices into the wide layer.
 _GATED = ("gemma4", "qwen2_5", "glm", "pixtral")
 # Places of an image, in two directions, that Gemma 4 has embeddings for.
@@ -83,6 +92,11 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
     encoders = sum(map(_tower, towers.values()))
     always = sum(_tower(towers[part]) for part in _WHOLE_TOWERS.get(name, ()))
     always += _projector(name, parts, image or sound, width) + _projections(text, width)
+    always += _convolutions(name, image, sound, width)
+    if name in _QFORMERS:
+        kept, divided = _conformer_of_granite(_part(parts, "encoder_config"))
+        kept += _former(_part(parts, _QFORMERS[name]), width)
+        always, encoders = always + kept, encoders + kept + divided
     if name in _WHOLE_ATTENTION:
         always += 4 * _layers(image) * _width(image) ** 2
     if name in _WHOLE_FORWARD:
@@ -100,13 +114,13 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
     if name not in _BY_HEADS:
         return Undivided(always, encoders=encoders)
     heads = first(sound, ("encoder_attention_heads",))
-    return Undivided(always, _layered(sound), heads, encoders)
+    return Undivided(always, _stack(sound), heads, encoders)
 
 
 def _projections(text: Mapping[str, Any], width: int) -> int:
     """Elements of the text model's own projections that are whole."""
     name, layers = str(text.get("model_type")), _layers(text)
-    if name in ("gemma3n_text", "gemma4_text"):
+    if name in ("gemma3n_text", "gemma4_text", "embedding_gemma2_text"):
         # Into and out of each layer's own embeddings.
         return 2 * layers * width * whole(text, "hidden_size_per_layer_input")
     if name in _UNPACKED_LATENT:
@@ -115,6 +129,9 @@ def _projections(text: Mapping[str, Any], width: int) -> int:
     if name == "gpt_bigcode":
         # Transformers' plan for it divides attention alone.
         return 2 * layers * width * (whole(text, "n_inner") or 4 * width)
+    if name == "diffusion_gemma_text":
+        # What it made of a place the last time goes through a forward part of its own.
+        return 3 * width * whole(text, "intermediate_size")
     if name == "zamba2":
         shared = text.get("hybrid_layer_ids")
         return (len(shared) if isinstance(shared, list) else 0) * width * width
@@ -137,6 +154,46 @@ def _projector(name: str, parts: Mapping[str, Any], encoder: Mapping[str, Any], 
     return own * width if name in _SHORT_PROJECTORS else 0
 
 
+def _convolutions(name: str, image: Mapping[str, Any], sound: Mapping[str, Any], width: int) -> int:
+    """Elements of convolutions around an encoder whose layers are divided."""
+    if name in _MERGED:
+        merged = (whole(image, "spatial_merge_size") or _SCALE) ** 2
+        return merged * _width(image) * (whole(image, "out_hidden_size") or width)
+    if name in _WHISPERS:
+        return _heard(sound)
+    return _heard_in_two_directions(sound, width) if name in _BY_HEADS else 0
+
+
+def _heard_in_two_directions(sound: Mapping[str, Any], width: int) -> int:
+    """Elements of two convolutions that are not small, and of the three matrices behind."""
+    own, channels = _width(sound), whole(sound, "downsample_hidden_size") or _CHANNELS
+    bands = channels * -(-whole(sound, "num_mel_bins") // 8)
+    made = whole(sound, "output_dim") or width
+    return 2 * 9 * channels**2 + own * (bands + own + made) if own else 0
+
+
+def _conformer_of_granite(config: Mapping[str, Any]) -> tuple[int, int]:
+    """Elements of attention and convolutions, which are whole, and of the divided rest."""
+    hidden, layers = whole(config, "hidden_dim"), whole(config, "num_layers")
+    inner = whole(config, "num_heads") * whole(config, "dim_head")
+    grown = whole(config, "conv_expansion_factor") or _SCALE
+    forward = layers * 4 * (whole(config, "feedforward_mult") or 4) * hidden**2
+    return layers * (4 * inner + 3 * grown * hidden) * hidden, forward
+
+
+def _former(config: Mapping[str, Any], width: int) -> int:
+    """Elements of a Q-Former, some of whose layers look at what an encoder made."""
+    own, step = _width(config), whole(config, "cross_attention_frequency") or _SCALE
+    looking = -(-_layers(config) // step)
+    seen = looking * 2 * own * (own + whole(config, "encoder_hidden_size"))
+    return _stack(config) + seen + own * width
+
+
+def _part(parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = parts.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
 def _tower(config: Mapping[str, Any]) -> int:
     """Elements of a whole encoder; a config without the part has none."""
     if not config:
@@ -155,16 +212,24 @@ def _conformer(config: Mapping[str, Any]) -> int:
 
 
 def _layered(config: Mapping[str, Any]) -> int:
-    """Elements of a stack of layers, and of the convolutions before one that hears."""
+    """Elements of a stack of layers, and of what lies before it."""
+    is_gemma = config.get("model_type") == "gemma4_vision"
+    return _stack(config) + _heard(config) + (2 * _PLACES * _width(config) if is_gemma else 0)
+
+
+def _heard(config: Mapping[str, Any]) -> int:
+    """Elements of Whisper's convolutions and places; none without bands of sound."""
+    width, bands = _width(config), whole(config, "num_mel_bins")
+    places = whole(config, "max_source_positions")
+    return width * (3 * (bands + width) + places) if bands else 0
+
+
+def _stack(config: Mapping[str, Any]) -> int:
     width = _width(config)
     inner = first(config, ("num_attention_heads",)) * whole(config, "head_dim") or width
     forward = first(config, ("intermediate_size", "encoder_ffn_dim", "ffn_dim")) or 4 * width
     gates = 3 if str(config.get("model_type")).startswith(_GATED) else 2
-    bands = whole(config, "num_mel_bins")
-    places = 2 * _PLACES * width if config.get("model_type") == "gemma4_vision" else 0
-    heard = 3 * width * (bands + width) if bands else 0
-    heard += width * whole(config, "max_source_positions") if bands else 0
-    return _layers(config) * (4 * width * inner + gates * width * forward) + heard + places
+    return _layers(config) * (4 * width * inner + gates * width * forward)
 
 
 def _layers(config: Mapping[str, Any]) -> int:

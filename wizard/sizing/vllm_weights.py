@@ -86,8 +86,15 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
         whole = every + (0 if place else 2 * _undivided_elements(architecture, gpus))
         share = -(-max(0, own - whole) // gpus) + repeated
         share += _padded_bytes(architecture, own * nodes, workload)
-        found.append(CardWeights(share, whole, architecture.rotary_bytes, beyond))
+        found.append(CardWeights(share, whole, _tables(architecture, workload), beyond))
     return max(found, key=lambda weights: weights.total)
+
+
+def _tables(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of rotary tables; EmbeddingGemma 2's are as long as what it is to read."""
+    size, longest = architecture.rotary_bytes, max(1, architecture.context_length)
+    is_cut = architecture.name.startswith("embedding_gemma2")
+    return size * min(workload.context_length, longest) // longest if is_cut else size
 
 
 def _whole_bytes(architecture: Architecture, bits: float) -> int:

@@ -11,7 +11,8 @@ from wizard.registry import config_undivided
 SOUND = {"d_model": 1280, "encoder_layers": 32, "encoder_ffn_dim": 5120, "num_mel_bins": 128}
 SOUND |= {"max_source_positions": 1500, "encoder_attention_heads": 20}
 # Layers, two convolutions of three, and places.
-TOWER = 32 * (4 * 1280**2 + 2 * 1280 * 5120) + 3 * 1280 * (128 + 1280) + 1500 * 1280
+LAYERS = 32 * (4 * 1280**2 + 2 * 1280 * 5120)
+TOWER = LAYERS + 3 * 1280 * (128 + 1280) + 1500 * 1280
 
 
 def _read(outer: dict[str, Any], width: int = 4096, **text: Any) -> config_undivided.Undivided:
@@ -30,7 +31,33 @@ def test_a_text_model_has_nothing_of_it() -> None:
 def test_some_are_whole_only_where_heads_do_not_divide() -> None:
     parts = {"model_type": "qwen3_omni_moe_thinker", "audio_config": SOUND, "vision_config": None}
     found = _read({"model_type": "qwen3_omni_moe", "thinker_config": parts})
-    assert found == config_undivided.Undivided(0, TOWER, 20, TOWER)
+    # Three convolutions to 480 channels of 16 bands, and three matrices behind them.
+    whole = 2 * 9 * 480**2 + 1280 * (480 * 16 + 1280 + 4096)
+    assert found == config_undivided.Undivided(whole, LAYERS, 20, TOWER)
+
+
+def test_a_whisper_s_convolutions_are_whole_before_divided_layers() -> None:
+    found = _read({"model_type": "moss_transcribe_diarize", "audio_config": SOUND}, 1024)
+    assert found.always == TOWER - LAYERS + 4 * 1280 * 1024 + 1024**2
+
+
+def test_glm_merges_patches_by_a_convolution() -> None:
+    """GLM-OCR: two by two."""
+    image = {"hidden_size": 1024, "out_hidden_size": 1536, "spatial_merge_size": 2}
+    assert _read({"model_type": "glm_ocr", "vision_config": image}).always == 4 * 1024 * 1536
+
+
+def test_granite_hears_with_a_conformer_and_a_q_former() -> None:
+    """Granite Speech 3.3: attention and convolutions are whole, forward parts are divided."""
+    conformer = {"hidden_dim": 1024, "num_layers": 16, "num_heads": 8, "dim_head": 128}
+    conformer |= {"conv_expansion_factor": 2, "feedforward_mult": 4}
+    former = {"hidden_size": 1024, "num_hidden_layers": 2, "num_attention_heads": 16}
+    former |= {"intermediate_size": 4096, "encoder_hidden_size": 1024}
+    former |= {"cross_attention_frequency": 1}
+    parts = {"encoder_config": conformer, "projector_config": former}
+    found = _read({"model_type": "granite_speech", **parts}, 2048)
+    assert found.always == (16 * 10 + 2 * (4 + 8 + 4) + 2) * 1024**2
+    assert found.encoders == found.always + 16 * 16 * 1024**2
 
 
 def test_25_heads_of_an_image_s_attention_do_not_divide() -> None:
@@ -70,6 +97,10 @@ def test_gemma_4_sees_with_transformers_code() -> None:
             62 * 4096 * (256 + 32 + 768),
         ),
         ({"model_type": "gpt_bigcode", "n_layer": 52, "n_inner": 24_576}, 2 * 52 * 4096 * 24_576),
+        (
+            {"model_type": "diffusion_gemma_text", "intermediate_size": 9216},
+            3 * 4096 * 9216,
+        ),
         ({"model_type": "zamba2", "hybrid_layer_ids": [6, 11]}, 2 * 4096 * 4096),
     ],
 )
@@ -82,6 +113,7 @@ def test_nonsense_is_nothing(nonsense: object) -> None:
     image = {"model_type": "gemma4_vision", "hidden_size": nonsense, "num_hidden_layers": nonsense}
     found = _read({"model_type": "gemma4", "vision_config": image, "audio_config": None}, 64)
     assert found.always >= 0
+    assert _read({"model_type": "granite_speech", "encoder_config": nonsense}).always == 0
 
 
 def test_some_encoders_heads_must_be_divided() -> None:
