@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wizard.sdl import engines, pricing
 from wizard.sdl.document import GATEWAY_USD_PER_HOUR, gpu_models, size
-from wizard.sdl.engines import vllm
+from wizard.sdl.engines import common, vllm
 from wizard.sdl.engines.values import MAIN_SERVICE, WEIGHTS_PATH, Service
 from wizard.sdl.values import Engine, Plan, Secrets, StorageClass
 
@@ -132,6 +132,14 @@ def _optional(plan: Plan, services: tuple[Service, ...]) -> list[Part]:
                 "--trust-remote-code",
                 "The model brings Python code of its own, which runs with all rights of the "
                 "container. Read it, or trust its author.",
+            )
+        )
+    if common.answers_yes_or_no(plan):
+        found.append(
+            (
+                "--hf-overrides",
+                "The model ranks by answering yes or no: vLLM reads those two words as a score, "
+                "in the prompt that the model was trained on.",
             )
         )
     if plan.engine is Engine.VLLM and vllm.lacks_bf16(plan):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -137,6 +138,21 @@ def test_a_reranker_is_told_what_it_is() -> None:
     args = services(Engine.LLAMA_SERVER, architecture=embeds, ref=ref)["llm"].args
     assert "--reranking" in args
     assert "--embeddings" not in args
+
+
+def test_a_language_model_that_ranks_by_yes_or_no_is_read_as_a_classifier() -> None:
+    """Its safetensors look like a chat model's, which vLLM would answer chats with."""
+    chats = factory.architecture(hf_architectures=("Qwen3ForCausalLM",))
+    ref = ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-Reranker-0.6B")
+    found = services(Engine.VLLM, architecture=chats, ref=ref)["llm"]
+    assert option(found, "--runner") == "pooling"
+    assert json.loads(option(found, "--hf-overrides"))["classifier_from_token"] == ["no", "yes"]
+    prompt = option(found, "--chat-template")
+    assert "\n" not in prompt
+    assert prompt.count("{{") == prompt.count("}}") == 7
+    other = replace(chats, hf_architectures=("Qwen3ForSequenceClassification",))
+    for changes in ({"architecture": chats}, {"architecture": other, "ref": ref}):
+        assert "--hf-overrides" not in services(Engine.VLLM, **changes)["llm"].args
 
 
 def test_an_embedding_model_that_pools_at_the_end_reads_in_usual_steps() -> None:

@@ -31,6 +31,14 @@ def test_it_works(engine: Engine) -> None:
     assert all(title and sentence.endswith(".") for title, sentence in parts)
 
 
+def test_a_model_that_ranks_by_yes_or_no_is_told_of_and_asked_for_an_order() -> None:
+    chats = factory.architecture(hf_architectures=("Qwen3ForCausalLM",))
+    ref = ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-Reranker-0.6B")
+    plan = factory.plan(Engine.VLLM, architecture=chats, ref=ref)
+    assert "--hf-overrides" in {title for title, _ in explain.parts(plan)}
+    assert all("/rerank" in found.code for found in snippets.snippets(plan))
+
+
 def test_every_choice_has_its_sentence() -> None:
     plan = factory.plan(
         Engine.VLLM,
