@@ -274,15 +274,16 @@ def host_bytes(architecture: Architecture, workload: Workload, expert_bytes: int
         return 0
     copies = _COPIES if _overlaps(architecture, workload) else 1
     tokens, branches = token_count(architecture, workload), residual.branches(architecture)
-    kept = inputs(architecture, workload) + _FLOAT * tokens * branches * residual.given(
-        architecture
-    )
+    given = _FLOAT * tokens * branches * residual.given(architecture)
+    kept = inputs(architecture, workload) + given
     rows = (branches + architecture.learned_positions) * architecture.embedding_length
     rows += matrices.looked_up_by_layers(architecture)
     rows += architecture.embedding_length if architecture.name in residual.SCALED_STREAMS else 0
     least = _FLOAT * rows * tokens
     if not placement.is_whole(architecture, workload):
         least += offloaded.host_bytes(architecture, workload)
+        # What was given is free again by then.
+        least = max(least, offloaded.last_attention(architecture, workload) - given)
     found = crossing.hosted_in(architecture, workload, tokens)
     if found is None:
         return copies * kept + least

@@ -25,6 +25,8 @@ from wizard.sizing.step_inputs import scored_cells, token_count, unpacked
 from wizard.sizing.values import Workload
 
 _FLOAT = 4
+# A feed-forward part follows attention, without a norm or attention's own matrix between them.
+_FORWARD_BEHIND = frozenset({"cohere2", "command-r", "gptneox"})
 # Rows of the width beside a feed-forward part of a layer in RAM, and holes as wide.
 _BESIDE_FORWARD = 6
 
@@ -99,6 +101,25 @@ def _attention_in_ram(architecture: Architecture, workload: Workload) -> int:
     fused = kernels.is_fused(architecture, workload)
     row = 0 if fused else architecture.heads * scored_cells(architecture, workload)
     row += architecture.heads * (architecture.key_length + architecture.value_length)
+    return _FLOAT * token_count(architecture, workload) * row
+
+
+def last_attention(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of RAM that the last layer attends with where no layer lies on a card.
+
+    Its feed-forward part is for a few tokens, and so computed there. Attention right before
+    it stays between that and the cache; what it reads, and the part's input, come from the card.
+    """
+    is_between = architecture.name in _FORWARD_BEHIND and not workload.embeds
+    if not is_between or placement.first_on_card(architecture, workload) < architecture.layers:
+        return 0
+    layer = layers.kv_layer(architecture, architecture.layers - 1)
+    is_one = architecture.name in matrices.FUSED_QUERIES
+    # Values that are a part of one result span it.
+    values = residual.projected(architecture) if is_one else layer.values
+    row = 2 * residual.queries(architecture) + layer.keys + values + architecture.embedding_length
+    if not kernels.is_fused(architecture, workload):
+        row += architecture.heads * scored_cells(architecture, workload)
     return _FLOAT * token_count(architecture, workload) * row
 
 

@@ -56,3 +56,13 @@ def test_compute_is_seldom_less() -> None:
     under = [case.compute - case.estimated().compute for case in CASES]
     assert max(under) <= 256 * MIB
     assert sum(size > 0.02 * case.compute for size, case in zip(under, CASES, strict=True)) <= 14
+
+
+def test_attention_that_stays_in_ram_is_counted_there() -> None:
+    """Of the last layer where none lies on a card, and a feed-forward part is beside it."""
+    beside = {"cohere2", "command-r", "gptneox"}
+    cases = [case for case in CASES if case.architecture.name in beside]
+    for case in cases:
+        found = case.estimated().host_compute
+        assert case.compute_host <= found < 1.06 * case.compute_host, case
+    assert len(cases) >= 6
