@@ -206,10 +206,8 @@ def _places(
     full, sliding, states = [0] * (count + 1), [0] * (count + 1), [0] * (count + 1)
     for index in range(architecture.layers):
         card = card_of(index, architecture, workload)
-        owner = architecture.weight_layers[index] if architecture.weight_layers else index
-        home = card if owner == index else card_of(owner, architecture, workload)
         moved = _experts(part, index) if index < expert_layers else 0.0
-        loaded[home] += _block(part, index) - moved
+        loaded[card] += _block(part, index) - moved
         loaded[-1] += moved
         cell, slides = per_layer.get(index, (0, False))
         (sliding if slides else full)[card] += cell

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.wizard.sizing import shapes
+from wizard.registry.values import TensorSizes
 from wizard.sizing import compute, estimate, placement, weights
 from wizard.sizing.buffers import buffers
 from wizard.sizing.values import MemoryEstimate, Workload
@@ -81,6 +82,15 @@ def test_layers_for_prediction_count_for_the_cards_only() -> None:
     workload = replace(WORKLOAD, gpu_layers=2)
     assert placement.card_of(LAYERS - 1, predicting, workload) == -1
     assert placement.has_output(predicting, workload)
+
+
+def test_weights_lie_where_a_file_counts_them() -> None:
+    """HRM-Text's high stack is blocks 2 and 3 of a file, and runs as layers 4 and 5."""
+    model = replace(shapes.LLAMA_8B, layers=8, weight_layers=(0, 1, 0, 1, 4, 5, 4, 5))
+    sizes = TensorSizes(0, 0, 0, blocks=(1000,) * 4 + (0,) * 4)
+    variant = replace(shapes.gguf(4000), tensors=sizes)
+    found = placement.places(model, variant, replace(WORKLOAD, gpu_layers=7))
+    assert (found.host.weights, found.cards[0].weights) == (2000, 2000)
 
 
 def test_states_stay_with_their_layers() -> None:
