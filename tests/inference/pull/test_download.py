@@ -19,6 +19,7 @@ from inference.errors import (
     UnreadableModel,
 )
 from inference.pull import Stage, pull
+from inference.pull.limits import Limits
 from inference.pull.values import Digest, Hash
 from tests.faults.outcomes import eventually
 from tests.inference.pull.conftest import KIB, QUICK, Puller
@@ -299,7 +300,8 @@ def test_the_rest_is_downloaded_while_what_is_there_is_hashed(
     puller: Puller, weights: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hashing begins once every byte is sent: who waited for it would not end."""
-    _pull_a_part(puller, weights)
+    # One after the other: with the first piece among those that are there.
+    _pull_a_part(puller, weights, replace(QUICK, connections=1))
     stored = sum(line.startswith("[") for line in _journal(puller).read_text().split("\n"))
     whole = weights.sent + len(DATA) - stored * QUICK.piece
 
@@ -368,7 +370,7 @@ def _journal(puller: Puller) -> Path:
     return puller.folder / "blobs" / f"sha256-{DIGEST}.journal"
 
 
-def _pull_a_part(puller: Puller, weights: Weights) -> None:
+def _pull_a_part(puller: Puller, weights: Weights, limits: Limits = QUICK) -> None:
     """Let the line break for good after some pieces."""
 
     def break_down(_count: int) -> None:
@@ -377,7 +379,7 @@ def _pull_a_part(puller: Puller, weights: Weights) -> None:
 
     weights.on_bytes = break_down
     with pytest.raises(RegistryUnreachable, match="could not be downloaded"):
-        puller.pull(NAME)
+        puller.pull(NAME, limits=limits)
     assert len(puller.leftovers()) == 2
     weights.on_bytes = all_is_well
     puller.seen.clear()
