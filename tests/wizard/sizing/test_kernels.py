@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ HYBRID = replace(
 SHARED = shapes.GEMMA3N_E4B
 
 
-def _is_fused(architecture: Architecture, gpu_layers: int | None, **other: object) -> bool:
-    workload = replace(WORKLOAD, gpu_layers=gpu_layers, **other)  # type: ignore[arg-type]
+def _is_fused(architecture: Architecture, gpu_layers: int | None, **other: Any) -> bool:
+    workload = replace(WORKLOAD, gpu_layers=gpu_layers, **other)
     return kernels.is_fused(architecture, workload)
 
 
