@@ -106,7 +106,8 @@ class _Config:
 
     def architecture(self) -> Architecture:
         layers, embedding = self.layers(), self.required("embedding")
-        heads, vocab, context = self.number("heads"), self.number("vocab"), self.number("context")
+        heads, vocab = self.number("heads"), self.number("vocab")
+        context = config_rotary.positions(self.assumed(), self.number("context"))
         pattern = config_layers.read(self.assumed(), layers)
         if not heads and any(pattern.attends):
             raise self.missing("heads")

@@ -1,6 +1,6 @@
-"""Tables of sines and cosines, which vLLM keeps whole on every card.
+"""Positions, and their tables of sines and cosines, which vLLM keeps whole on every card.
 
-One for each way of rotating, as long as the model reads and as wide as what is
+A table for each way of rotating, as long as the model reads and as wide as what is
 rotated (``vllm/model_executor/layers/rotary_embedding``). On eight cards they
 are several percent of a small model's share.
 """
@@ -15,6 +15,9 @@ _NONE = (
     *("gpt2", "gpt_bigcode", "opt", "bloom", "mpt", "bert", "roberta", "xlm-roberta"),
     *("jamba", "mamba", "mamba2", "falcon_mamba", "nemotron_h", "kimi_linear", "zamba2"),
 )
+# They count from behind the padding's place (``create_position_ids_from_input_ids`` in
+# transformers' ``modeling_roberta.py``): what is before it no token takes.
+_AFTER_PADDING = ("camembert", "roberta", "xlm-roberta", "xlm-roberta-xl")
 # Run by transformers' own code (``vllm/model_executor/models/transformers``), which
 # works the numbers out anew.
 _NO_TABLES = (
@@ -34,6 +37,15 @@ _COMPRESSED = ("deepseek_v4", "deepseek_ref")
 # Their rotated numbers stay at 32 bits.
 _WIDE = ("gpt_oss", *_COMPRESSED)
 _MAX_POSITIONS = 1 << 28
+
+
+def positions(config: Mapping[str, Any], rows: int) -> int:
+    """Tokens that a text config has positions for, of as many ``rows`` as it tells."""
+    if config.get("model_type") not in _AFTER_PADDING:
+        return rows
+    told = config.get("pad_token_id")
+    padding = told if isinstance(told, int) and 0 <= told < rows - 1 else 1
+    return max(rows - padding - 1, 0)
 
 
 def table_bytes(config: Mapping[str, Any], positions: int, widths: tuple[int, ...]) -> int:

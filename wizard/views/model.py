@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from wizard.hardware.prices import price_list
 from wizard.hardware.values import Offer, PriceList
 from wizard.planning.quick import cheapest_fit
+from wizard.planning.workload import USUAL_CONTEXT
 from wizard.registry import catalogue, lookup
 from wizard.registry.errors import VariantNotFound
 from wizard.registry.quantisation import describe
@@ -50,13 +51,15 @@ def _model(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     model = lookup.find(ref)
     prices = price_list()
     default = _default(model, ref)
+    context_length = _context_length(model, default)
     rows = [_row(model, ref, variant, default, prices) for variant in model.variants]
     rows.sort(key=lambda row: not row.is_default)
     context = {
         "model": model,
         "ref": ref,
         "full_name": f"{ref.repo}:{ref.tag}" if ref.tag else ref.repo,
-        "context_length": _context_length(model, default),
+        "context_length": context_length,
+        "usual_context": min(USUAL_CONTEXT, context_length or USUAL_CONTEXT),
         "source": SOURCE_NAMES[ref.source],
         "registry_link": registry_link(ref),
         "configure": model_address(ref, "configure/"),

@@ -298,6 +298,14 @@ def test_encoders_are_not_causal() -> None:
     assert config_json.architecture(PLAIN).causal
 
 
+@pytest.mark.parametrize(("padding", "tokens"), [(1, 512), (None, 512), (3, 510)])
+def test_positions_before_the_padding_are_no_context(padding: int | None, tokens: int) -> None:
+    config = {**PLAIN, "max_position_embeddings": 514, "pad_token_id": padding}
+    found = config_json.architecture({**config, "model_type": "xlm-roberta"})
+    assert found.context_length == tokens
+    assert config_json.architecture({**config, "model_type": "bert"}).context_length == 514
+
+
 def test_missing_facts_make_it_rough() -> None:
     for key in ("vocab_size", "max_position_embeddings"):
         config = {name: value for name, value in PLAIN.items() if name != key}
