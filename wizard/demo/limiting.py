@@ -31,6 +31,7 @@ from wizard.demo.values import Limits
 
 REDIS_SECONDS = 0.5
 TRY_REDIS_AGAIN_SECONDS = 10.0
+SWEEP_SECONDS = 60.0
 KEY_PREFIX = "oneclick:demo"
 # Reading a slow body comes before an answer's deadline begins.
 LEEWAY_SECONDS = 60
@@ -59,6 +60,34 @@ class Standing:
             "X-RateLimit-Remaining": str(self.remaining),
             "X-RateLimit-Reset": str(math.ceil(self.reset)),
         }
+
+
+class OwnStorage(MemoryStorage):
+    """Counts in this process, and forgets what is over once a minute.
+
+    The library looks through every key at every request, in the loop: 8 ms at 100,000
+    addresses (``MemoryStorage.incr`` of `limits <https://limits.readthedocs.io>`_).
+    """
+
+    _swept = 0.0
+
+    async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        # Asking forgets what is over; nothing else runs until it is counted.
+        count = await self.get(key) + amount
+        now = time.time()
+        self.storage[key] = count
+        if count == amount:
+            self.expirations[key] = now + expiry
+        if not self._swept <= now < self._swept + SWEEP_SECONDS:
+            self._sweep(now)
+        return count
+
+    def _sweep(self, now: float) -> None:
+        self._swept = now
+        for key in [key for key, ends in self.expirations.items() if ends <= now]:
+            del self.expirations[key]
+            self.storage.pop(key, None)
+            self.locks.pop(key, None)
 
 
 class _Counters:
@@ -105,7 +134,7 @@ class Limiter:
         self._rates = parse_many(limits.rates)
         self._global_rates = parse_many(limits.global_rates)
         self._budget = RateLimitItemPerDay(limits.tokens_per_day)
-        self._own = _Counters(MemoryStorage())
+        self._own = _Counters(OwnStorage())
         self._pool = ConnectionPool.from_url(redis_url, **_REDIS_OPTIONS) if redis_url else None
         self._shared = _Counters(_storage(redis_url, self._pool)) if self._pool else None
         self._is_shared_away = False

@@ -18,8 +18,9 @@ from tests.site.redis_server import redis_server
 from tests.standins.ports import free_port
 from tests.standins.upstream import Upstream
 from tests.wizard.demo.sites import demo_site, wait_until
+from wizard.demo import limiting
 from wizard.demo.errors import TooManyRequests
-from wizard.demo.limiting import Limiter
+from wizard.demo.limiting import Limiter, OwnStorage
 from wizard.demo.openapi.document import document
 from wizard.demo.values import Limits
 
@@ -130,6 +131,19 @@ def test_a_days_tokens_run_out(upstream: Upstream) -> None:
         refused = _ask(site)
         assert "budget of today" in refused.json()["error"]
         assert int(refused.headers["Retry-After"]) > 80_000
+
+
+def test_what_is_over_is_forgotten_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiting, "SWEEP_SECONDS", 1e9)
+
+    async def counted() -> tuple[list[int], set[str], int]:
+        storage = OwnStorage()
+        counts = [await storage.incr(key, ends) for key, ends in (("a", -1), ("b", 60), ("b", 60))]
+        await storage.incr("c", -1)
+        return counts, set(storage.storage), await storage.get("c")
+
+    # The first count looked through all; the third was over at once, and counts no more.
+    assert asyncio.run(counted()) == ([1, 1, 2], {"b", "c"}, 0)
 
 
 def test_workers_share_one_bucket_on_redis(upstream: Upstream, tmp_path: Path) -> None:
