@@ -52,7 +52,7 @@ _BAR = Template(
 _CALLS = Template(
     """<section>
 <h2>Call it</h2>
-<div class="code"><h3 id="by-curl">By curl</h3></div>
+$early<div class="code"><h3 id="by-curl">By curl</h3></div>
 <pre tabindex="0" aria-labelledby="by-curl"><code>curl ENDPOINT$path$key -d '{
   "model": "$name",
   $asked
@@ -68,6 +68,10 @@ $python</code></pre>
 <p><span class="meant">ENDPOINT is this page's address. </span>$apis.</p>
 </section>"""
 )
+# What a model can do is known once its file is here.
+_EARLY = """<p class="figures">It answers once it is loaded, and this can be copied now: a chat, as
+most models have. One that embeds or ranks shows its own code here when its file has come.</p>
+"""
 _APIS = "Ollama's API is at <code>/api</code>, OpenAI's at <code>/v1</code>"
 _CHAT = {
     "path": "/api/chat",
@@ -171,13 +175,17 @@ def _bar(progress: Mapping[str, Any]) -> str:
 
 
 def _calls(status: Mapping[str, Any], *, locked: bool) -> str:
-    """How to call the first model, once it is known what it can do."""
-    known = next((entry for entry in status["models"] if entry["capabilities"]), None)
-    if known is None:
+    """How to call the first model of which that is known, or the first that comes."""
+    known = [entry for entry in status["models"] if entry["capabilities"]]
+    is_coming = status["phase"] == "pulling"
+    shown = known or [entry for entry in status["models"] if is_coming and not entry["error"]]
+    if not shown:
         return ""
-    name, (words, python) = escape(known["name"]), _CODE[known["capabilities"][0]]
+    kind = shown[0]["capabilities"][0] if known else "completion"
+    name, (words, python) = escape(shown[0]["name"]), _CODE[kind]
     return _CALLS.substitute(
         words,
+        early="" if known else _EARLY,
         name=name,
         python=python.substitute(name=name),
         key=' \\\n  -H "Authorization: Bearer $KEY"' if locked else "",

@@ -273,20 +273,39 @@ async function resend(told) {
 function changed(uri, seen) {
   state.ready = seen.phase === "ready";
   tellTitle();
-  const answer = document.getElementById("answer");
-  answer.hidden = !state.ready;
+  showAnswer(uri, seen.phase);
   if (!state.ready) return;
   document.getElementById("elapsed").textContent = "";
+  const times = memory.record(state.dseq).times ?? {};
+  memory.keep(state.dseq, { times: { ...times, ready: times.ready ?? Date.now() } });
+}
+
+// The address and the code: below the steps while the model comes, and above them once it answers.
+function showAnswer(uri, phase) {
+  const answer = document.getElementById("answer");
+  answer.hidden = phase === "failed";
+  document.getElementById("answer-title").textContent = state.ready ? "Your endpoint answers" : "Your endpoint";
+  document.getElementById("answer-wait").hidden = state.ready;
   document.getElementById("endpoint-url").textContent = uri;
   const endpoint = document.getElementById("endpoint");
-  if (endpoint) {
+  if (endpoint && endpoint.value !== uri) {
     endpoint.value = uri;
     endpoint.dispatchEvent(new Event("input", { bubbles: true }));
   }
   const playground = document.getElementById("open-playground");
-  if (playground) playground.href = `/playground/#endpoint=${encodeURIComponent(uri)}`;
-  const times = memory.record(state.dseq).times ?? {};
-  memory.keep(state.dseq, { times: { ...times, ready: times.ready ?? Date.now() } });
+  if (playground) {
+    playground.href = `/playground/#endpoint=${encodeURIComponent(uri)}`;
+    playground.hidden = !state.ready;
+  }
+  placeAnswer(answer, document.getElementById("journey"));
+}
+
+// Of the two the one is moved that nobody uses: what is moved loses the keyboard.
+function placeAnswer(answer, journey) {
+  const [first, second] = state.ready ? [answer, journey] : [journey, answer];
+  if (first.nextElementSibling === second) return;
+  if (first.contains(document.activeElement)) first.after(second);
+  else second.before(first);
 }
 
 async function readLogs() {

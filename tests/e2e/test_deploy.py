@@ -28,12 +28,16 @@ def test_it_works(world: World) -> None:
     world.step("download", "now")
     expect(world.page.locator("#step-download")).to_contain_text("1.0 GB of 5.0 GB · 80.0 MB/s")
     expect(world.page.locator("#step-download progress")).to_have_js_property("value", 0.2)
+    # What is to be copied is there already, below the steps.
+    expect(world.page.locator("#journey + #answer #snippet-curl")).to_be_visible()
+    expect(world.page.locator("#snippet-curl")).to_contain_text(world.endpoint.address)
+    expect(world.page.locator("#open-playground")).to_be_hidden()
     world.endpoint.phase = "loading"
     world.step("load", "now")
     world.endpoint.phase = "ready"
     world.step("ready", "done")
+    expect(world.page.locator("#answer:has(+ #journey)")).to_contain_text("Your endpoint answers")
     expect(world.page.locator("#endpoint-url")).to_have_text(world.endpoint.address)
-    expect(world.page.locator("#snippet-curl")).to_contain_text(world.endpoint.address)
     expect(world.page.locator("#snippet-curl")).to_contain_text(key)
     link = world.page.locator("#open-playground").get_attribute("href") or ""
     assert link.startswith("/playground/#endpoint=https%3A%2F%2F127.0.0.1")

@@ -106,11 +106,23 @@ def test_what_a_model_can_do_is_told(endpoint: Endpoint) -> None:
     assert "thinking" in thinker["capabilities"]
 
 
-def test_no_code_is_shown_before_it_is_known_what_a_model_can_do() -> None:
-    told = {"phase": "pulling", "message": "", "models": [_entry(capabilities=[])]}
+def test_the_code_of_a_chat_is_shown_while_a_model_comes() -> None:
+    told = {"phase": "pulling", "message": "", "models": [_entry(name="a", capabilities=[])]}
+    page = status_page.render(told, locked=True)
+    assert '"model": "a"' in page
+    assert "One that embeds or ranks" in page
+    told["models"] = [_entry(capabilities=[]), _entry(name="qwen3", capabilities=["embedding"])]
+    page = status_page.render(told, locked=True)
+    assert "/api/embed" in page
+    assert "One that embeds or ranks" not in page
+
+
+@pytest.mark.parametrize(
+    ("phase", "error"), [("failed", None), ("loading", None), ("pulling", "not found")]
+)
+def test_no_code_is_shown_where_nothing_will_answer(phase: str, error: str | None) -> None:
+    told = {"phase": phase, "message": "", "models": [_entry(error=error)]}
     assert "Call it" not in status_page.render(told, locked=True)
-    told["models"] = [_entry(capabilities=[]), _entry(name="qwen3", capabilities=["completion"])]
-    assert '"model": "qwen3"' in status_page.render(told, locked=True)
 
 
 def test_an_engine_that_is_on_its_way_tells_its_last_lines(models: Path, tmp_path: Path) -> None:
