@@ -63,6 +63,8 @@ def addresses(host: str, port: int, named: Collection[str]) -> list[tuple[Any, .
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:
         raise RegistryAnswer("The registry leads to an address that cannot be read.") from None
+    except socket.gaierror as error:
+        raise socket.gaierror(error.errno, f"{host} is not found ({error.strerror})") from None
     if host.rstrip(".") in named:
         return found
     public = [item for item in found if is_public(str(item[4][0]))]

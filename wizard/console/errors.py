@@ -115,7 +115,7 @@ class NoFunds(ConsoleError):
     status = 402
     exit_code = 4
     title = "The account has too little credit"
-    next_step = "Add credit in Akash Console, then press Deploy again. Nothing was charged."
+    next_step = "Add credit in Akash Console, then deploy again. Nothing was charged."
     link = f"{CONSOLE}/billing"
 
 
@@ -138,7 +138,7 @@ class DepositTooLow(ConsoleError):
     status = 400
     exit_code = 2
     title = "The deposit is too low"
-    next_step = "Raise it and press Deploy again; what is not used comes back."
+    next_step = "Raise it and deploy again; what is not used comes back."
 
 
 class NotFound(ConsoleError):

@@ -226,6 +226,17 @@ def test_a_proxys_address_that_says_nothing_does_not_hold_up_the_next(
         assert len(proxy.asked) == 1
 
 
+def test_a_host_that_is_not_found_is_named(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(*_others: Any, **_named: Any) -> list[Any]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(OSError, match=r"registry\.example is not found \(Name"):
+        connection.get("https://registry.example/x", {})
+
+
 def test_a_stop_ends_the_wait_for_a_proxy(
     patient: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,6 +153,16 @@ def test_an_outage_passes(api: ConsoleApi, endpoint: Endpoint) -> None:
     assert "endpoint " in out.getvalue()
 
 
+def test_an_outage_at_the_start(api: ConsoleApi) -> None:
+    api.fail(r"/v1/deployments", text("upstream", 502), times=len(client.PAUSES) + 1)
+    error = failure(*REF)
+    assert error.returncode == 1
+    assert "Akash Console does not answer." in str(error)
+    assert "Run this again" in str(error)
+    assert "page" not in str(error)
+    assert not api.held
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [

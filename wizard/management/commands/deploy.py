@@ -44,6 +44,8 @@ ENDPOINT_KEY = "ENDPOINT_API_KEY"
 HUB_TOKEN = "HF_TOKEN"
 PATIENCE = Patience()
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{8,200}\Z")
+# Of what may pass, the page says that it asks again by itself.
+_AGAIN = "What runs keeps running; --list shows it. Run this again in a minute."
 _WRONG = 2
 _NO_KEY = 3
 
@@ -95,7 +97,7 @@ class Command(BaseCommand):
         try:
             self._work(options)
         except ConsoleError as error:
-            told = f"{error.title}. {error} {error.next_step}"
+            told = f"{error.title}. {error} {_AGAIN if error.is_passing else error.next_step}"
             raise CommandError(told, returncode=error.exit_code) from error
         except RegistryError as error:
             raise CommandError(f"{error} {error.next_step}", returncode=_WRONG) from error
