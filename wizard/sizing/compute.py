@@ -172,6 +172,9 @@ def card_bytes(
     """
     if card and not placement.has_layers(architecture, workload, card):
         return _output_alone(architecture, workload, card)
+    is_whole = placement.is_whole(architecture, workload)
+    if not is_whole and step_layers.applies(architecture, workload):
+        return step_layers.card_bytes(architecture, workload, in_ram, card)
     here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
     own = inputs(architecture, workload, layers_here=here)
     if kernels.attends_in_ram(architecture, workload):
@@ -179,12 +182,10 @@ def card_bytes(
     total = _peak(architecture, workload, card) + own
     if workload.gpus:
         total -= _FLOAT * token_count(architecture, workload) * _absent(architecture, card)
-    if not card and not placement.is_whole(architecture, workload):
+    if not card and not is_whole:
         stage = _without_scores(architecture, workload)
         if not offloaded.attends_on_card(architecture, workload):
             total = stage + own
-        if step_layers.applies(architecture, workload):
-            return max(total, step_layers.card_bytes(architecture, workload, in_ram))
         visited = offloaded.card_bytes(
             architecture, workload, total=total, own=own, stage=stage, matrix=in_ram.largest
         )

@@ -19,7 +19,7 @@ _FUSED_HEADS = frozenset({40, 64, 72, 80, 96, 112, 128, 256})
 _FUSED_PAIRS = {(192, 128): 8, (320, 256): 32, (512, 512): 1, (576, 512): 1}
 # A card takes over an operation on so many rows, although its weights lie in RAM
 # (``ggml_backend_cuda_device_offload_op``).
-_OFFLOADED_ROWS = 32
+OFFLOADED_ROWS = 32
 
 
 def is_fused(architecture: Architecture, workload: Workload) -> bool:
@@ -50,10 +50,10 @@ def _leaves_ram(architecture: Architecture, first: int, slots: int) -> bool:
     Where no cache is written between them, attention follows the queries. And it follows a
     state on a card that is fetched before attention's result is read.
     """
-    if first and slots >= _OFFLOADED_ROWS:
+    if first and slots >= OFFLOADED_ROWS:
         return True
     has_shared = architecture.shared_kv_layers > max(0, architecture.layers - first)
-    if has_shared and architecture.heads * slots >= _OFFLOADED_ROWS:
+    if has_shared and architecture.heads * slots >= OFFLOADED_ROWS:
         return True
     return any(index < first <= behind for index, behind in fetched_behind(architecture).items())
 

@@ -7,16 +7,21 @@ add attention's result and then the feed-forward part's to the layer's input.
 from __future__ import annotations
 
 from wizard.sizing.matrices import GATED_QUERIES
+from wizard.sizing.scores import PLAIN_QUERIES
 
 # They have something else: gates, a layer more, or positions in the smaller models only.
-ODD = GATED_QUERIES | {"baichuan", "graniteswitch", "plamo", "spark2_5"}
+ODD = GATED_QUERIES | {"baichuan", "graniteswitch", "openelm", "plamo", "spark2_5"}
 # Attention and feed-forward part start from the same input. The matrix behind attention comes
 # last, but for the one where its result is added to, not the other way round.
 PARALLEL = frozenset({"cohere2", "command-r", "falcon", "gptneox", "phi2"})
 ATTENTION_FIRST = frozenset({"phi2"})
+# Their input is added last.
+INPUT_LAST = frozenset({"falcon"})
 OWN_NORMS = frozenset({"gptneox"})
 # A layer's result is added to its input, not the other way round.
 ADDED_TO_INPUT = frozenset({"phi3"})
+# Embeddings of text are scaled, those of images are not (``build_inp_embd``).
+SCALED_ROWS = frozenset({"gemma3", "gemma3n", "gemma4"})
 # Norms come last in a layer.
 NORMS_AFTER = frozenset({"exaone4", "olmo2"})
 # What follows the last matrix of a layer, a norm or a bias, lies with it in RAM.
@@ -24,12 +29,24 @@ FOLLOWED = NORMS_AFTER | frozenset(
     {"bloom", "codeshell", "gemma2", "gemma3", "gemma4", "glm4", "gpt2", "gptneox", "jais"}
     | {"phi2", "starcoder", "starcoder2"}
 )
-# Positions are turned into the queries of sliding layers only.
+# Positions are turned into no queries; into those of sliding layers only; in all but each fourth.
+PLAIN = PLAIN_QUERIES | {"refact"}
 PLAIN_FULL = frozenset({"cohere2"})
+PLAIN_FOURTH = frozenset({"smollm3"})
 # Queries have a bias each, or a norm of all heads; or of each head.
 BIASED = frozenset(
-    {"bloom", "codeshell", "gpt-oss", "gpt2", "gptneox", "jais", "orion", "pangu-embedded"}
-    | {"phi2", "qwen", "qwen2", "qwen2moe", "qwen2vl", "seed_oss", "starcoder", "starcoder2"}
+    {"bloom", "codeshell", "gpt-oss", "gpt2", "gptneox", "jais", "jais2", "orion", "pangu-embedded"}
+    | {
+        "phi2",
+        "phimoe",
+        "qwen",
+        "qwen2",
+        "qwen2moe",
+        "qwen2vl",
+        "seed_oss",
+        "starcoder",
+        "starcoder2",
+    }
 )
 BEHIND_QUERIES = BIASED | {"minimax-m2", "olmo2", "olmoe"}
 NORMED_HEADS = frozenset(
@@ -46,3 +63,11 @@ NORMED_HEADS = frozenset(
     }
     | {"hunyuan-moe", "qwen3moe", "qwen3vl", "qwen3vlmoe"}
 )
+NORMED_VALUES = frozenset({"gemma4"})
+# Each head has a score of its own beside those of tokens, which lies in RAM.
+SINKS = frozenset({"gpt-oss", "granite_swa", "mimo2"})
+# Which experts are chosen is told by scores with a bias; their weights do not add up to one.
+BIASED_ROUTERS = frozenset(
+    {"bailingmoe2", "dots1", "ernie4_5-moe", "exaone-moe", "glm4moe", "hy_v3", "minimax-m2"}
+)
+PLAIN_WEIGHTS = frozenset({"deepseek", "llada-moe", "olmoe", "qwen2moe"})

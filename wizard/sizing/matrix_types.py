@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers, quantiser
-from wizard.sizing.matrices import FUSED_UP, is_mixture
+from wizard.sizing.matrices import FUSED_QUERIES, FUSED_UP, is_mixture
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,9 @@ def _largest(architecture: Architecture, bits: MatrixBits, index: int, is_merged
         row = architecture.experts * own * max(bits.up * (2 if is_merged else 1), bits.down)
     else:
         up = bits.up * (2 if architecture.name in FUSED_UP else 1)
-        asked = architecture.heads * architecture.key_length
-        row = max(inner * max(up, bits.down), asked * bits.query)
+        asked = architecture.heads * architecture.key_length * bits.query
+        if architecture.name in FUSED_QUERIES:
+            found = layers.kv_layer(architecture, index)
+            asked += (found.keys + found.values) * bits.value
+        row = max(inner * max(up, bits.down), asked)
     return width * row / 8

@@ -36,6 +36,18 @@ def experts(architecture: Architecture, *, cards: int) -> int:
     return row + residual.around(architecture)
 
 
+def is_reduced(architecture: Architecture) -> bool:
+    """Whether CUDA weighs and adds experts' results in one kernel."""
+    return 2 <= architecture.experts_used <= _MOST_REDUCED
+
+
+def is_grouped(architecture: Architecture) -> bool:
+    """Whether CUDA runs a shared expert as wide as the others right behind: it has no gate."""
+    is_gated = architecture.name in FUSED_STATES
+    is_alike = architecture.shared_feed_forward_length == _each(architecture)
+    return is_alike and not is_gated and architecture.name not in NOT_GATED
+
+
 def _mixture(architecture: Architecture, *, cards: int) -> int:
     """Gate, up, their product and the outputs, as best fit places them.
 
@@ -46,12 +58,9 @@ def _mixture(architecture: Architecture, *, cards: int) -> int:
     used, each = architecture.experts_used, _each(architecture)
     inner, outputs = used * each, results(architecture)
     copies = 1 if architecture.name in NOT_GATED else 3 + (architecture.name in _SITU)
-    twice = cards > 0 and 2 <= used <= _MOST_REDUCED
-    # CUDA runs a shared expert of the same width right behind, in the others' hole, if it
-    # has no gate.
-    is_grouped = cards > 0 and copies > 1 and architecture.shared_feed_forward_length == each
-    is_grouped = is_grouped and architecture.name not in FUSED_STATES
-    taken = (copies - 1) * each if is_grouped else 0
+    twice = cards > 0 and is_reduced(architecture)
+    # In the others' hole.
+    taken = (copies - 1) * each if cards and is_grouped(architecture) else 0
     total = architecture.embedding_length if twice else 0
     if outputs <= (copies - 1) * inner - taken:
         return max(copies * inner, 2 * outputs + total if twice else 0)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from wizard.sizing import kernels, matrices
+from wizard.sizing import kernels, layers, matrices, placement
 from wizard.sizing import layer_orders as orders
 from wizard.sizing.allocator import Block
-from wizard.sizing.cells import row_bytes
-from wizard.sizing.scores import PLAIN_QUERIES
-from wizard.sizing.step_tensors import FLOAT, HALF, TURNING, StepTensors
+from wizard.sizing.cells import PLAIN, row_bytes
+from wizard.sizing.step_tensors import FLOAT, HALF, INDEX, ROW_PADDING, TURNING, StepTensors
 from wizard.sizing.values import KvType
 
 
@@ -27,9 +26,7 @@ class StepAttention(StepTensors):
 
     def _positions(self) -> dict[str, int]:
         """Inputs that queries are turned by."""
-        if self.architecture.name in PLAIN_QUERIES:
-            return {}
-        found = {"positions": FLOAT * self.tokens}
+        found = {} if self.is_plain else {"positions": FLOAT * self.tokens}
         side = TURNING
         while self.architecture.key_length % (2 * side) == 0:
             side *= 2
@@ -37,6 +34,30 @@ class StepAttention(StepTensors):
 
     def _values_input(self) -> dict[str, int]:
         return {self._own("turning values"): FLOAT * TURNING**2} if self.turns_values else {}
+
+    def _inputs(self) -> dict[str, int]:
+        """All inputs of a layer whose cache lies on the card."""
+        return self._positions() | self._values_input() | self._indexes() | self._mask()
+
+    def _indexes(self) -> dict[str, int]:
+        """Where keys and values go in the cache; one for each transposed element."""
+        found = layers.kv_layers(self.architecture)
+        widest = 1 if self.workload.flash_attention else max(layer.values for layer in found)
+        sizes = {"keys": INDEX * self.tokens, "values": INDEX * self.tokens * widest}
+        return {self._own(name): size for name, size in sizes.items()}
+
+    def _inputs_from(self, start: int) -> dict[str, int]:
+        """Inputs of the layers on the card, which come to it together."""
+        here, kinds, found = self.index, set[bool](), dict[str, int]()
+        for index in range(start, self.last + 1):
+            if self.card != placement.card_of(index, self.architecture, self.workload):
+                return found
+            self.enter(index)
+            if bool(self.kv.window) not in kinds:
+                kinds.add(bool(self.kv.window))
+                found |= self._inputs()
+            self.enter(here)
+        return found | {"outputs": FLOAT * self.workload.slots}
 
     def _behind(self, elements: int, inputs: dict[str, int]) -> None:
         """Inputs that come with a bias or a norm, which lies in RAM as the matrix before it."""
@@ -48,9 +69,11 @@ class StepAttention(StepTensors):
         """Three matrices: queries, then values and keys, or keys first where layers slide."""
         name, width, times = self.architecture.name, self.width, self.times
         late = name in orders.BEHIND_QUERIES | orders.NORMED_HEADS
-        queries = self._product(
-            width, self.asked, self.bits.query, inputs={} if late else self._positions()
-        )
+        # The first layer's input, where it does not have a norm.
+        inputs = {} if self.given else {"given": FLOAT * self.tokens * width}
+        inputs |= {} if late else self._positions()
+        queries = self._product(width, self.asked, self.bits.query, inputs=inputs)
+        self.given = self.given or self.once.pop("given")
         if name in orders.NORMED_HEADS:
             queries = self._moved(self.asked, queries, 1)
             self._behind(self.kv.keys // self.kv.heads, self._positions())
@@ -69,6 +92,7 @@ class StepAttention(StepTensors):
             keys = self._product(width, self.kv.keys, self.bits.key, freed)
             keys = self._moved(self.kv.keys, keys, times)
         self.buffer.give(keys, values)
+        self._used(self._own("keys"), self._own("values"))
         return queries
 
     def _valued(self, freed: Block | None) -> Block:
@@ -78,7 +102,8 @@ class StepAttention(StepTensors):
         )
         if is_biased:
             self._behind(self.kv.values, inputs)
-        return self._moved(self.kv.values, values, int(self.turns_values))
+        times = self.turns_values + (self.architecture.name in orders.NORMED_VALUES)
+        return self._moved(self.kv.values, values, times)
 
     def _from_one(self, freed: Block | None) -> Block:
         """One matrix of all three, of which keys and queries are turned in their own places."""
@@ -93,25 +118,37 @@ class StepAttention(StepTensors):
         # Values are made to follow each other first.
         values = self._moved(self.kv.values, made, 2 * self.turns_values, kept=True)
         keys = self._moved(self.kv.keys, made, self.times, kept=True)
-        parts = {made, keys, values} - {queries}
-        self.buffer.give(*sorted(parts))
+        self._free(keys if keys not in (made, queries) else None)
+        if not self.workload.flash_attention:
+            values = self._row(self.kv.values)
+        self.buffer.give(*sorted({made, values} - {queries}))
+        self._used(self._own("keys"), self._own("values"))
         return queries
 
     def _cached(self, elements: int, kv_type: KvType) -> Block | None:
-        """Keys or values of a layer's cache that come from RAM."""
-        return self.buffer.take(row_bytes(elements, kv_type) * self.cells) if self.visits else None
+        """Keys or values of a layer's cache that come from RAM, the last head's row padded."""
+        if not self.visits:
+            return None
+        padding = 0 if kv_type in PLAIN else -(elements // self.kv.heads) % ROW_PADDING
+        size = row_bytes(elements, kv_type) * self.cells + row_bytes(padding, kv_type)
+        return self.buffer.take(size)
 
-    def _mask(self, each: int) -> dict[str, int]:
+    def _mask(self) -> dict[str, int]:
+        each = HALF if self.is_fused else FLOAT
         return {self._own("mask"): each * self.tokens * self.seen}
 
     def _fused(self, queries: Block) -> Block:
         """Flash attention, whose result has a quantised cache unpacked behind it."""
         keys = self._cached(self.kv.keys, self.workload.kv_type)
         values = self._cached(self.kv.values, self.workload.values_type)
-        self._keep(self._mask(HALF) | self._values_input())
+        self._keep(self._mask() | self._values_input())
+        has_sinks = self.visits and self.architecture.name in orders.SINKS
+        sinks = self.buffer.take(FLOAT * self.architecture.heads) if has_sinks else None
         found = self.buffer.take(FLOAT * self.tokens * self.heads + self._unpacked())
-        self._free(queries, keys, values)
-        return self._moved(self.heads, found, int(self.turns_values))
+        self._free(queries, keys, values, sinks)
+        self._used(self._own("mask"))
+        is_later = self.architecture.name in orders.PARALLEL - orders.ATTENTION_FIRST
+        return self._moved(self.heads, found, int(self.turns_values and not is_later))
 
     def _unpacked(self) -> int:
         """Bytes of keys and values as the card's kernels read them."""
@@ -126,7 +163,7 @@ class StepAttention(StepTensors):
         is_turned = self.workload.flash_attention
         values = self._cached(self.kv.values, self.workload.values_type) if is_turned else None
         keys = self._cached(self.kv.keys, self.workload.kv_type)
-        self._keep(self._mask(FLOAT))
+        self._keep(self._mask())
         if is_turned:
             turned = self.buffer.take(HALF * self.kv.values * self.cells)
             self._free(values)
@@ -134,6 +171,7 @@ class StepAttention(StepTensors):
             values = self._cached(self.kv.values, self.workload.values_type)
         scores = self._row(self.architecture.heads * self.seen)
         self._free(keys, queries)
+        self._used(self._own("mask"))
         found = self._row(self.heads)
         self._free(turned if is_turned else values, scores)
         return self._moved(self.heads, found, 1)

@@ -1,6 +1,6 @@
-"""The first card's compute buffer where some layers of a model lie in RAM.
+"""A card's compute buffer where some layers of a model lie in RAM.
 
-A long prompt of theirs is computed on the card. What fits where another tensor was is told by
+A long prompt of theirs is computed on the first card. What fits where another tensor was is told by
 no sum: so each tensor is given its place and freed as ``ggml_gallocr_alloc_graph_impl`` does, in
 the order of ``build_attn``, ``build_ffn``, ``build_moe_ffn`` and ``src/models/*.cpp``.
 """
@@ -8,12 +8,20 @@ the order of ``build_attn``, ``build_ffn``, ``build_moe_ffn`` and ``src/models/*
 from __future__ import annotations
 
 from wizard.registry.values import Architecture
-from wizard.sizing import deepstack, layers, matrices, placement, residual
+from wizard.sizing import (
+    deepstack,
+    kernels,
+    matrices,
+    mixtures,
+    placement,
+    residual,
+    step_inputs,
+)
 from wizard.sizing import layer_orders as orders
 from wizard.sizing.allocator import Block
 from wizard.sizing.attention import NEVER_FUSED
 from wizard.sizing.step_attention import StepAttention
-from wizard.sizing.step_tensors import FLOAT, INDEX, InRam
+from wizard.sizing.step_tensors import FLOAT, InRam
 from wizard.sizing.values import Workload
 
 
@@ -28,75 +36,130 @@ def applies(architecture: Architecture, workload: Workload) -> bool:
         architecture.name in NEVER_FUSED | orders.ODD,
         architecture.name not in orders.PARALLEL
         and residual.kept(deepstack.behind_first(architecture)),
+        kernels.attends_in_ram(architecture, workload),
     )
     return bool(architecture.causal and architecture.heads) and not any(has_more)
 
 
-def card_bytes(architecture: Architecture, workload: Workload, matrices_in_ram: InRam) -> int:
-    """Bytes of the first card's buffer, logits aside."""
-    walk = _StepLayers(architecture, workload, matrices_in_ram)
-    seen: set[tuple[object, ...]] = set()
+def card_bytes(
+    architecture: Architecture, workload: Workload, matrices_in_ram: InRam, card: int
+) -> int:
+    """Bytes of one card's buffer; the first computes for layers in RAM, too."""
+    walk = _StepLayers(architecture, workload, matrices_in_ram, card)
+    known: dict[tuple[object, ...], tuple[Block | None, tuple[Block, ...]]] = {}
     for index in range(architecture.layers):
-        if placement.card_of(index, architecture, workload) > 0:
-            break
-        kind = (index < walk.first, matrices.is_mixture(architecture, index))
-        state = (*kind, walk.given, *walk.buffer.free)
-        is_own = index == walk.first - 1 or index < architecture.deepstack_layers
-        # Layers that are alike soon repeat what they take.
-        if state in seen and not is_own and not any(architecture.sliding_layers):
+        if not walk.is_here(index):
             continue
-        seen.add(state)
-        walk.layer(index)
+        is_own = index in walk.ends.values() or index < architecture.deepstack_layers
+        is_own = is_own or index in (walk.first - 1, walk.last)
+        state = (walk.kind(index), walk.given, *walk.buffer.free)
+        if is_own or state not in known:
+            walk.layer()
+            known[state] = (walk.given, tuple(walk.buffer.free))
+        else:
+            # Layers that are alike leave the same, and take no more.
+            walk.given, free = known[state]
+            walk.buffer.free = list(free)
+    if card == placement.output_card(architecture, workload):
+        walk.output()
     return walk.buffer.most
 
 
 class _StepLayers(StepAttention):
     """A step's layers, one after the other."""
 
-    def layer(self, index: int) -> None:
-        """One layer, from its input to the next one's."""
+    def kind(self, index: int) -> tuple[object, ...]:
+        """Turns to a layer, and tells what it shares with those that are like it."""
         self.enter(index)
+        is_mixture = matrices.is_mixture(self.architecture, index)
+        window = bool(self.kv.window)
+        return (self.visits, is_mixture, self.is_plain, window, self.bits, self._inner())
+
+    def layer(self) -> None:
+        """The layer, from its input to the next one's."""
         self._through()
-        if index == self.architecture.deepstack_layers - 1:
+        if self.index == self.architecture.deepstack_layers - 1:
             self._free(self.inputs)
+
+    def output(self) -> None:
+        """Logits, when nothing but the last layer's normed result is there any more."""
+        normed = self._row(self.width)
+        self._free(self.given, *self.once.values())
+        self._row(self.architecture.vocab_size)
+        self._free(normed)
 
     def _through(self) -> None:
         name = self.architecture.name
         normed = None if name in orders.NORMS_AFTER else self._row(self.width)
+        if self.card and self.given is None:
+            self.given = self._arrive()
         attended = self._attention(normed)
         if name in orders.PARALLEL:
             self._beside(normed, attended)
             return
         added = self._product(self.heads, self.width, self.bits.out, attended)
+        if self.index == self.last:
+            added = self._asked_for(added)
         self._free(None if self.given is self.inputs else self.given)
+        if self.visits and self.tokens < kernels.OFFLOADED_ROWS:
+            self.given = added
+            return
         found = self._forward(None if name in orders.NORMS_AFTER else self._row(self.width))
         self.given, freed = (added, found) if name in orders.ADDED_TO_INPUT else (found, added)
         self.buffer.give(freed)
+
+    def _arrive(self) -> Block:
+        """What comes to a further card at its start: the layer before's result, and inputs."""
+        self._keep(self._inputs())
+        given = self._row(self.width)
+        self._keep(self._inputs_from(self.index))
+        return given
+
+    def _asked_for(self, added: Block) -> Block:
+        """Of the last layer's result the rows that anybody asked the output of."""
+        self.tokens = step_inputs.output_count(self.architecture, self.workload)
+        found = self._row(self.width)
+        self.buffer.give(added)
+        return found
 
     def _beside(self, normed: Block | None, attended: Block) -> None:
         """A feed-forward part beside attention, and both added to the layer's input."""
         if self.architecture.name in orders.OWN_NORMS:
             normed = self._row(self.width)
+        if self.index == self.last:
+            self.tokens = step_inputs.output_count(self.architecture, self.workload)
         if self.architecture.name in orders.ATTENTION_FIRST:
             found = self._product(self.heads, self.width, self.bits.out, attended)
             added = self._forward(normed)
         else:
             found = self._forward(normed)
-            added = self._product(self.heads, self.width, self.bits.out, attended)
-        self.buffer.give(self.given, added)
+            if self.architecture.name not in orders.INPUT_LAST:
+                self._free(self.given)
+                self.given = None
+            attended = self._moved(self.heads, attended, int(self.is_fused and self.turns_values))
+            added = self._product(
+                self.heads, self.width, self.bits.out, attended, inputs=self._next_inputs()
+            )
+        self._free(self.given, added)
         self.given = found
 
     def _forward(self, normed: Block | None) -> Block:
         """The feed-forward part, or experts; behind the last in RAM the card's inputs come."""
-        inputs = self._indexes() if self.index == self.first - 1 else {}
+        name, inputs = self.architecture.name, self._next_inputs()
+        if name in orders.PARALLEL - orders.ATTENTION_FIRST:
+            inputs = {}
         if matrices.is_mixture(self.architecture, self.index):
             found = self._mixture(normed)
-        elif self.architecture.name not in orders.FOLLOWED:
+        elif name not in orders.FOLLOWED:
             return self._dense(self._inner(), normed, inputs)
         else:
             found = self._dense(self._inner(), normed, {})
         self._keep(inputs)
         return found
+
+    def _next_inputs(self) -> dict[str, int]:
+        """What comes with the last matrix in RAM, since no split of the graph is behind it."""
+        return self._inputs_from(self.first) if self.index == self.first - 1 else {}
 
     def _inner(self) -> int:
         own, inner = self.architecture.feed_forward_lengths, self.architecture.feed_forward_length
@@ -104,10 +167,14 @@ class _StepLayers(StepAttention):
 
     def _dense(self, inner: int, normed: Block | None, inputs: dict[str, int]) -> Block:
         """Gate and up, or up alone, and the matrix down, with what comes beside it."""
-        gate = None
+        active = self._active(inner, normed)
+        return self._product(inner, self.width, self.bits.down, active, inputs=inputs)
+
+    def _active(self, inner: int, normed: Block | None) -> Block:
+        """What the matrix down reads."""
         if self.architecture.name in matrices.NOT_GATED:
-            active = self._product(self.width, inner, self.bits.up, normed)
-            return self._product(inner, self.width, self.bits.down, active, inputs=inputs)
+            return self._product(self.width, inner, self.bits.up, normed)
+        gate = None
         if self.architecture.name in matrices.FUSED_UP:
             up = self._product(self.width, 2 * inner, self.bits.up, normed)
         else:
@@ -115,17 +182,39 @@ class _StepLayers(StepAttention):
             up = self._product(self.width, inner, self.bits.up, normed)
         active = self._row(inner)
         self._free(gate, up)
-        return self._product(inner, self.width, self.bits.down, active, inputs=inputs)
+        return active
+
+    def _routed(self) -> tuple[Block, Block]:
+        """Which experts a token takes, and their weights.
+
+        CUDA finds both in one kernel, unless a bias of the scores comes from RAM in between.
+        """
+        name, used = self.architecture.name, self.architecture.experts_used
+        count, is_biased = self.architecture.experts, name in orders.BIASED_ROUTERS
+        is_one = not (is_biased and self.visits)
+        router = self.buffer.take(FLOAT * count * self.width) if self.visits else None
+        scores = [self._row(count)]
+        self._free(router)
+        if is_one:
+            scores.append(self._row(count))
+        biased = self._row(count) if is_biased else None
+        order = self._row(count)
+        chosen = self._row(used)
+        if name in orders.PLAIN_WEIGHTS:
+            self._free(biased, *scores)
+            return order, chosen
+        if not is_one:
+            self._free(biased, *scores)
+            scores, biased = [], None
+        scores += [self._row(1) for _ in range(1 + is_one)]
+        weights = self._row(used)
+        self._free(chosen, biased, *scores)
+        return order, weights
 
     def _mixture(self, normed: Block | None) -> Block:
         """Experts that are chosen, and one that all tokens use behind them."""
         architecture, used = self.architecture, self.architecture.experts_used
-        router = (
-            self.buffer.take(FLOAT * architecture.experts * self.width) if self.visits else None
-        )
-        routed = [self._row(architecture.experts)]
-        self._free(router)
-        routed += [self._row(size) for size in (architecture.experts, used, 1, used)]
+        order, weights = self._routed()
         shared = architecture.shared_feed_forward_length
         inner = architecture.expert_feed_forward_length or architecture.feed_forward_length
         freed, gate = None if shared else normed, None
@@ -136,10 +225,18 @@ class _StepLayers(StepAttention):
             up = self._experts(self.width, inner, self.bits.up, freed)
         active = self._row(used * inner)
         self._free(gate, up)
-        results = self._experts(inner, self.width, self.bits.down, active)
+        # CUDA runs one as wide as the others among them, up to the matrix down.
+        is_among = mixtures.is_grouped(architecture) and not (self.visits or self.is_merged)
+        beside = self._active(shared, None) if is_among else None
+        if is_among:
+            self._free(normed)
+        results = self._experts(inner, self.width, self.bits.down, active, order)
+        weighed = self._row(used * self.width) if mixtures.is_reduced(architecture) else None
         found = self._row(self.width)
-        self._free(results, *routed)
-        if shared:
+        self._free(weighed, results, weights)
+        if beside:
+            self._free(self._product(shared, self.width, self.bits.down, beside))
+        elif shared:
             self._free(self._dense(shared, normed, {}))
         return found
 
@@ -150,15 +247,3 @@ class _StepLayers(StepAttention):
         found = self._row(used * rows)
         self._free(visiting, *freed)
         return found
-
-    def _indexes(self) -> dict[str, int]:
-        """Where keys and values go in a cache on the card; one for each transposed element."""
-        if self.first >= self.architecture.layers:
-            return {}
-        found = layers.kv_layers(self.architecture)
-        widest = max((layer.values for layer in found), default=1)
-        values = self.tokens * (1 if self.workload.flash_attention else widest)
-        sizes = {"keys": INDEX * self.tokens, "values": INDEX * values}
-        if any(self.architecture.sliding_layers):
-            sizes |= {f"sliding {name}": size for name, size in sizes.items()}
-        return sizes | {"outputs": FLOAT * self.workload.slots}

@@ -1,4 +1,4 @@
-"""One step's tensors on the first card, where layers in RAM are computed on it one by one.
+"""One step's tensors on a card, where layers in RAM are computed on it one by one.
 
 Their matrices come to the card one after the other, and their caches (``op_offload``). What a
 split of the graph reads from elsewhere comes at the split's start, and a further matrix from
@@ -10,17 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wizard.registry.values import Architecture
-from wizard.sizing import kernels, layers, matrix_types, placement, residual
+from wizard.sizing import kernels, layers, matrices, matrix_types, placement, residual
 from wizard.sizing import layer_orders as orders
 from wizard.sizing.allocator import Block, Buffer
 from wizard.sizing.cells import PLAIN, cells, step
-from wizard.sizing.scores import PLAIN_QUERIES
 from wizard.sizing.values import Workload
 
 HALF, FLOAT, INDEX = 2, 4, 8
 # Heads are turned by matrices of at least so many rows before they are quantised.
 TURNING = 64
-_ROW_PADDING, _BLOCK = 512, 32
+ROW_PADDING, _BLOCK = 512, 32
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,20 @@ NOTHING = InRam()
 class StepTensors:
     """Places of a step's tensors."""
 
-    def __init__(self, architecture: Architecture, workload: Workload, matrices: InRam) -> None:
+    def __init__(
+        self, architecture: Architecture, workload: Workload, in_ram: InRam, card: int
+    ) -> None:
         self.architecture, self.workload = architecture, workload
         self.first = placement.first_on_card(architecture, workload)
-        self.is_merged = matrices.is_merged
-        self.types = matrix_types.of_layers(architecture, matrices.name)
-        usual = matrix_types.largest(architecture, matrices.name, is_merged=self.is_merged)
+        self.card, self.last = card, architecture.layers - 1
+        self.is_merged = in_ram.is_merged
+        self.types = matrix_types.of_layers(architecture, in_ram.name)
+        usual = matrix_types.largest(architecture, in_ram.name, is_merged=self.is_merged)
         # A maker's own mix has other bits than its name tells; what of experts is elsewhere.
         is_dense = bool(architecture.experts) and self.first <= architecture.dense_layers
-        self.each = (1.0 if is_dense or not usual else matrices.largest / usual) / 8
+        self.each = (1.0 if is_dense or not usual else in_ram.largest / usual) / 8
         self.tokens = -(-step(workload) // workload.slots) * workload.slots
+        self.ends = self._ends()
         self.width, self.span = architecture.embedding_length, cells(architecture, workload)
         self.is_fused = kernels.is_fused(architecture, workload)
         self.turns_keys = self._turns(workload.kv_type in PLAIN, architecture.key_length)
@@ -61,13 +64,23 @@ class StepTensors:
         self.once: dict[str, Block] = {}
         self.enter(0)
         # What several layers take of the inputs stays until the last of them.
-        self.inputs = self._stacked() if architecture.deepstack_layers else None
-        self.given = self.inputs or self._embedded()
+        is_stacked = architecture.deepstack_layers and not card
+        self.inputs = self._stacked() if is_stacked else None
+        self.given = None if card else self.inputs or self._embedded()
 
     @staticmethod
     def _turns(is_plain: bool, length: int) -> bool:
         """Whether heads are turned before they are quantised (``attn_rot_k``)."""
         return not is_plain and length % TURNING == 0
+
+    def is_here(self, index: int) -> bool:
+        """Whether a layer is computed on the card: the first computes for those in RAM."""
+        return self.card == max(0, placement.card_of(index, self.architecture, self.workload))
+
+    def _ends(self) -> dict[bool, int]:
+        """The last layer on the card that slides, and that does not."""
+        here = filter(self.is_here, range(self.architecture.layers))
+        return {bool(layers.kv_layer(self.architecture, index).window): index for index in here}
 
     def enter(self, index: int) -> None:
         """Turns to a layer."""
@@ -77,9 +90,12 @@ class StepTensors:
         self.asked = self.architecture.heads * (self.kv.keys // self.kv.heads)
         self.heads = self.architecture.heads * (self.kv.values // self.kv.heads)
         name, is_full = self.architecture.name, not self.kv.window
-        is_plain = name in PLAIN_QUERIES or (name in orders.PLAIN_FULL and is_full)
-        # How often queries and keys are moved to a place of their own.
-        self.times = (not is_plain) + self.turns_keys
+        is_fourth = name in orders.PLAIN_FOURTH and index % 4 == 3
+        self.is_plain = name in orders.PLAIN or (name in orders.PLAIN_FULL and is_full) or is_fourth
+        # How often queries and keys are moved to a place of their own: parts of one matrix's
+        # result are made to follow each other before they are turned.
+        is_part = self.turns_keys and name in matrices.FUSED_QUERIES
+        self.times = (is_part or not self.is_plain) + self.turns_keys
         slides, span = bool(self.kv.window), self.span
         self.cells = span.sliding if slides else span.full
         self.seen = span.sliding_mask if slides else span.full_mask
@@ -93,7 +109,12 @@ class StepTensors:
             if name not in self.once:
                 self.once[name] = self.buffer.take(size)
 
-    def _embedded(self) -> Block:
+    def _used(self, *inputs: str) -> None:
+        """Frees inputs that no further layer reads; of its own kind, which slides or not."""
+        if self.index == self.ends[bool(self.kv.window)]:
+            self._free(*(self.once.pop(name, None) for name in inputs))
+
+    def _embedded(self) -> Block | None:
         """The first layer's input; the rows for vectors of images stay, where there are any."""
         if self.architecture.learned_positions:
             given, positions = self._row(self.width), self._row(self.width)
@@ -103,12 +124,18 @@ class StepTensors:
             return self._row(self.width)
         vectors, text = self._row(self.width), self._row(self.width)
         where = self.buffer.take(INDEX * self.tokens)
-        is_normed = self.architecture.name not in orders.NORMS_AFTER
-        given = self._row(self.width if is_normed else 0)
+        if self.architecture.name in orders.NORMS_AFTER:
+            # What no norm reads comes with the first matrix.
+            self._row(self.width)
+            self.buffer.give(vectors, text, where)
+            return None
+        given = self._row(self.width)
+        is_scaled = self.architecture.name in orders.SCALED_ROWS
+        factors = self.buffer.take(FLOAT * self.tokens) if is_scaled else None
         self._row(self.width)
         self.buffer.give(vectors, text, where)
-        # What no norm reads comes with the first matrix.
-        return given if is_normed else self._product(self.width, self.width, self.bits.query)
+        self._free(factors)
+        return given
 
     def _stacked(self) -> Block:
         """Inputs of several layers: text as it is and padded, and where vectors are mixed in."""
@@ -141,7 +168,7 @@ class StepTensors:
         """Bytes of a matrix; rows that no block divides are not quantised, others padded."""
         if row % _BLOCK:
             return HALF * row * rows
-        return (row * rows + -row % _ROW_PADDING) * bits * self.each
+        return (row * rows + -row % ROW_PADDING) * bits * self.each
 
     def _moved(self, elements: int, block: Block, times: int, *, kept: bool = False) -> Block:
         """What is turned, or normed from another shape, so many times: in a place of its own."""
