@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect
 
 # CUDA's buffers (``ggml_backend_cuda_buffer_type_get_alignment``).
 _ALIGNMENT = 128
@@ -22,15 +22,15 @@ class Buffer:
     def take(self, size: float) -> Block:
         """Room for a tensor of so many bytes: of equal holes the last one is taken."""
         wanted = -(-int(size) // _ALIGNMENT) * _ALIGNMENT
-        fitting = [
-            (hole, -index) for index, (_, hole) in enumerate(self.free[:-1]) if hole >= wanted
-        ]
-        index = -min(fitting)[1] if fitting else len(self.free) - 1
-        offset, hole = self.free[index]
-        if hole == wanted:
-            del self.free[index]
+        best, room = -1, _ENDLESS
+        for index, (_, hole) in enumerate(self.free):
+            if wanted <= hole <= room:
+                best, room = index, hole
+        offset, _ = self.free[best]
+        if room == wanted:
+            del self.free[best]
         else:
-            self.free[index] = (offset + wanted, hole - wanted)
+            self.free[best] = (offset + wanted, room - wanted)
         self.most = max(self.most, offset + wanted)
         return offset, wanted
 
@@ -38,12 +38,15 @@ class Buffer:
         """Frees tensors, whose holes become one with those beside them."""
         for block in blocks:
             if block[1]:
-                insort(self.free, block)
-                self._merge(self.free.index(block))
+                self._give(*block)
 
-    def _merge(self, index: int) -> None:
-        for at in (index, index - 1):
-            if 0 <= at < len(self.free) - 1:
-                (offset, hole), (behind, more) = self.free[at : at + 2]
-                if offset + hole == behind:
-                    self.free[at : at + 2] = [(offset, hole + more)]
+    def _give(self, offset: int, size: int) -> None:
+        start = stop = bisect(self.free, (offset, size))
+        behind, more = self.free[stop]
+        if behind == offset + size:
+            size, stop = size + more, stop + 1
+        if start:
+            before, hole = self.free[start - 1]
+            if before + hole == offset:
+                offset, size, start = before, hole + size, start - 1
+        self.free[start:stop] = [(offset, size)]
