@@ -63,8 +63,7 @@ def _is_odd(architecture: Architecture) -> bool:
 
 def _beside_others(architecture: Architecture) -> int:
     """The same between experts or states, which leave holes of other sizes."""
-    found = layers.kv_layers(architecture)
-    new = max((layer.keys + layer.values for layer in found), default=0)
+    new = layers.widest_kv(architecture)
     rows = 2 + 2 * residual.branches(architecture)
     if architecture.deepstack_layers and not architecture.experts:
         # The inputs of several layers are there in both branches, padded and copied.
@@ -111,12 +110,11 @@ def chosen(architecture: Architecture, span: int, cards: int) -> int:
     """Elements of a token that sparse attention keeps of all layers on a card till the end."""
     if architecture.name not in _CHOOSES:
         return 0
-    choosing = sum(1 for layer in layers.kv_layers(architecture) if not layer.window)
+    choosing = sum(1 for layer in layers.kv_layers(architecture).values() if not layer.window)
     return -(-choosing // max(1, cards)) * min(architecture.indexer_top_k, span)
 
 
 def fused_width(architecture: Architecture) -> int:
     """Attention with one kernel: queries, their result, new keys and values."""
-    found = layers.kv_layers(architecture)
-    new = max((layer.keys + layer.values for layer in found), default=0)
+    new = layers.widest_kv(architecture)
     return 2 * residual.queries(architecture) + new + 2 * architecture.embedding_length

@@ -17,7 +17,7 @@ def caches(architecture: Architecture, workload: Workload) -> str:
             f"4 or 128 tokens of {workload.context_length:,}, for each of "
             f"{plural(workload.slots, 'slot')}"
         )
-    found = layers.kv_layers(architecture)
+    found = layers.kv_layers(architecture).values()
     full = tuple(layer for layer in found if not layer.window)
     sliding = tuple(layer for layer in found if layer.window)
     span = cells(architecture, workload)

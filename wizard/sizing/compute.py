@@ -142,7 +142,7 @@ def _turned(architecture: Architecture, workload: Workload) -> int:
         return each * architecture.kv_lora_rank * cells(architecture, workload).full
     if not workload.flash_attention:
         return 0
-    span, found = cells(architecture, workload), layers.kv_layers(architecture)
+    span, found = cells(architecture, workload), layers.kv_kinds(architecture)
     sizes = (layer.values * (span.sliding if layer.window else span.full) for layer in found)
     return each * max(sizes, default=0)
 
@@ -170,7 +170,7 @@ def card_bytes(
     comes from the card before (``cparams.pipeline_parallel``). The first card also
     computes for layers in RAM, one matrix after the other (``op_offload``).
     """
-    if card and not placement.has_layers(architecture, workload, card):
+    if card and not placement.layers_on(card, architecture, workload):
         return _output_alone(architecture, workload, card)
     is_whole = placement.is_whole(architecture, workload)
     if not is_whole and step_layers.applies(architecture, workload):

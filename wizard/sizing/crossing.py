@@ -55,11 +55,9 @@ def _residuals(architecture: Architecture, workload: Workload, card: int) -> int
     """What layers on earlier cards left for those on this one, as it is and normed."""
     if not card or not architecture.residual_block:
         return 0
-    owners = (
-        placement.card_of(index, architecture, workload) for index in range(architecture.layers)
-    )
-    first = next((index for index, owner in enumerate(owners) if owner == card), 0)
-    return 2 * architecture.embedding_length * residual.residuals(architecture, first)
+    here = placement.layers_on(card, architecture, workload)
+    before = here.start if here else 0
+    return 2 * architecture.embedding_length * residual.residuals(architecture, before)
 
 
 def _between(architecture: Architecture, workload: Workload, card: int) -> int:
@@ -103,5 +101,5 @@ def hosted_bytes(architecture: Architecture, workload: Workload, card: int, toke
     found = hosted_in(architecture, workload, tokens)
     if found is None:
         return 0
-    cards = (placement.card_of(index, architecture, workload) for index in found.layers)
-    return found.gives * sum(1 for each in cards if each == card)
+    here = placement.layers_on(card, architecture, workload)
+    return found.gives * sum(1 for index in found.layers if index in here)

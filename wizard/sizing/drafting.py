@@ -47,8 +47,7 @@ def added(architecture: Architecture, workload: Workload) -> Drafting:
 
 def _layer_bytes(architecture: Architecture, workload: Workload) -> int:
     """Bytes of one layer's keys and values: in 16 bits, whatever the others' type."""
-    found = layers.kv_layers(architecture)
-    row = max((layer.keys + layer.values for layer in found), default=0)
+    row = layers.widest_kv(architecture)
     return row_bytes(row, KvType.F16) * cells(architecture, workload).full
 
 

@@ -66,7 +66,7 @@ def fetched_behind(architecture: Architecture) -> dict[int, int]:
     """
     if architecture.experts or architecture.name in matrices.GATED_QUERIES:
         return {}
-    attending = [layer.index for layer in layers.kv_layers(architecture)]
+    attending = list(layers.kv_layers(architecture))
     recurrent = layers.recurrent_layers(architecture)
     behind = {
         index: next((each for each in recurrent if index <= each <= after), None)
@@ -90,7 +90,7 @@ def has_kernels(architecture: Architecture, workload: Workload) -> bool:
 @lru_cache(maxsize=512)
 def _fits(architecture: Architecture) -> bool:
     """Whether CUDA has flash attention for the heads of all layers."""
-    found = layers.kv_layers(architecture)
+    found = layers.kv_kinds(architecture)
     if not found:
         key, value = architecture.key_length, architecture.value_length
         return not architecture.heads or _has_kernel(key, value, 1)

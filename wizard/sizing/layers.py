@@ -6,25 +6,22 @@ vLLM ``vllm/v1/kv_cache_interface.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from wizard.registry.values import Architecture
 
 _Item = TypeVar("_Item", int, bool)
 
 
-@dataclass(frozen=True)
-class KvLayer:
-    """One layer that keeps keys and values: elements a token, and its window.
+class KvLayer(NamedTuple):
+    """A layer that keeps keys and values: elements a token, and its window.
 
     ``window`` is in tokens, 0 for full attention. Under MLA ``keys`` is the
     one compressed row that serves as both, and ``values`` is 0. ``indexer`` are
     elements of a sparse attention's indexer, cached beside.
     """
 
-    index: int
     heads: int
     keys: int
     values: int
@@ -34,31 +31,60 @@ class KvLayer:
 
 
 @lru_cache(maxsize=512)
-def kv_layers(architecture: Architecture) -> tuple[KvLayer, ...]:
-    """The layers with a cache of their own; none for encoders, as a rule."""
+def kv_layers(architecture: Architecture) -> dict[int, KvLayer]:
+    """The layers with a cache of their own, by index; none for encoders, as a rule."""
     if not architecture.causal and not architecture.bidirectional_cache:
-        return ()
+        return {}
     own = max(0, architecture.layers - architecture.shared_kv_layers)
-    found = (kv_layer(architecture, index) for index in range(own))
-    return tuple(layer for layer in found if layer.keys or layer.values)
+    told = list(
+        zip(
+            _padded(architecture.kv_heads, own, architecture.heads),
+            _padded(architecture.sliding_layers, own, False),
+            _padded(architecture.indexer_layers, own, not architecture.indexer_layers),
+            strict=True,
+        )
+    )
+    # Few are unlike all the others.
+    made = {each: _kv_layer(architecture, *each) for each in dict.fromkeys(told)}
+    found = ((index, made[each]) for index, each in enumerate(told))
+    return {index: layer for index, layer in found if layer.keys or layer.values}
+
+
+@lru_cache(maxsize=512)
+def kv_kinds(architecture: Architecture) -> tuple[KvLayer, ...]:
+    """Each kind of them once."""
+    return tuple(dict.fromkeys(kv_layers(architecture).values()))
+
+
+def widest_kv(architecture: Architecture) -> int:
+    """Elements of a token's new keys and values in the layer that has the most."""
+    return max((layer.keys + layer.values for layer in kv_kinds(architecture)), default=0)
 
 
 def kv_layer(architecture: Architecture, index: int) -> KvLayer:
     """One layer, whether it has a cache of its own or not."""
-    heads = _at(architecture.kv_heads, index, architecture.heads)
-    slides = bool(architecture.sliding_window) and _at(architecture.sliding_layers, index, False)
+    return _kv_layer(
+        architecture,
+        _at(architecture.kv_heads, index, architecture.heads),
+        _at(architecture.sliding_layers, index, False),
+        _at(architecture.indexer_layers, index, not architecture.indexer_layers),
+    )
+
+
+def _kv_layer(
+    architecture: Architecture, heads: int, is_sliding: bool, is_indexed: bool
+) -> KvLayer:
+    slides = bool(architecture.sliding_window) and is_sliding
     window = architecture.sliding_window if slides else 0
     indexer = 0
     if architecture.indexer_length and heads:
-        marked = _at(architecture.indexer_layers, index, not architecture.indexer_layers)
-        indexer = marked * (architecture.indexer_length + architecture.indexer_value_length)
+        indexer = is_indexed * (architecture.indexer_length + architecture.indexer_value_length)
     key = architecture.key_length_swa if slides else 0
     value = architecture.value_length_swa if slides else 0
     if heads and architecture.kv_lora_rank:
         width = key or architecture.kv_lora_rank + architecture.rope_dimension
-        return KvLayer(index, 1, width, 0, window, is_latent=True, indexer=indexer)
+        return KvLayer(1, width, 0, window, is_latent=True, indexer=indexer)
     return KvLayer(
-        index,
         heads,
         heads * (key or architecture.key_length),
         heads * (value or architecture.value_length),
@@ -69,6 +95,10 @@ def kv_layer(architecture: Architecture, index: int) -> KvLayer:
 
 def _at(items: tuple[_Item, ...], index: int, default: _Item) -> _Item:
     return items[index] if index < len(items) else default
+
+
+def _padded(items: tuple[_Item, ...], count: int, default: _Item) -> tuple[_Item, ...]:
+    return items[:count] + (default,) * (count - len(items))
 
 
 def recurrent_layers(architecture: Architecture) -> tuple[int, ...]:

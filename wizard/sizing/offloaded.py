@@ -41,7 +41,7 @@ def attends_on_card(architecture: Architecture, workload: Workload) -> bool:
     """Whether any attention runs on the card."""
     first = placement.first_on_card(architecture, workload)
     behind, found = kernels.fetched_behind(architecture), layers.kv_layers(architecture)
-    return not behind or any(behind.get(layer.index, first) >= first for layer in found)
+    return not behind or any(behind.get(index, first) >= first for index in found)
 
 
 def card_bytes(

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import layers, weights
@@ -57,20 +57,11 @@ def is_whole(architecture: Architecture, workload: Workload) -> bool:
 
 
 def card_of(index: int, architecture: Architecture, workload: Workload) -> int:
-    """The card of a layer, -1 for RAM; the output's index is that of all layers less one.
-
-    Cumulative shares, upper bound.
-    """
+    """The card of a layer, -1 for RAM; the output's index is that of all layers less one."""
     first = first_on_card(architecture, workload)
     if index < first:
         return -1
-    count = max(1, workload.gpus)
-    if count == 1:
-        return 0
-    shares = [(card + 1) / count for card in range(count)]
-    return min(
-        count - 1, bisect_right(shares, (index - first) / (all_layers(architecture) - first))
-    )
+    return (index - first) * max(1, workload.gpus) // (all_layers(architecture) - first)
 
 
 def output_card(architecture: Architecture, workload: Workload) -> int:
@@ -78,11 +69,14 @@ def output_card(architecture: Architecture, workload: Workload) -> int:
     return card_of(all_layers(architecture) - 1, architecture, workload)
 
 
-def has_layers(architecture: Architecture, workload: Workload, card: int) -> bool:
-    """Whether any layer but the output lies on a card."""
-    first = first_on_card(architecture, workload)
-    start = first + -(-card * (all_layers(architecture) - first) // workload.gpus)
-    return start < architecture.layers and card == card_of(start, architecture, workload)
+def layers_on(card: int, architecture: Architecture, workload: Workload) -> range:
+    """The layers on a card, without those for prediction; -1 for RAM beside cards."""
+    first, count = first_on_card(architecture, workload), max(1, workload.gpus)
+    if card < 0:
+        return range(min(first, architecture.layers))
+    here = all_layers(architecture) - first
+    start, stop = (first + -(-each * here // count) for each in (card, card + 1))
+    return range(start, min(stop, architecture.layers))
 
 
 def cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tuple[int, bool]]:
@@ -91,15 +85,15 @@ def cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tupl
     Without flash attention V is kept transposed, each layer as wide as the
     widest (``n_embd_v_gqa_max``), even a layer without heads (Nemotron 51B).
     """
-    found = layers.kv_layers(architecture)
     keys, values, transposed = workload.kv_type, workload.values_type, not workload.flash_attention
+    found = layers.kv_kinds(architecture)
     widest = max((layer.values for layer in found), default=0)
     empty = {}
     if transposed and not layers.recurrent_layers(architecture):
         own = architecture.layers - architecture.shared_kv_layers
         empty = dict.fromkeys(range(own), (row_bytes(widest, values), False))
-    return empty | {
-        layer.index: (
+    of_kind = {
+        layer: (
             row_bytes(layer.keys, keys)
             + (_indexer_bytes(architecture, workload, layer) if layer.indexer else 0)
             + row_bytes(
@@ -110,6 +104,8 @@ def cell_bytes(architecture: Architecture, workload: Workload) -> dict[int, tupl
         )
         for layer in found
     }
+    kept = layers.kv_layers(architecture)
+    return empty | {index: of_kind[layer] for index, layer in kept.items()}
 
 
 def _indexer_bytes(architecture: Architecture, workload: Workload, layer: layers.KvLayer) -> int:
@@ -196,25 +192,31 @@ def _places(
         flash_attention=flash_attention,
         gpu_layers=gpu_layers,
     )
-    count = max(1, gpus)
-    per_layer = cell_bytes(architecture, workload)
-    recurrent = set(layers.recurrent_layers(architecture))
-    state = state_bytes(architecture)
     part = weights.split(architecture, variant)
+    moved = part.experts[:expert_layers]
+    stays = [block - each for block, each in zip_longest(part.blocks, moved, fillvalue=0.0)]
     # The last is RAM, which -1 finds.
-    loaded = [0.0] * (count + 1)
-    full, sliding, states = [0] * (count + 1), [0] * (count + 1), [0] * (count + 1)
-    for index in range(architecture.layers):
-        card = card_of(index, architecture, workload)
-        moved = _experts(part, index) if index < expert_layers else 0.0
-        loaded[card] += _block(part, index) - moved
-        loaded[-1] += moved
-        cell, slides = per_layer.get(index, (0, False))
-        (sliding if slides else full)[card] += cell
-        states[card] += state if index in recurrent else 0
+    found = [layers_on(card, architecture, workload) for card in (*range(max(1, gpus)), -1)]
+    loaded = [sum(stays[own.start : own.stop]) for own in found]
+    loaded[-1] = sum(part.blocks[: found[-1].stop]) + sum(moved[found[-1].stop :])
     _place_output(architecture, workload, part, loaded)
-    found = [Place(*row) for row in zip(loaded, full, sliding, states, strict=True)]
-    return Places(found[-1], tuple(found[:-1]))
+    caches, state = cell_bytes(architecture, workload), state_bytes(architecture)
+    *cards, host = (
+        Place(
+            size,
+            *_cells(caches, own),
+            state * sum(architecture.recurrent_layers[own.start : own.stop]),
+        )
+        for size, own in zip(loaded, found, strict=True)
+    )
+    return Places(host, tuple(cards))
+
+
+def _cells(caches: dict[int, tuple[int, bool]], own: range) -> tuple[int, int]:
+    """Bytes of a cell of some layers together: of those that do not slide, and of those that do."""
+    found = [caches[index] for index in own if index in caches]
+    sliding = sum(cell for cell, slides in found if slides)
+    return sum(cell for cell, _ in found) - sliding, sliding
 
 
 def _place_output(
@@ -224,11 +226,3 @@ def _place_output(
     tied = part.tied if has_output(architecture, workload) else 0.0
     loaded[output_card(architecture, workload)] += part.output + tied
     loaded[-1 if workload.gpus else 0] += part.embeddings
-
-
-def _block(part: weights.Weights, index: int) -> float:
-    return part.blocks[index] if index < len(part.blocks) else 0.0
-
-
-def _experts(part: weights.Weights, index: int) -> float:
-    return part.experts[index] if index < len(part.blocks) else 0.0

@@ -35,8 +35,7 @@ def queries(architecture: Architecture) -> int:
 
 def projected(architecture: Architecture) -> int:
     """Elements of a token's queries, keys and values together."""
-    found = layers.kv_layers(architecture)
-    return queries(architecture) + max((layer.keys + layer.values for layer in found), default=0)
+    return queries(architecture) + layers.widest_kv(architecture)
 
 
 def kept(architecture: Architecture) -> int:

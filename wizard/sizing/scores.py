@@ -54,8 +54,7 @@ def alive(architecture: Architecture) -> int:
         # With their gates, of which they are divided.
         return row + asked // 2
     if architecture.name in PLAIN_QUERIES:
-        found = layers.kv_layers(architecture)
-        return row + max((layer.keys + layer.values for layer in found), default=0)
+        return row + layers.widest_kv(architecture)
     is_turned = asked > width and architecture.name not in GATED_QUERIES
     row += width if architecture.name in _UNEVEN else 0
     if architecture.recurrent_layers:

@@ -41,7 +41,7 @@ class StepAttention(StepTensors):
 
     def _indexes(self) -> dict[str, int]:
         """Where keys and values go in the cache; one for each transposed element."""
-        found = layers.kv_layers(self.architecture)
+        found = layers.kv_kinds(self.architecture)
         widest = 1 if self.workload.flash_attention else max(layer.values for layer in found)
         sizes = {"keys": INDEX * self.tokens, "values": INDEX * self.tokens * widest}
         return {self._own(name): size for name, size in sizes.items()}

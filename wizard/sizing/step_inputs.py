@@ -47,7 +47,7 @@ def output_count(architecture: Architecture, workload: Workload) -> int:
 
 def scored_cells(architecture: Architecture, workload: Workload) -> int:
     """Cells that the widest layer's scores are made for."""
-    found = layers.kv_layers(architecture)
+    found = layers.kv_kinds(architecture)
     if not found or not architecture.causal:
         return token_count(architecture, workload)
     span = cells(architecture, workload)
@@ -72,7 +72,7 @@ def unpacked(architecture: Architecture, workload: Workload) -> int:
         # Put together as they are, then cast.
         return 6 * architecture.key_length * compressed.widest_cells(architecture, workload)
     span = cells(architecture, workload)
-    found = layers.kv_layers(architecture)
+    found = layers.kv_kinds(architecture)
     # Values that are a part of latent keys are cast once more.
     again = architecture.kv_lora_rank if is_wide else 0
     sizes = (
@@ -92,17 +92,17 @@ def inputs(architecture: Architecture, workload: Workload, *, layers_here: int =
     there is one for each element of the transposed values. Where the card has no
     kernel for it, the caches are made before that is found out.
     """
-    tokens, found = token_count(architecture, workload), layers.kv_layers(architecture)
+    tokens, found = token_count(architecture, workload), layers.kv_kinds(architecture)
     if not architecture.heads:
         return 16 * tokens
     span = cells(architecture, workload)
     spanned, width = _spanned(architecture, workload), _mask_width(architecture, workload)
-    indexed = sum(1 for layer in found if layer.indexer)
     is_asked = workload.flash_attention and architecture.name not in attention.NEVER_FUSED
     rows = 8 if is_asked else 8 * max((layer.values for layer in found), default=1)
     rows += _FLOAT * attention.buckets(architecture, spanned) * layers_here
     if architecture.name in _OWN_MASKS and layers_here > 1:
         # Of the pooled keys' mask a quarter as many numbers, of 32 bits.
+        indexed = sum(1 for layer in layers.kv_layers(architecture).values() if layer.indexer)
         copies = -(-indexed * layers_here // architecture.layers)
         rows += copies * (width * span.full_mask + _FLOAT * span.full_mask // 4)
     if architecture.name in LIGHTNING:
@@ -124,7 +124,7 @@ def _mask_width(architecture: Architecture, workload: Workload) -> int:
 
 def _spanned(architecture: Architecture, workload: Workload) -> int:
     """Cells that a token's masks span: one of all cells, one of a window, one for an indexer."""
-    found, span = layers.kv_layers(architecture), cells(architecture, workload)
+    found, span = layers.kv_kinds(architecture), cells(architecture, workload)
     is_cached = bool(found) and architecture.causal
     full, sliding = span.full_mask, span.sliding_mask
     if not is_cached:

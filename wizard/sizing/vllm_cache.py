@@ -113,10 +113,10 @@ def _kinds(architecture: Architecture, card: _Card, kv_type: KvType) -> tuple[_K
     kv_type = _resolved(architecture, card, kv_type)
     block = _usual_block(architecture, card, kv_type)
     found: dict[tuple[int, int, int, int], list[int]] = {}
-    for layer in layers.kv_layers(architecture):
+    for index, layer in layers.kv_layers(architecture).items():
         indexer = _indexer_bytes(layer, architecture.indexer_pool)
         each = indexer + _token_bytes(layer, card, kv_type, packs=packs)
-        found.setdefault((each, indexer, layer.window, block), []).append(layer.index)
+        found.setdefault((each, indexer, layer.window, block), []).append(index)
     return tuple(_Kind(tuple(indices), *kind) for kind, indices in found.items())
 
 

@@ -255,7 +255,7 @@ def _scale_bytes(architecture: Architecture, file: int) -> int:
 
 def _repeated_elements(architecture: Architecture, gpus: int) -> float:
     """Elements of keys and values, and of Mamba's groups, beyond a card's even share."""
-    found = (layer for layer in layers.kv_layers(architecture) if not layer.is_latent)
+    found = (layer for layer in layers.kv_layers(architecture).values() if not layer.is_latent)
     groups, state = architecture.ssm_group_count, architecture.ssm_state_size
     repeated = 0.0
     if groups and groups % gpus:
