@@ -6,9 +6,10 @@ whose size is known; small odd matrices are left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers, quantiser
@@ -140,44 +141,45 @@ def blocks(architecture: Architecture, name: str, *, repacked: bool = False) -> 
     Only what the CPU copies in another order where ``repacked``.
     """
     mix = quantiser.mix(name, architecture.name)
-    count = architecture.layers + architecture.nextn_layers
-    has_values = [_has_values(architecture, index) for index in range(count)]
-    valued = sum(has_values)
-    made: dict[tuple[object, ...], Block] = {}
-    found, before, seen = [], 0, set()
-    of_all, of_values = mix.turns()
-    shapes = _shapes(architecture, count)
-    for index in range(count):
-        turns = [picks(index, count) for picks in of_all]
-        turns += [picks(before, valued) for picks in of_values]
-        owner = architecture.weight_layers[index] if architecture.weight_layers else index
-        kind = (owner in seen, is_mixture(architecture, index), shapes[index], *turns)
+    valued, made = _valued(architecture), dict[tuple[object, ...], Block]()
+    found = []
+    for index, kind in enumerate(_kinds(architecture, mix, valued)):
         if kind not in made:
-            layer = _Layer(architecture, mix, index, before, valued, repacked)
-            # A layer that another's weights run has none.
-            made[kind] = _NOTHING if owner in seen else _block(layer)
+            attending = sum(valued[:index]), sum(valued)
+            made[kind] = _block(_Layer(architecture, mix, index, *attending, repacked))
         found.append(made[kind])
-        seen.add(owner)
-        before += has_values[index]
+    users = architecture.weight_layers
+    # A layer that another's weights run has none.
+    for index in (index for index, owner in enumerate(users) if owner in users[:index]):
+        found[index] = _NOTHING
     return tuple(found)
 
 
-def _has_values(architecture: Architecture, index: int) -> bool:
-    """Whether a layer has a matrix of values, or one that counts as such."""
-    is_fused = architecture.name in FUSED_STATES and _recurs(architecture, index)
-    return is_fused or _attends(architecture, index)
+def _valued(architecture: Architecture) -> list[bool]:
+    """Whether each layer has a matrix of values, or one that counts as such."""
+    is_fused = architecture.name in FUSED_STATES
+    return [
+        (is_fused and _recurs(architecture, index)) or _attends(architecture, index)
+        for index in range(architecture.layers + architecture.nextn_layers)
+    ]
 
 
-def _shapes(architecture: Architecture, count: int) -> list[tuple[object, ...]]:
-    """What tells each layer's matrices from those of others."""
-    lists: tuple[tuple[object, ...], ...] = (
-        architecture.kv_heads,
-        architecture.sliding_layers,
-        architecture.recurrent_layers,
-        architecture.feed_forward_lengths,
+def _kinds(
+    architecture: Architecture, mix: Mix, valued: list[bool]
+) -> Iterable[tuple[object, ...]]:
+    """What tells each layer's matrices and their types from those of others."""
+    count, before = len(valued), [*accumulate(valued, initial=0)]
+    of_all, of_values = mix.turns()
+    columns: tuple[Sequence[object], ...] = (
+        [is_mixture(architecture, index) for index in range(count)],
+        architecture.kv_heads[:count],
+        architecture.sliding_layers[:count],
+        architecture.recurrent_layers[:count],
+        architecture.feed_forward_lengths[:count],
+        *([picks(index, count) for index in range(count)] for picks in of_all),
+        *([picks(index, before[-1]) for index in before[:-1]] for picks in of_values),
     )
-    found = list(zip_longest(*lists))[:count]
-    return found + [()] * (count - len(found))
+    return zip_longest(*columns)
 
 
 def _block(layer: _Layer) -> Block:
