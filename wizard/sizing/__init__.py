@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wizard.registry.values import Architecture, Format, Variant
-from wizard.sizing import llama_cpp, vllm, vllm_cache
+from wizard.sizing import llama_cpp, vllm, vllm_cache, weights
 from wizard.sizing.limits import (
     budget,
     largest_context,
@@ -44,7 +44,8 @@ def is_packed_otherwise(architecture: Architecture, variant: Variant) -> bool:
     """
     if variant.format is not Format.GGUF or not variant.size_is_exact:
         return False
-    return llama_cpp.is_packed_otherwise(architecture, variant, _ON_A_CARD)
+    part = weights.split(architecture, variant)
+    return llama_cpp.is_packed_otherwise(architecture, _ON_A_CARD, part)
 
 
 def kv_bytes_per_token(architecture: Architecture, workload: Workload) -> int:

@@ -38,7 +38,7 @@ def is_fused(architecture: Architecture, workload: Workload) -> bool:
     has_card = first < architecture.layers
     if has_card and not has_kernels(architecture, workload):
         return False
-    return not _leaves_ram(architecture, first, workload.slots)
+    return not first or not _leaves_ram(architecture, first, workload.slots)
 
 
 @lru_cache(maxsize=512)
@@ -50,7 +50,7 @@ def _leaves_ram(architecture: Architecture, first: int, slots: int) -> bool:
     Where no cache is written between them, attention follows the queries. And it follows a
     state on a card that is fetched before attention's result is read.
     """
-    if first and slots >= OFFLOADED_ROWS:
+    if slots >= OFFLOADED_ROWS:
         return True
     has_shared = architecture.shared_kv_layers > max(0, architecture.layers - first)
     if has_shared and architecture.heads * slots >= OFFLOADED_ROWS:

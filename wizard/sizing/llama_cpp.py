@@ -29,6 +29,7 @@ from wizard.sizing.cells import cells, padded, step
 from wizard.sizing.recurrence import kept_states
 from wizard.sizing.step_tensors import InRam
 from wizard.sizing.values import HOPPER, MemoryEstimate, Part, Workload
+from wizard.sizing.weights import Weights
 from wizard.sizing.words import plural, size
 
 # Where only some layers attend, a mask or a small result lies where the last matrix of
@@ -50,6 +51,8 @@ def kv_bytes_per_token(architecture: Architecture, workload: Workload) -> int:
 class _Sum:
     """Bytes of each buffer over all cards, or in RAM without one; and beside cards in RAM."""
 
+    part: Weights
+    places: placement.Places
     weights: int
     kv_cache: int
     state: int
@@ -86,6 +89,8 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     on_card = [loaded[i] + kv[i] + state[i] + scratch[i] + own + adapters for i in range(count)]
     on_card[0] += projector
     return _Sum(
+        part=part,
+        places=places,
         weights=sum(loaded) + adapters * count,
         kv_cache=sum(kv[:-1]),
         state=sum(state[:-1]),
@@ -101,7 +106,7 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     )
 
 
-def _largest_in_ram(architecture: Architecture, workload: Workload, part: weights.Weights) -> int:
+def _largest_in_ram(architecture: Architecture, workload: Workload, part: Weights) -> int:
     """Bytes of the largest matrix of the layers left in RAM; of dense ones at most half of one."""
     first = placement.first_on_card(architecture, workload)
     if not first or not architecture.experts or first > architecture.dense_layers:
@@ -109,7 +114,7 @@ def _largest_in_ram(architecture: Architecture, workload: Workload, part: weight
     return int(min(part.largest_matrix, max(part.blocks[:first], default=0.0) / 2))
 
 
-def _looped_in_ram(architecture: Architecture, workload: Workload, part: weights.Weights) -> int:
+def _looped_in_ram(architecture: Architecture, workload: Workload, part: Weights) -> int:
     """Bytes of the layers in RAM whose weights others run, too."""
     users = Counter(architecture.weight_layers)
     first = placement.first_on_card(architecture, workload)
@@ -117,13 +122,13 @@ def _looped_in_ram(architecture: Architecture, workload: Workload, part: weights
     return int(sum(part.blocks[index] for index in again))
 
 
-def _visiting_experts(architecture: Architecture, part: weights.Weights) -> int:
+def _visiting_experts(architecture: Architecture, part: Weights) -> int:
     """Bytes of experts' matrices from RAM on the card at a time: one, as a rule."""
     again = _last_matrix(part) if architecture.name in _NIBBLED else 0
     return int(part.largest_expert) + again
 
 
-def _last_matrix(part: weights.Weights) -> int:
+def _last_matrix(part: Weights) -> int:
     """Bytes of one layer's matrix of all experts that their results leave through.
 
     The largest, unless that is the two before it in one.
@@ -173,20 +178,20 @@ def needed(architecture: Architecture, variant: Variant, workload: Workload) -> 
     found = _sum(architecture, variant, workload)
     if workload.gpus:
         return found.largest
-    return _host(architecture, variant, workload, found)
+    return _host(architecture, workload, found)
 
 
-def _host(architecture: Architecture, variant: Variant, workload: Workload, found: _Sum) -> int:
+def _host(architecture: Architecture, workload: Workload, found: _Sum) -> int:
     """RAM; for CPU only with all buffers, and always with the checkpoints of slots.
 
     What a slot cannot roll back (sliding caches cut short, recurrent states) is copied
     to RAM every 8,192 tokens, 32 copies at most (``n_ctx_checkpoints``,
     ``checkpoint_min_step`` of llama-server).
     """
-    places = placement.places(architecture, variant, workload)
     window = min(padded(architecture.sliding_window), padded(workload.context_length))
     window *= not workload.swa_full
-    one = sum(place.sliding_cell * window + place.state for place in (*places.cards, places.host))
+    places = (*found.places.cards, found.places.host)
+    one = sum(place.sliding_cell * window + place.state for place in places)
     copies = min(_CHECKPOINTS, 1 + workload.context_length // _CHECKPOINT_STEP)
     buffers = 0 if workload.gpus else found.largest
     buffers += found.host_weights + found.host_kv_cache + found.host_state
@@ -204,7 +209,7 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         compute=found.compute,
         projector=found.projector,
         runtime=found.runtime,
-        host=_host(architecture, variant, workload, found),
+        host=_host(architecture, workload, found),
         disk=host.disk(variant),
         largest_gpu=found.largest if workload.gpus else 0,
         host_weights=found.host_weights,
@@ -213,16 +218,16 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         host_state=found.host_state,
         repacked=0 if workload.gpus else weights.repacked(architecture, variant),
         parts=_parts(architecture, variant, workload, found),
-        exact=_is_exact(architecture, variant, workload),
+        exact=variant.size_is_exact and _is_exact(architecture, workload, found.part),
     )
 
 
-def _is_exact(architecture: Architecture, variant: Variant, workload: Workload) -> bool:
+def _is_exact(architecture: Architecture, workload: Workload, part: Weights) -> bool:
     """Whether the buffers are known well: not of odd models that lie in RAM in part.
 
     Nor of files that are not as large as their quantisation makes them.
     """
-    if not variant.size_is_exact or is_packed_otherwise(architecture, variant, workload):
+    if is_packed_otherwise(architecture, workload, part):
         return False
     if placement.is_whole(architecture, workload):
         return architecture.exact
@@ -230,9 +235,8 @@ def _is_exact(architecture: Architecture, variant: Variant, workload: Workload) 
     return architecture.exact and not is_odd and hosted.hosted(architecture, 1, 1) is None
 
 
-def is_packed_otherwise(architecture: Architecture, variant: Variant, workload: Workload) -> bool:
+def is_packed_otherwise(architecture: Architecture, workload: Workload, part: Weights) -> bool:
     """Whether a file is packed in a way of its own that may change what lies on cards."""
-    part = weights.split(architecture, variant)
     if abs(part.off) > by_shape.ODD or (workload.gpus and part.unsure > _UNSURE):
         return True
     is_divided = workload.gpus > 0 and workload.experts_on_host
@@ -243,8 +247,14 @@ def is_packed_otherwise(architecture: Architecture, variant: Variant, workload: 
 def _parts(
     architecture: Architecture, variant: Variant, workload: Workload, found: _Sum
 ) -> tuple[Part, ...]:
+    part = found.part
     rows = (
-        ("weights", "Weights", found.weights, _weights_words(architecture, variant, workload)),
+        (
+            "weights",
+            "Weights",
+            found.weights,
+            _weights_words(architecture, variant, workload, part),
+        ),
         ("kv_cache", "KV cache", found.kv_cache, cache_words.caches(architecture, workload)),
         ("recurrent_state", "Recurrent state", found.state, _state_words(architecture, workload)),
         ("compute", "Compute", found.compute, _compute_words(architecture, variant, workload)),
@@ -254,8 +264,9 @@ def _parts(
     return tuple(Part(*row) for row in rows if row[2])
 
 
-def _weights_words(architecture: Architecture, variant: Variant, workload: Workload) -> str:
-    part = weights.split(architecture, variant)
+def _weights_words(
+    architecture: Architecture, variant: Variant, workload: Workload, part: Weights
+) -> str:
     words = f"{size(part.file)} of files, less the tokenizer"
     if workload.gpus and part.embeddings > part.tied:
         words += f", less {size(part.embeddings - part.tied)} of token embeddings that stay in RAM"
@@ -268,7 +279,7 @@ def _weights_words(architecture: Architecture, variant: Variant, workload: Workl
         words += f", with {size(workload.adapter_bytes)} of adapters"
     if part.skipped and not workload.drafts:
         words += f", less {size(part.skipped)} of prediction blocks that are not loaded"
-    is_odd = is_packed_otherwise(architecture, variant, workload)
+    is_odd = is_packed_otherwise(architecture, workload, part)
     return words + (_odd_size_words(part.off, variant) if is_odd else "")
 
 
