@@ -28,6 +28,10 @@ FAILURES = (HTTPException, OSError)
 # What may stand in a URL as it is; all else is escaped.
 IN_URLS = "!#$%&'()*+,/:;=?@[]~"
 _PORTS = {"http": 80, "https": 443}
+# Bytes that the kernel gathers before it wakes whoever waits for them, and the bytes a second
+# from which on a line is too fast to be woken for each of its packets (docs/benchmarks.md).
+GATHERED = 256 << 10
+FAST = 50 << 20
 
 
 class Stopped(Exception):
@@ -49,7 +53,9 @@ class Connection:
         self._client: HTTPConnection | None = None
         self._sockets: set[socket.socket] = set()
         self._answer: HTTPResponse | None = None
-        self._memory = memoryview(b"")
+        self._line: socket.socket | None = None
+        self._least = 1
+        self._is_fast = False
         self._stopped = threading.Event()
 
     def get(self, url: str, headers: Mapping[str, str]) -> HTTPResponse:
@@ -74,17 +80,24 @@ class Connection:
             else:
                 return self._answer
 
-    def receive(self, count: int) -> memoryview:
-        """The next bytes of the answer, fewer than ``count`` only where it ends.
-
-        They lie in memory that the next call overwrites.
-        """
+    def receive(self, memory: memoryview) -> int:
+        """Fill memory with the next bytes of the answer. Answers how many, fewer where it ends."""
         if self._answer is None:
-            return memoryview(b"")
-        if len(self._memory) < count:
-            self._memory = memoryview(bytearray(count))
-        view = self._memory[:count]
-        return view[: self._answer.readinto(view)]
+            return 0
+        self._gather((self._answer.length or 0) - len(memory))
+        began = time.monotonic()
+        count = self._answer.readinto(memory)
+        self._is_fast = count > FAST * (time.monotonic() - began)
+        return count
+
+    def _gather(self, following: int) -> None:
+        """Be woken for many packets at once, where so many follow in any case: ``socket(7)``."""
+        least = GATHERED if self._is_fast and following >= 2 * GATHERED else 1
+        if least == self._least or self._line is None:
+            return
+        self._least = least
+        with suppress(OSError):
+            self._line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
 
     def sleep(self, seconds: float) -> None:
         """Wait. Raises Stopped."""
@@ -107,7 +120,8 @@ class Connection:
         for each in (self._answer, self._client, *self._sockets):
             if each is not None:
                 each.close()
-        self._answer = self._client = None
+        self._answer = self._client = self._line = None
+        self._least, self._is_fast = 1, False
         self._sockets.clear()
         self.deadline = math.inf
 
@@ -131,7 +145,7 @@ class Connection:
         # By itself it would connect anywhere.
         client.auto_open = 0
         client.sock.settimeout(self._limits.stall_timeout)
-        self._client = client
+        self._client, self._line = client, client.sock
         return client
 
     def _reach(self, host: str, port: int, named: Collection[str] = ()) -> socket.socket:

@@ -1,4 +1,4 @@
-"""What a disk does to files: keep them over a crash, or fail."""
+"""Where a file lies until it is whole, and what a disk does: keep it over a crash, or fail."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inference.errors import InferenceError, NotEnoughDisk, StorageError
+
+
+def part_of(path: Path) -> Path:
+    """Where a file lies while it is incomplete."""
+    return path.with_name(path.name + ".part")
+
+
+def journal_of(path: Path) -> Path:
+    """What lies beside an incomplete file."""
+    return path.with_name(path.name + ".journal")
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,15 +19,16 @@ from inference.errors import (
     UnreadableModel,
 )
 from inference.gguf import MAGIC
+from inference.pull.buffers import Buffers
 from inference.pull.connection import FAILURES, Connection, Stopped
-from inference.pull.disk import sync_folder, told_as_storage
+from inference.pull.disk import journal_of, part_of, sync_folder, told_as_storage
 from inference.pull.journal import Journal
 from inference.pull.pace import Pace
 from inference.pull.pieces import Pieces
 from inference.pull.progress import Meter, Stage
 from inference.pull.refusals import Changed, Transient
 from inference.pull.transport import Answer, Transport
-from inference.pull.values import RemoteFile
+from inference.pull.values import Hash, RemoteFile
 
 # Bytes that are read back at once to be hashed: they stay in the processor's cache.
 WINDOW = 1 << 20
@@ -58,15 +59,6 @@ def download(transport: Transport, file: RemoteFile, path: Path, meter: Meter) -
             running.close()
 
 
-def part_of(path: Path) -> Path:
-    """Where a file lies while it is incomplete."""
-    return path.with_name(path.name + ".part")
-
-
-def journal_of(path: Path) -> Path:
-    return path.with_name(path.name + ".journal")
-
-
 class _Download:
     def __init__(
         self, transport: Transport, file: RemoteFile, path: Path, meter: Meter, *, trust_etag: bool
@@ -92,6 +84,8 @@ class _Download:
         self._sequential = threading.Lock()
         self._over = threading.Event()
         self._pace = Pace(self._limits)
+        self._buffers = Buffers(min(file.size, self._journal.piece))
+        self._window = memoryview(bytearray(WINDOW))
         self._hashed = 0
         self._landed = 0
         self._location = ""
@@ -209,17 +203,19 @@ class _Download:
         """Store what comes in, piece by piece, each once it is whole."""
         index = start // self._pieces.piece
         while self._pieces.start(index) < stop:
-            data = connection.receive(self._pieces.length(index))
-            if len(data) < self._pieces.length(index):
+            memory, length = self._buffers.take(), self._pieces.length(index)
+            if connection.receive(memory[:length]) < length:
                 raise Transient("the connection ended early")
-            self._land(index, data)
+            if self._pieces.is_stored(index):
+                self._buffers.give_back(memory)
+            else:
+                self._land(index, memory)
             index += 1
-        if connection.receive(1):
+        if connection.receive(memoryview(bytearray(1))):
             raise Transient("more bytes came than were asked for")
 
-    def _land(self, index: int, data: memoryview) -> None:
-        if self._pieces.is_stored(index):
-            return
+    def _land(self, index: int, memory: memoryview) -> None:
+        data = memory[: self._pieces.length(index)]
         if index == 0 and data[: len(MAGIC)] != MAGIC:
             raise UnreadableModel(f"{self._file.name} is not a GGUF file.")
         with told_as_storage(self._path.parent):
@@ -227,8 +223,10 @@ class _Download:
         with self._news:
             with told_as_storage(self._path.parent):
                 self._journal.add(index)
+            self._buffers.keep(index, memory, hashed=self._hashed)
             self._pieces.store(index)
             self._landed += 1
+            self._pace.received()
             self._meter.received(str(self._file.digest), len(data))
             if self._pieces.is_complete:
                 self._meter.stage(Stage.VERIFYING)
@@ -241,23 +239,29 @@ class _Download:
 
     def _hash(self) -> str:
         """Hash the file in order, following the pieces as they land."""
-        digest, window = self._file.digest.start(self._file.size), memoryview(bytearray(WINDOW))
+        digest = self._file.digest.start(self._file.size)
         for index in range(self._pieces.count):
             self._wait_for(index)
-            start = self._pieces.start(index)
-            stop = start + self._pieces.length(index)
             with self._pace.hashing(is_new=index not in self._resumed):
-                for offset in range(start, stop, WINDOW):
-                    digest.update(self._read(offset, window[: stop - offset]))
+                self._feed(digest, index)
             with self._news:
                 self._hashed = index + 1
                 self._news.notify_all()
         self._end()
         return digest.hexdigest()
 
-    def _read(self, offset: int, window: memoryview) -> memoryview:
-        with told_as_storage(self._path.parent):
-            return window[: os.preadv(self._disk, [window], offset)]
+    def _feed(self, digest: Hash, index: int) -> None:
+        """Hash one piece: from memory where it has just come, else from the file."""
+        length, memory = self._pieces.length(index), self._buffers.kept(index)
+        if memory is not None:
+            digest.update(memory[:length])
+            self._buffers.give_back(memory)
+            return
+        stop = self._pieces.start(index) + length
+        for offset in range(self._pieces.start(index), stop, WINDOW):
+            window = self._window[: stop - offset]
+            with told_as_storage(self._path.parent):
+                digest.update(window[: os.preadv(self._disk, [window], offset)])
 
     def _wait_for(self, index: int) -> None:
         """Wait until a piece is on disk. Raises Stopped."""

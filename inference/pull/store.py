@@ -24,8 +24,7 @@ import orjson
 from inference.errors import NotEnoughDisk
 from inference.models import LocalFile, LocalModel
 from inference.pull import records
-from inference.pull.disk import sync_folder, told_as_storage
-from inference.pull.download import journal_of, part_of
+from inference.pull.disk import journal_of, part_of, sync_folder, told_as_storage
 from inference.pull.values import RemoteFile
 
 LARGEST_RECORD = 32 << 20

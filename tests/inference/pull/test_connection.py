@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import socket
 import ssl
 import threading
@@ -91,13 +92,36 @@ def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
         yield running
 
 
+def _received(connection: Connection, count: int) -> bytes:
+    memory = memoryview(bytearray(count))
+    return bytes(memory[: connection.receive(memory)])
+
+
 def test_it_works(connection: Connection, server: Counting) -> None:
     for _ in range(3):
         assert connection.get(f"{server.url}/hello", {}).status == 200
-        assert bytes(connection.receive(3)) == b"hel"
-        assert bytes(connection.receive(3)) == b"lo"
-        assert bytes(connection.receive(3)) == b""
+        assert _received(connection, 3) == b"hel"
+        assert _received(connection, 3) == b"lo"
+        assert _received(connection, 3) == b""
     assert server.count_opened == 1
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_fast_line_is_gathered_to_the_end_of_each_answer(
+    connection: Connection,
+    server: Counting,
+    secure: Counting,
+    monkeypatch: pytest.MonkeyPatch,
+    tls: bool,
+) -> None:
+    monkeypatch.setattr(connections, "FAST", 0)
+    asked, data = (secure if tls else server), os.urandom(3 * connections.GATHERED + 1)
+    asked.route("GET", "/large", Reply(200, data))
+    for _ in range(2):
+        connection.get(f"{asked.secure_url if tls else asked.url}/large", {})
+        parts = [_received(connection, connections.GATHERED // 2) for _ in range(7)]
+        assert b"".join(parts) == data
+    assert asked.count_opened == 1
 
 
 @pytest.mark.parametrize("path", ["/a é?x=ü", "/a%20%C3%A9?x=%C3%BC"])
@@ -126,7 +150,7 @@ def test_an_answer_that_was_not_read_costs_the_connection(
 ) -> None:
     connection.get(f"{server.url}/hello", {})
     connection.get(f"{server.url}/hello", {})
-    assert bytes(connection.receive(9)) == b"hello"
+    assert _received(connection, 9) == b"hello"
     assert server.count_opened == 2
 
 
@@ -134,7 +158,7 @@ def test_a_kept_connection_that_the_server_closed_is_opened_anew(
     connection: Connection, server: Counting
 ) -> None:
     connection.get(f"{server.url}/hello", {})
-    connection.receive(9)
+    _received(connection, 9)
     server.drop("/hello", times=1)
     assert connection.get(f"{server.url}/hello", {}).status == 200
     assert server.count_opened == 2
@@ -155,7 +179,7 @@ def test_a_connection_that_the_server_ends_is_not_used_again(
     server.route("GET", "/last", Reply(200, b"bye", {"Connection": "close"}))
     for _ in range(2):
         connection.get(f"{server.url}/last", {})
-        assert bytes(connection.receive(9)) == b"bye"
+        assert _received(connection, 9) == b"bye"
     assert server.count_opened == 2
 
 
@@ -168,7 +192,7 @@ def test_a_place_inside_is_not_connected_to(server: Counting) -> None:
 def test_a_certificate_that_is_trusted(connection: Connection, secure: Counting) -> None:
     for _ in range(2):
         connection.get(f"{secure.secure_url}/hello", {})
-        assert bytes(connection.receive(9)) == b"hello"
+        assert _received(connection, 9) == b"hello"
     assert secure.count_opened == 1
 
 
@@ -201,7 +225,7 @@ def test_a_proxy_of_the_environment_is_used(
     with Proxy() as proxy:
         monkeypatch.setenv(name, f"http://{user}{proxy.address}")
         connection.get(f"{secure.secure_url}/hello", {"Authorization": "Bearer secret"})
-        assert bytes(connection.receive(9)) == b"hello"
+        assert _received(connection, 9) == b"hello"
     ((asked, authorization),) = proxy.asked
     assert asked == secure.secure_url.removeprefix("https://")
     assert authorization == (f"Basic {base64.b64encode(sent.encode()).decode()}" if sent else "")
@@ -315,9 +339,9 @@ def test_a_stop_ends_the_wait_for_the_rest_of_an_answer(
     is_over = threading.Event()
     server.route("GET", "/part", Reply(200, Stalling(b"part", 9, is_over)))
     patient.get(f"{server.url}/part", {})
-    assert bytes(patient.receive(4)) == b"part"
+    assert _received(patient, 4) == b"part"
     threading.Timer(0.1, patient.stop).start()
-    assert bytes(patient.receive(5)) == b""
+    assert _received(patient, 5) == b""
     is_over.set()
 
 

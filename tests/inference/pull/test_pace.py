@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from dataclasses import replace
@@ -64,6 +65,19 @@ def test_none_joins_while_hashing_hardly_waits() -> None:
     _hash(pace)
     pace.join(1, threading.Event())
     assert pace.waited >= 0.01 * IDLE
+
+
+def test_none_joins_while_receiving_takes_what_the_cores_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pace, over = Pace(replace(LIMITS, patience=0.001)), threading.Event()
+    pace.join(0, over)
+    monkeypatch.setattr(time, "thread_time", lambda: FOR_EVER * (os.cpu_count() or 1))
+    pace.received()
+    threading.Timer(0.05, over.set).start()
+    pace.join(1, over)
+    assert over.is_set()
+    assert pace.share(1000, is_behind=False) == 32
 
 
 def test_what_was_here_before_counts_as_waiting() -> None:
