@@ -175,9 +175,12 @@ def loops(layers: int, count: int) -> tuple[int, ...]:
 
 
 def cycles(layers: int, own: int, low: int) -> tuple[int, ...]:
-    """The same where ``low`` passes of one stack and one of another take turns."""
+    """The same where ``low`` passes of one stack and one of another take turns.
+
+    By the numbers that their file has for them, the other stack right behind the first.
+    """
     high = tuple(layer // own % (low + 1) == low for layer in range(layers))
-    return tuple(layer % own + own * low * is_high for layer, is_high in enumerate(high))
+    return tuple(layer % own + own * is_high for layer, is_high in enumerate(high))
 
 
 def indexer(name: str, layers: int, context: int, leading: int) -> tuple[bool, ...]:

@@ -104,7 +104,7 @@ class Architecture:
     head once unpacked. ``indexer_length`` is one key of a sparse attention's
     indexer, which stands for ``indexer_pool`` tokens, ``compress_ratios`` DeepSeek-V4's
     tokens a cell in each layer.
-    ``weight_layers`` are, where a model loops, the layers whose weights each one uses;
+    ``weight_layers`` are, where a model loops, the blocks of its file that each layer uses;
     ``residual_block`` every so many of Kimi-K3's layers keep their input till the end.
     ``expert_embedding_length`` is what experts read and write, where not the model's width.
     ``extra_state`` are elements of further recurrent state in the whole model.

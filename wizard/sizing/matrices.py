@@ -148,11 +148,11 @@ def blocks(architecture: Architecture, name: str, *, repacked: bool = False) -> 
             attending = sum(valued[:index]), sum(valued)
             made[kind] = _block(_Layer(architecture, mix, index, *attending, repacked))
         found.append(made[kind])
-    users = architecture.weight_layers
-    # A layer that another's weights run has none.
-    for index in (index for index, owner in enumerate(users) if owner in users[:index]):
-        found[index] = _NOTHING
-    return tuple(found)
+    owners = architecture.weight_layers
+    # A layer that another block's weights run has none.
+    return tuple(
+        block if index in owners or not owners else _NOTHING for index, block in enumerate(found)
+    )
 
 
 def _valued(architecture: Architecture) -> list[bool]:

@@ -86,7 +86,7 @@ def test_layers_for_prediction_count_for_the_cards_only() -> None:
 
 def test_weights_lie_where_a_file_counts_them() -> None:
     """HRM-Text's high stack is blocks 2 and 3 of a file, and runs as layers 4 and 5."""
-    model = replace(shapes.LLAMA_8B, layers=8, weight_layers=(0, 1, 0, 1, 4, 5, 4, 5))
+    model = replace(shapes.LLAMA_8B, layers=8, weight_layers=(0, 1, 0, 1, 2, 3, 2, 3))
     sizes = TensorSizes(0, 0, 0, blocks=(1000,) * 4 + (0,) * 4)
     variant = replace(shapes.gguf(4000), tensors=sizes)
     found = placement.places(model, variant, replace(WORKLOAD, gpu_layers=7))
