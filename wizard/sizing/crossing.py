@@ -85,10 +85,12 @@ def hosted_in(architecture: Architecture, workload: Workload, tokens: int) -> Ho
     if not kernels.attends_in_ram(architecture, workload):
         return hosted.hosted(architecture, tokens, workload.slots)
     layer = layers.kv_layer(architecture, 0)
-    # Without a cache keys and values come as halves.
+    # Without a cache keys and values come as halves; one in RAM is read where it lies.
     cached = placement.largest_cache(architecture, workload) or (
         _HALF * tokens * (layer.keys + layer.values)
     )
+    if placement.first_on_card(architecture, workload) >= architecture.layers:
+        cached = 0
     return Hosted(
         reads=cached + _FLOAT * tokens * architecture.heads * architecture.key_length,
         gives=_FLOAT * tokens * architecture.heads * architecture.value_length,

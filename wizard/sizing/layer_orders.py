@@ -10,7 +10,7 @@ from wizard.sizing.matrices import GATED_QUERIES
 from wizard.sizing.scores import PLAIN_QUERIES
 
 # They have something else: gates, a layer more, or positions in the smaller models only.
-ODD = GATED_QUERIES | {"baichuan", "graniteswitch", "openelm", "plamo", "spark2_5"}
+ODD = GATED_QUERIES | {"baichuan", "graniteswitch", "mistral4", "openelm", "plamo", "spark2_5"}
 # Attention and feed-forward part start from the same input. The matrix behind attention comes
 # last, but for the one where its result is added to, not the other way round.
 PARALLEL = frozenset({"cohere2", "command-r", "falcon", "gptneox", "phi2"})
@@ -68,6 +68,15 @@ NORMED_VALUES = frozenset({"gemma4"})
 SINKS = frozenset({"gpt-oss", "granite_swa", "mimo2"})
 # Which experts are chosen is told by scores with a bias; their weights do not add up to one.
 BIASED_ROUTERS = frozenset(
-    {"bailingmoe2", "dots1", "ernie4_5-moe", "exaone-moe", "glm4moe", "hy_v3", "minimax-m2"}
+    {
+        "bailingmoe2",
+        "deepseek2",
+        "dots1",
+        "ernie4_5-moe",
+        "exaone-moe",
+        "glm4moe",
+        "hy_v3",
+        "minimax-m2",
+    }
 )
 PLAIN_WEIGHTS = frozenset({"deepseek", "llada-moe", "olmoe", "qwen2moe"})

@@ -12,7 +12,10 @@ from wizard.sizing.matrices import FUSED_QUERIES, FUSED_UP, is_mixture
 
 @dataclass(frozen=True)
 class MatrixBits:
-    """Bits of an element: of queries, keys and values, what follows attention, and beyond."""
+    """Bits of an element: of queries, keys and values, what follows attention, and beyond.
+
+    ``base`` is that of matrices that the mix has no rule for.
+    """
 
     query: float
     key: float
@@ -20,6 +23,7 @@ class MatrixBits:
     out: float
     up: float
     down: float
+    base: float
 
 
 @lru_cache(maxsize=512)
@@ -52,6 +56,7 @@ def _of_layer(
         (quantiser.out(mix, architecture, index, count), _attended(architecture)),
         (mix.up.at(index, count) if mix.up else base, width),
         (mix.down.at(index, count) if mix.down else base, inner),
+        (mix.base, width),
     )
     return MatrixBits(*(quantiser.BITS[quantiser.fitting(kind, row)] for kind, row in kinds))
 
@@ -74,7 +79,8 @@ def _largest(architecture: Architecture, bits: MatrixBits, index: int, is_merged
         row = architecture.experts * own * max(bits.up * (2 if is_merged else 1), bits.down)
     else:
         up = bits.up * (2 if architecture.name in FUSED_UP else 1)
-        asked = architecture.heads * architecture.key_length * bits.query
+        head = architecture.latent_value_length or architecture.key_length
+        asked = architecture.heads * head * bits.query
         if architecture.name in FUSED_QUERIES:
             found = layers.kv_layer(architecture, index)
             asked += (found.keys + found.values) * bits.value

@@ -13,7 +13,7 @@ from wizard.sizing.values import KvType
 class StepAttention(StepTensors):
     """Attention of the layer that it is at."""
 
-    def _attention(self, normed: Block | None) -> Block:
+    def _attention(self, normed: Block | None) -> Block | None:
         """Queries, keys and values, and what attention makes of them."""
         freed = None if self.architecture.name in orders.PARALLEL - orders.OWN_NORMS else normed
         is_one = self.architecture.name in matrices.FUSED_QUERIES
@@ -43,7 +43,8 @@ class StepAttention(StepTensors):
         """Where keys and values go in the cache; one for each transposed element."""
         found = layers.kv_kinds(self.architecture)
         widest = 1 if self.workload.flash_attention else max(layer.values for layer in found)
-        sizes = {"keys": INDEX * self.tokens, "values": INDEX * self.tokens * widest}
+        sizes = {"keys": INDEX * self.tokens}
+        sizes |= {} if self.kv.is_latent else {"values": INDEX * self.tokens * widest}
         return {self._own(name): size for name, size in sizes.items()}
 
     def _inputs_from(self, start: int) -> dict[str, int]:
@@ -133,14 +134,26 @@ class StepAttention(StepTensors):
         size = row_bytes(elements, kv_type) * self.cells + row_bytes(padding, kv_type)
         return self.buffer.take(size)
 
+    def _cached_values(self) -> Block | None:
+        return self._cached(self.kv.values, self.workload.values_type)
+
     def _mask(self) -> dict[str, int]:
+        if self.is_hosted:
+            return {}
         each = HALF if self.is_fused else FLOAT
         return {self._own("mask"): each * self.tokens * self.seen}
 
-    def _fused(self, queries: Block) -> Block:
-        """Flash attention, whose result has a quantised cache unpacked behind it."""
+    def _fused(self, queries: Block) -> Block | None:
+        """Flash attention, whose result has a quantised cache unpacked behind it.
+
+        It runs in RAM where the card has no kernel for it, and comes back.
+        """
+        if self.is_hosted:
+            self._free(queries)
+            self.awaited = self.heads
+            return self._joined(None, 0)
         keys = self._cached(self.kv.keys, self.workload.kv_type)
-        values = self._cached(self.kv.values, self.workload.values_type)
+        values = self._cached_values()
         self._keep(self._mask() | self._values_input())
         has_sinks = self.visits and self.architecture.name in orders.SINKS
         sinks = self.buffer.take(FLOAT * self.architecture.heads) if has_sinks else None
@@ -148,7 +161,11 @@ class StepAttention(StepTensors):
         self._free(queries, keys, values, sinks)
         self._used(self._own("mask"))
         is_later = self.architecture.name in orders.PARALLEL - orders.ATTENTION_FIRST
-        return self._moved(self.heads, found, int(self.turns_values and not is_later))
+        return self._joined(found, int(self.turns_values and not is_later))
+
+    def _joined(self, found: Block | None, times: int) -> Block | None:
+        """The result as the matrix behind attention reads it."""
+        return self._moved(self.heads, found, times) if found else None
 
     def _unpacked(self) -> int:
         """Bytes of keys and values as the card's kernels read them."""
@@ -158,20 +175,20 @@ class StepAttention(StepTensors):
         values = 0 if self.workload.values_type is KvType.F16 else self.kv.values
         return HALF * (keys + values) * self.cells
 
-    def _scored(self, queries: Block) -> Block:
+    def _scored(self, queries: Block) -> Block | None:
         """All scores, and values that are turned around where the cache does not hold them so."""
-        is_turned = self.workload.flash_attention
-        values = self._cached(self.kv.values, self.workload.values_type) if is_turned else None
+        is_turned = self.workload.flash_attention or self.kv.is_latent
+        values = self._cached_values() if is_turned else None
         keys = self._cached(self.kv.keys, self.workload.kv_type)
         self._keep(self._mask())
         if is_turned:
             turned = self.buffer.take(HALF * self.kv.values * self.cells)
             self._free(values)
         else:
-            values = self._cached(self.kv.values, self.workload.values_type)
+            values = self._cached_values()
         scores = self._row(self.architecture.heads * self.seen)
         self._free(keys, queries)
         self._used(self._own("mask"))
         found = self._row(self.heads)
         self._free(turned if is_turned else values, scores)
-        return self._moved(self.heads, found, 1)
+        return self._joined(found, 1)

@@ -20,7 +20,7 @@ from wizard.sizing import (
 from wizard.sizing import layer_orders as orders
 from wizard.sizing.allocator import Block
 from wizard.sizing.attention import NEVER_FUSED
-from wizard.sizing.step_attention import StepAttention
+from wizard.sizing.step_latent import StepLatent
 from wizard.sizing.step_tensors import FLOAT, InRam
 from wizard.sizing.values import Workload
 
@@ -30,13 +30,12 @@ def applies(architecture: Architecture, workload: Workload) -> bool:
     has_more = (
         workload.experts_on_host,
         architecture.recurrent_layers,
-        architecture.kv_lora_rank or architecture.unpacked_rank,
+        architecture.indexer_length,
         architecture.shared_kv_layers,
         architecture.weight_layers or 0 in architecture.kv_heads,
         architecture.name in NEVER_FUSED | orders.ODD,
         architecture.name not in orders.PARALLEL
         and residual.kept(deepstack.behind_first(architecture)),
-        kernels.attends_in_ram(architecture, workload),
     )
     return bool(architecture.causal and architecture.heads) and not any(has_more)
 
@@ -65,7 +64,7 @@ def card_bytes(
     return walk.buffer.most
 
 
-class _StepLayers(StepAttention):
+class _StepLayers(StepLatent):
     """A step's layers, one after the other."""
 
     def kind(self, index: int) -> tuple[object, ...]:
@@ -122,7 +121,7 @@ class _StepLayers(StepAttention):
         self.buffer.give(added)
         return found
 
-    def _beside(self, normed: Block | None, attended: Block) -> None:
+    def _beside(self, normed: Block | None, attended: Block | None) -> None:
         """A feed-forward part beside attention, and both added to the layer's input."""
         if self.architecture.name in orders.OWN_NORMS:
             normed = self._row(self.width)
@@ -136,7 +135,8 @@ class _StepLayers(StepAttention):
             if self.architecture.name not in orders.INPUT_LAST:
                 self._free(self.given)
                 self.given = None
-            attended = self._moved(self.heads, attended, int(self.is_fused and self.turns_values))
+            if attended and self.is_fused and self.turns_values:
+                attended = self._moved(self.heads, attended, 1)
             added = self._product(
                 self.heads, self.width, self.bits.out, attended, inputs=self._next_inputs()
             )
@@ -199,13 +199,16 @@ class _StepLayers(StepAttention):
             scores.append(self._row(count))
         biased = self._row(count) if is_biased else None
         order = self._row(count)
+        if not is_one:
+            self._free(biased)
+            biased = None
         chosen = self._row(used)
         if name in orders.PLAIN_WEIGHTS:
             self._free(biased, *scores)
             return order, chosen
         if not is_one:
-            self._free(biased, *scores)
-            scores, biased = [], None
+            self._free(*scores)
+            scores = []
         scores += [self._row(1) for _ in range(1 + is_one)]
         weights = self._row(used)
         self._free(chosen, biased, *scores)

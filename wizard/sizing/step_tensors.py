@@ -58,10 +58,18 @@ class StepTensors:
         self.ends = self._ends()
         self.width, self.span = architecture.embedding_length, cells(architecture, workload)
         self.is_fused = kernels.is_fused(architecture, workload)
-        self.turns_keys = self._turns(workload.kv_type in PLAIN, architecture.key_length)
-        self.turns_values = self._turns(workload.values_type in PLAIN, architecture.value_length)
+        self.is_hosted = kernels.attends_in_ram(architecture, workload)
+        is_latent = architecture.kv_lora_rank > 0
+        self.turns_keys = not is_latent and self._turns(
+            workload.kv_type in PLAIN, architecture.key_length
+        )
+        self.turns_values = not is_latent and self._turns(
+            workload.values_type in PLAIN, architecture.value_length
+        )
         self.buffer = Buffer()
         self.once: dict[str, Block] = {}
+        # Elements of a token that come from RAM with the next matrix.
+        self.awaited = 0
         self.enter(0)
         # What several layers take of the inputs stays until the last of them.
         is_stacked = architecture.deepstack_layers and not card
@@ -160,8 +168,10 @@ class StepTensors:
         """A product with a matrix of so many rows, which visits the card if it lies in RAM."""
         visiting = self.buffer.take(self._matrix(row, rows, bits)) if self.visits else None
         self._keep(inputs or {})
+        arrived = self._row(self.awaited) if self.awaited else None
+        self.awaited = 0
         found = self._row(rows)
-        self._free(visiting, *freed)
+        self._free(visiting, arrived, *freed)
         return found
 
     def _matrix(self, row: int, rows: int, bits: float) -> float:
