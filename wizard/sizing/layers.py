@@ -36,17 +36,7 @@ def kv_layers(architecture: Architecture) -> dict[int, KvLayer]:
     if not architecture.causal and not architecture.bidirectional_cache:
         return {}
     own = max(0, architecture.layers - architecture.shared_kv_layers)
-    told = list(
-        zip(
-            _padded(architecture.kv_heads, own, architecture.heads),
-            _padded(architecture.sliding_layers, own, False),
-            _padded(architecture.indexer_layers, own, not architecture.indexer_layers),
-            strict=True,
-        )
-    )
-    # Few are unlike all the others.
-    made = {each: _kv_layer(architecture, *each) for each in dict.fromkeys(told)}
-    found = ((index, made[each]) for index, each in enumerate(told))
+    found = enumerate(all_layers(architecture)[:own])
     return {index: layer for index, layer in found if layer.keys or layer.values}
 
 
@@ -61,14 +51,26 @@ def widest_kv(architecture: Architecture) -> int:
     return max((layer.keys + layer.values for layer in kv_kinds(architecture)), default=0)
 
 
+@lru_cache(maxsize=512)
+def all_layers(architecture: Architecture) -> tuple[KvLayer, ...]:
+    """Every layer, whether it has a cache of its own or not."""
+    count = architecture.layers
+    told = list(
+        zip(
+            _padded(architecture.kv_heads, count, architecture.heads),
+            _padded(architecture.sliding_layers, count, False),
+            _padded(architecture.indexer_layers, count, not architecture.indexer_layers),
+            strict=True,
+        )
+    )
+    # Few are unlike all the others.
+    made = {each: _kv_layer(architecture, *each) for each in set(told)}
+    return tuple(made[each] for each in told)
+
+
 def kv_layer(architecture: Architecture, index: int) -> KvLayer:
     """One layer, whether it has a cache of its own or not."""
-    return _kv_layer(
-        architecture,
-        _at(architecture.kv_heads, index, architecture.heads),
-        _at(architecture.sliding_layers, index, False),
-        _at(architecture.indexer_layers, index, not architecture.indexer_layers),
-    )
+    return all_layers(architecture)[index]
 
 
 def _kv_layer(
@@ -91,10 +93,6 @@ def _kv_layer(
         window,
         indexer=indexer,
     )
-
-
-def _at(items: tuple[_Item, ...], index: int, default: _Item) -> _Item:
-    return items[index] if index < len(items) else default
 
 
 def _padded(items: tuple[_Item, ...], count: int, default: _Item) -> tuple[_Item, ...]:

@@ -6,7 +6,7 @@ whose size is known; small odd matrices are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, zip_longest
@@ -140,22 +140,21 @@ def blocks(architecture: Architecture, name: str, *, repacked: bool = False) -> 
 
     Only what the CPU copies in another order where ``repacked``.
     """
-    mix = quantiser.mix(name, architecture.name)
-    valued, made = _valued(architecture), dict[tuple[object, ...], Block]()
-    found = []
-    for index, kind in enumerate(_kinds(architecture, mix, valued)):
-        if kind not in made:
-            attending = sum(valued[:index]), sum(valued)
-            made[kind] = _block(_Layer(architecture, mix, index, *attending, repacked))
-        found.append(made[kind])
+    mix, alike = quantiser.mix(name, architecture.name), first_alike(architecture, name)
+    valued = with_values(architecture)
+    made = {
+        index: _block(_Layer(architecture, mix, index, sum(valued[:index]), sum(valued), repacked))
+        for index in set(alike)
+    }
     owners = architecture.weight_layers
     # A layer that another block's weights run has none.
     return tuple(
-        block if index in owners or not owners else _NOTHING for index, block in enumerate(found)
+        made[first] if index in owners or not owners else _NOTHING
+        for index, first in enumerate(alike)
     )
 
 
-def _valued(architecture: Architecture) -> list[bool]:
+def with_values(architecture: Architecture) -> list[bool]:
     """Whether each layer has a matrix of values, or one that counts as such."""
     is_fused = architecture.name in FUSED_STATES
     return [
@@ -164,12 +163,12 @@ def _valued(architecture: Architecture) -> list[bool]:
     ]
 
 
-def _kinds(
-    architecture: Architecture, mix: Mix, valued: list[bool]
-) -> Iterable[tuple[object, ...]]:
-    """What tells each layer's matrices and their types from those of others."""
-    count, before = len(valued), [*accumulate(valued, initial=0)]
-    of_all, of_values = mix.turns()
+@lru_cache(maxsize=512)
+def first_alike(architecture: Architecture, name: str) -> tuple[int, ...]:
+    """For each layer the first one that has the same matrices, of the same types."""
+    before = [*accumulate(with_values(architecture), initial=0)]
+    count = len(before) - 1
+    of_all, of_values = quantiser.mix(name, architecture.name).turns()
     columns: tuple[Sequence[object], ...] = (
         [is_mixture(architecture, index) for index in range(count)],
         architecture.kv_heads[:count],
@@ -179,7 +178,8 @@ def _kinds(
         *([picks(index, count) for index in range(count)] for picks in of_all),
         *([picks(index, before[-1]) for index in before[:-1]] for picks in of_values),
     )
-    return zip_longest(*columns)
+    first: dict[tuple[object, ...], int] = {}
+    return tuple(first.setdefault(kind, at) for at, kind in enumerate(zip_longest(*columns)))
 
 
 def _block(layer: _Layer) -> Block:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers, quantiser
-from wizard.sizing.matrices import FUSED_QUERIES, FUSED_UP, is_mixture
+from wizard.sizing.matrices import (
+    FUSED_QUERIES,
+    FUSED_UP,
+    first_alike,
+    is_mixture,
+    with_values,
+)
+from wizard.sizing.quantiser import Mix
 
 
-@dataclass(frozen=True)
-class MatrixBits:
+class MatrixBits(NamedTuple):
     """Bits of an element: of queries, keys and values, what follows attention, and beyond.
 
     ``base`` is that of matrices that the mix has no rule for.
@@ -29,21 +35,13 @@ class MatrixBits:
 @lru_cache(maxsize=512)
 def of_layers(architecture: Architecture, name: str) -> tuple[MatrixBits, ...]:
     """Each layer's under a quantisation; of experts where it has them."""
-    valued = [bool(_values(architecture, index)) for index in range(architecture.layers)]
-    return tuple(
-        _of_layer(architecture, name, index, sum(valued[:index]), sum(valued))
-        for index in range(architecture.layers)
-    )
+    mix, alike = quantiser.mix(name, architecture.name), first_alike(architecture, name)
+    made = {index: _of_layer(architecture, mix, index) for index in set(alike)}
+    return tuple(made[index] for index in alike[: architecture.layers])
 
 
-def _values(architecture: Architecture, index: int) -> int:
-    return layers.kv_layer(architecture, index).values
-
-
-def _of_layer(
-    architecture: Architecture, name: str, index: int, attending: int, all_attending: int
-) -> MatrixBits:
-    mix = quantiser.mix(name, architecture.name)
+def _of_layer(architecture: Architecture, mix: Mix, index: int) -> MatrixBits:
+    valued = with_values(architecture)
     count, width = architecture.layers + architecture.nextn_layers, architecture.embedding_length
     has_experts = is_mixture(architecture, index)
     base = (mix.experts or mix.base) if has_experts else mix.base
@@ -52,7 +50,7 @@ def _of_layer(
     kinds = (
         (quantiser.query(mix, index, count), width),
         (quantiser.key(mix, architecture), width),
-        (quantiser.value(mix, architecture, attending, all_attending), width),
+        (quantiser.value(mix, architecture, sum(valued[:index]), sum(valued)), width),
         (quantiser.out(mix, architecture, index, count), _attended(architecture)),
         (mix.up.at(index, count) if mix.up else base, width),
         (mix.down.at(index, count) if mix.down else base, inner),
@@ -68,7 +66,8 @@ def _attended(architecture: Architecture) -> int:
 def largest(architecture: Architecture, name: str, *, is_merged: bool) -> float:
     """Bytes of the largest matrix of any layer, gate and up of experts in one if ``is_merged``."""
     found = of_layers(architecture, name)
-    sizes = (_largest(architecture, each, index, is_merged) for index, each in enumerate(found))
+    alike = set(first_alike(architecture, name)[: architecture.layers])
+    sizes = (_largest(architecture, found[index], index, is_merged) for index in alike)
     return max(sizes, default=0.0)
 
 
