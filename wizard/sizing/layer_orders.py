@@ -6,32 +6,50 @@ add attention's result and then the feed-forward part's to the layer's input.
 
 from __future__ import annotations
 
-from wizard.sizing.matrices import GATED_QUERIES
 from wizard.sizing.scores import PLAIN_QUERIES
 
-# They have something else: gates, a layer more, or positions in the smaller models only.
-ODD = GATED_QUERIES | {"baichuan", "graniteswitch", "mistral4", "openelm", "plamo", "spark2_5"}
+# They have something else: gates of other shapes, a layer more, or heads that differ.
+ODD = frozenset(
+    {
+        "graniteswitch",
+        "mistral4",
+        "openelm",
+        "qwen3next",
+        "qwen35",
+        "qwen35moe",
+        "qwen4exp",
+        "step35",
+    }
+)
 # Attention and feed-forward part start from the same input. The matrix behind attention comes
 # last, but for the one where its result is added to, not the other way round.
-PARALLEL = frozenset({"cohere2", "command-r", "falcon", "gptneox", "phi2"})
+PARALLEL = frozenset({"cohere2", "command-r", "falcon", "gptneox", "phi2", "plamo"})
 ATTENTION_FIRST = frozenset({"phi2"})
 # Their input is added last.
-INPUT_LAST = frozenset({"falcon"})
+INPUT_LAST = frozenset({"falcon", "plamo"})
 OWN_NORMS = frozenset({"gptneox"})
 # A layer's result is added to its input, not the other way round.
 ADDED_TO_INPUT = frozenset({"phi3"})
+# A gate of a matrix of its own reads the input that attention read.
+GATED = frozenset({"afmoe", "k2-horizon", "laguna", "muse-glimmer", "spark2_5"})
+# It has one number for each head.
+GATED_HEADS = frozenset({"laguna", "spark2_5"})
+# A norm is of groups, which a matrix of its own weighs.
+GROUP_NORMS = frozenset({"k2-horizon"})
 # Embeddings of text are scaled, those of images are not (``build_inp_embd``).
 SCALED_ROWS = frozenset({"gemma3", "gemma3n", "gemma4"})
 # Norms come last in a layer.
 NORMS_AFTER = frozenset({"exaone4", "olmo2"})
 # What follows the last matrix of a layer, a norm or a bias, lies with it in RAM.
 FOLLOWED = NORMS_AFTER | frozenset(
-    {"bloom", "codeshell", "gemma2", "gemma3", "gemma4", "glm4", "gpt2", "gptneox", "jais"}
+    {"afmoe", "bloom", "codeshell", "gemma2", "gemma3", "gemma4", "glm4", "gpt2", "gptneox", "jais"}
     | {"phi2", "starcoder", "starcoder2"}
 )
 # Positions are turned into no queries; into those of sliding layers only; in all but each fourth.
 PLAIN = PLAIN_QUERIES | {"refact"}
-PLAIN_FULL = frozenset({"cohere2"})
+PLAIN_FULL = frozenset({"afmoe", "cohere2"})
+# Nor into those of the larger of two sizes, by its layers.
+PLAIN_LARGER = {"baichuan": 40}
 PLAIN_FOURTH = frozenset({"smollm3"})
 # Queries have a bias each, or a norm of all heads; or of each head.
 BIASED = frozenset(
@@ -51,6 +69,7 @@ BIASED = frozenset(
 BEHIND_QUERIES = BIASED | {"minimax-m2", "olmo2", "olmoe"}
 NORMED_HEADS = frozenset(
     {
+        "afmoe",
         "bailingmoe2",
         "chameleon",
         "dots1",
@@ -61,7 +80,7 @@ NORMED_HEADS = frozenset(
         "glm4moe",
         "qwen3",
     }
-    | {"hunyuan-moe", "qwen3moe", "qwen3vl", "qwen3vlmoe"}
+    | {"hunyuan-moe", "k2-horizon", "laguna", "muse-glimmer", "qwen3moe", "qwen3vl", "qwen3vlmoe"}
 )
 NORMED_VALUES = frozenset({"gemma4"})
 # Each head has a score of its own beside those of tokens, which lies in RAM.

@@ -15,10 +15,31 @@ class StepAttention(StepTensors):
 
     def _attention(self, normed: Block | None) -> Block | None:
         """Queries, keys and values, and what attention makes of them."""
-        freed = None if self.architecture.name in orders.PARALLEL - orders.OWN_NORMS else normed
-        is_one = self.architecture.name in matrices.FUSED_QUERIES
+        name = self.architecture.name
+        is_gated = name in orders.GATED
+        is_kept = is_gated or name in orders.PARALLEL - orders.OWN_NORMS
+        freed = None if is_kept else normed
+        is_one = name in matrices.FUSED_QUERIES
         queries = self._from_one(freed) if is_one else self._from_three(freed)
-        return self._fused(queries) if self.is_fused else self._scored(queries)
+        found = self._fused(queries) if self.is_fused else self._scored(queries)
+        return self._gated(found, normed) if is_gated else found
+
+    def _input_of(self, names: frozenset[str]) -> dict[str, int]:
+        """The first layer's input, in models that read it no earlier."""
+        is_read = self.given or self.architecture.name not in names
+        return {} if is_read else {"given": FLOAT * self.tokens * self.width}
+
+    def _gated(self, found: Block | None, normed: Block | None) -> Block | None:
+        """The result as a gate of the layer's input lets it through: in its place, if as large."""
+        if self.architecture.name in orders.GATED_HEADS:
+            gate = self._product(self.width, self.architecture.heads, self.bits.query, normed)
+            through = self._row(self.heads)
+            self._free(found, gate)
+            return through
+        gate = self._product(self.width, self.heads, self.bits.query, normed)
+        found, gone = (gate, found) if self.is_fused else (found, gate)
+        self._free(gone)
+        return found
 
     def _own(self, name: str) -> str:
         """The name of an input that caches of sliding layers have one more of."""
@@ -69,15 +90,15 @@ class StepAttention(StepTensors):
     def _from_three(self, freed: Block | None) -> Block:
         """Three matrices: queries, then values and keys, or keys first where layers slide."""
         name, width, times = self.architecture.name, self.width, self.times
+        heads = self.architecture.heads
         late = name in orders.BEHIND_QUERIES | orders.NORMED_HEADS
-        # The first layer's input, where it does not have a norm.
-        inputs = {} if self.given else {"given": FLOAT * self.tokens * width}
-        inputs |= {} if late else self._positions()
+        inputs = self._input_of(orders.NORMS_AFTER) | ({} if late else self._positions())
         queries = self._product(width, self.asked, self.bits.query, inputs=inputs)
-        self.given = self.given or self.once.pop("given")
+        self.given = self.given or self.once.pop("given", None)
         if name in orders.NORMED_HEADS:
             queries = self._moved(self.asked, queries, 1)
-            self._behind(self.kv.keys // self.kv.heads, self._positions())
+            is_each = name in orders.GROUP_NORMS
+            self._behind(self.asked if is_each else self.asked // heads, self._positions())
             queries = self._moved(self.asked, queries, times - 1)
         else:
             if late:

@@ -34,7 +34,7 @@ def applies(architecture: Architecture, workload: Workload) -> bool:
         architecture.shared_kv_layers,
         architecture.weight_layers or 0 in architecture.kv_heads,
         architecture.name in NEVER_FUSED | orders.ODD,
-        architecture.name not in orders.PARALLEL
+        architecture.name not in orders.PARALLEL | orders.GATED
         and residual.kept(deepstack.behind_first(architecture)),
     )
     return bool(architecture.causal and architecture.heads) and not any(has_more)
@@ -89,23 +89,40 @@ class _StepLayers(StepLatent):
 
     def _through(self) -> None:
         name = self.architecture.name
-        normed = None if name in orders.NORMS_AFTER else self._row(self.width)
+        normed = None if name in orders.NORMS_AFTER else self._normed()
         if self.card and self.given is None:
             self.given = self._arrive()
         attended = self._attention(normed)
         if name in orders.PARALLEL:
             self._beside(normed, attended)
             return
-        added = self._product(self.heads, self.width, self.bits.out, attended)
+        inputs = self._input_of(orders.GROUP_NORMS)
+        added = self._product(self.heads, self.width, self.bits.out, attended, inputs=inputs)
+        self.given = self.given or self.once.pop("given", None)
         if self.index == self.last:
             added = self._asked_for(added)
         self._free(None if self.given is self.inputs else self.given)
         if self.visits and self.tokens < kernels.OFFLOADED_ROWS:
             self.given = added
             return
-        found = self._forward(None if name in orders.NORMS_AFTER else self._row(self.width))
+        found = self._forward(None if name in orders.NORMS_AFTER else self._normed())
         self.given, freed = (added, found) if name in orders.ADDED_TO_INPUT else (found, added)
         self.buffer.give(freed)
+
+    def _normed(self) -> Block:
+        """A normed input; one of groups is weighed in a place of its own."""
+        is_weighed = self.architecture.name in orders.GROUP_NORMS
+        if is_weighed and self.given and self.index == 0 and not self.once:
+            # The first input is normed in RAM, and comes itself behind attention.
+            found, self.given = self.given, None
+        else:
+            found = self._row(self.width)
+        if not is_weighed:
+            return found
+        weight = self.buffer.take(FLOAT * self.width) if self.visits else None
+        weighed = self._row(self.width)
+        self._free(found, weight)
+        return weighed
 
     def _arrive(self) -> Block:
         """What comes to a further card at its start: the layer before's result, and inputs."""

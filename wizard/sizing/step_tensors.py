@@ -99,7 +99,13 @@ class StepTensors:
         self.heads = self.architecture.heads * (self.kv.values // self.kv.heads)
         name, is_full = self.architecture.name, not self.kv.window
         is_fourth = name in orders.PLAIN_FOURTH and index % 4 == 3
-        self.is_plain = name in orders.PLAIN or (name in orders.PLAIN_FULL and is_full) or is_fourth
+        is_larger = orders.PLAIN_LARGER.get(name) == self.architecture.layers
+        self.is_plain = (
+            name in orders.PLAIN
+            or (name in orders.PLAIN_FULL and is_full)
+            or is_fourth
+            or is_larger
+        )
         # How often queries and keys are moved to a place of their own: parts of one matrix's
         # result are made to follow each other before they are turned.
         is_part = self.turns_keys and name in matrices.FUSED_QUERIES
