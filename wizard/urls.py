@@ -22,11 +22,11 @@ from wizard.views import (
 View = Callable[..., Any]
 
 
-def _model_paths(page: str, hub: View, ollama: View) -> list[URLPattern]:
+def _model_paths(page: str, view: View) -> list[URLPattern]:
     return [
-        path(f"models/hf/<str:user>/<str:repo>/{page}", hub),
-        path(f"models/ollama/<str:name>/{page}", ollama),
-        path(f"models/ollama/<str:namespace>/<str:name>/{page}", ollama),
+        path(f"models/hf/<str:user>/<str:repo>/{page}", view),
+        path(f"models/ollama/<str:name>/{page}", view),
+        path(f"models/ollama/<str:namespace>/<str:name>/{page}", view),
     ]
 
 
@@ -47,13 +47,13 @@ urlpatterns: list[URLPattern] = [
     path("deployments/<int:dseq>/deposit", deployments.deposit),
     path("deployments/<int:dseq>/update", deployments.update),
     path("deployments/<int:dseq>/logs", deployments.provider_logs),
-    *_model_paths("deploy.yaml", files.hub_deploy_yaml, files.ollama_deploy_yaml),
-    *_model_paths("docker-compose.yaml", files.hub_compose_yaml, files.ollama_compose_yaml),
-    *_model_paths("plan.json", files.hub_plan_json, files.ollama_plan_json),
+    *_model_paths("deploy.yaml", files.deploy_yaml),
+    *_model_paths("docker-compose.yaml", files.compose_yaml),
+    *_model_paths("plan.json", files.plan_json),
     # Before the model's own page: “configure” would read as a model in a namespace.
-    *_model_paths("deploy/", deploy.hub_deploy, deploy.ollama_deploy),
-    *_model_paths("screening", screening.hub_screening, screening.ollama_screening),
-    *_model_paths("screening/<int:number>", screening.hub_hosts, screening.ollama_hosts),
-    *_model_paths("configure/", configure.hub_configure, configure.ollama_configure),
-    *_model_paths("", model.hub_model, model.ollama_model),
+    *_model_paths("deploy/", deploy.deploy_page),
+    *_model_paths("screening", screening.plan_hosts),
+    *_model_paths("screening/<int:number>", screening.card_hosts),
+    *_model_paths("configure/", configure.configure_page),
+    *_model_paths("", model.model_page),
 ]

@@ -39,7 +39,7 @@ from wizard.sdl.values import Secrets
 from wizard.sdl.writer import to_yaml
 from wizard.sizing import estimate
 from wizard.sizing.values import EngineFamily, Workload
-from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.addresses import model_address, named_ref
 from wizard.views.failures import UnservableError
 from wizard.views.files import comments_for, sdl_for
 from wizard.views.situation import plan_for
@@ -133,9 +133,9 @@ def names(data: bytes) -> None:
 def addresses(data: bytes) -> None:
     """The parts of a page's address, as the router hands them over."""
     first, _, second = data.decode("utf-8", "replace").partition("/")
-    for read in (hub_ref, lambda space, name: ollama_ref(name, space)):
+    for named in ({"user": first, "repo": second}, {"namespace": first, "name": second}):
         with suppress(RegistryError):
-            address = model_address(read(first, second))
+            address = model_address(named_ref(**named))
             _require(address.startswith("/models/") and "//" not in address, address)
             _require(not urlsplit(address).netloc, address)
 

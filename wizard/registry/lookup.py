@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from inference.refs import LATEST, HuggingFaceRef, OllamaRef, Ref
+from inference.refs import LATEST, HuggingFaceRef, Ref
 from wizard.registry import catalogue, huggingface, ollama, variants
 from wizard.registry.errors import (
     CloudOnly,
@@ -98,7 +98,7 @@ def resolve(text: str) -> tuple[ModelRef, ...]:
 
     Empty means that the text names nothing and is to be searched for.
     """
-    found = tuple(_model_ref(candidate) for candidate in candidates(text))
+    found = tuple(model_ref(candidate) for candidate in candidates(text))
     if len(found) < 2:
         return found
     known = tuple(ref for ref in found if catalogue.knows(ref))
@@ -232,15 +232,12 @@ def _read_live(model: Model, variant: Variant) -> Architecture:
     return huggingface.architecture(model, variant)
 
 
-def _model_ref(ref: Ref) -> ModelRef:
+def model_ref(ref: Ref) -> ModelRef:
+    """The model of a name that was read; Ollama's ``latest`` is left out, as its pages do."""
     if isinstance(ref, HuggingFaceRef):
         return ModelRef(
             Source.HUGGING_FACE, ref.user, ref.repo, ref.quantisation, ref.file, ref.revision
         )
-    return _ollama_ref(ref)
-
-
-def _ollama_ref(ref: OllamaRef) -> ModelRef:
     tag = "" if ref.tag == LATEST else ref.tag
     return ModelRef(Source.OLLAMA, ref.namespace, ref.model, tag)
 

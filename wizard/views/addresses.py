@@ -7,37 +7,27 @@ from urllib.parse import quote
 from django.http import HttpRequest
 
 from inference import refs
+from wizard.registry import lookup
 from wizard.registry.errors import InvalidName
 from wizard.registry.values import ModelRef, Source
 
-LATEST = refs.LATEST
 
+def named_ref(
+    *, user: str = "", repo: str = "", name: str = "", namespace: str = refs.LIBRARY
+) -> ModelRef:
+    """The model that an address names, by what its route captured; ``name`` with its tag.
 
-def hub_ref(user: str, repo: str) -> ModelRef:
-    """The Hub model of an address. Raises InvalidName."""
-    found = _parsed(f"hf.co/{user}/{repo}")
-    if not isinstance(found, refs.HuggingFaceRef):
-        raise InvalidName(f"{user}/{repo} is no model of Hugging Face.")
-    return ModelRef(
-        Source.HUGGING_FACE, found.user, found.repo, found.quantisation, revision=found.revision
-    )
-
-
-def ollama_ref(name: str, namespace: str = refs.LIBRARY) -> ModelRef:
-    """The Ollama model of an address, ``name`` with its tag. Raises InvalidName."""
-    prefix = "" if namespace == refs.LIBRARY else f"{namespace}/"
-    found = _parsed(f"{prefix}{name}")
-    if not isinstance(found, refs.OllamaRef):
-        raise InvalidName(f"{name} is no model of the Ollama registry.")
-    tag = "" if found.tag == LATEST else found.tag
-    return ModelRef(Source.OLLAMA, found.namespace, found.model, tag)
-
-
-def _parsed(text: str) -> refs.Ref:
+    Raises InvalidName.
+    """
+    prefix = f"hf.co/{user}" if user else "" if namespace == refs.LIBRARY else namespace
     try:
-        return refs.parse(text)
+        found = refs.parse("/".join(filter(None, (prefix, repo or name))))
     except refs.RefError as error:
         raise InvalidName(str(error)) from error
+    if isinstance(found, refs.OllamaRef) == bool(user):
+        registry = "Hugging Face" if user else "the Ollama registry"
+        raise InvalidName(f"{found} is no model of {registry}.")
+    return lookup.model_ref(found)
 
 
 def model_address(ref: ModelRef, page: str = "") -> str:

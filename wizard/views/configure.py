@@ -29,7 +29,7 @@ from wizard.sdl.values import Choices, Engine, Plan, Secrets, StorageClass
 from wizard.sdl.writer import to_yaml
 from wizard.templatetags.figures import gigabytes
 from wizard.views import offers
-from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.addresses import model_address, named_ref
 from wizard.views.bars import is_fitting, memory_bar
 from wizard.views.failures import UnservableError, answered
 from wizard.views.files import IMPORT_PAGE, comments_for, sdl_for
@@ -49,17 +49,8 @@ STORAGE = {
 
 @require_safe
 @answered
-def hub_configure(request: HttpRequest, user: str, repo: str) -> HttpResponse:
-    return _configure(request, hub_ref(user, repo))
-
-
-@require_safe
-@answered
-def ollama_configure(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
-    return _configure(request, ollama_ref(name, namespace))
-
-
-def _configure(request: HttpRequest, ref: ModelRef) -> HttpResponse:
+def configure_page(request: HttpRequest, /, **named: str) -> HttpResponse:
+    ref = named_ref(**named)
     situation = forgiving_plan_for(ref, request.GET)
     query = to_query(situation.choices)
     context = _facts(situation) | _choices(situation) | _offers(ref, situation)

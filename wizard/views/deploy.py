@@ -22,7 +22,7 @@ from wizard.registry.values import ModelRef
 from wizard.sdl.pricing import LEAST_DEPOSIT, first_deposit
 from wizard.sdl.snippets import snippets
 from wizard.sdl.values import Engine, Plan, Secrets
-from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.addresses import model_address, named_ref
 from wizard.views.failures import answered
 from wizard.views.files import sdl_for
 from wizard.views.home import SOURCE_NAMES
@@ -37,34 +37,8 @@ _OWN = ("dseq",)
 @require_safe
 @never_cache
 @answered
-def hub_deploy(request: HttpRequest, user: str, repo: str) -> HttpResponse:
-    return _deploy(request, hub_ref(user, repo))
-
-
-@require_safe
-@never_cache
-@answered
-def ollama_deploy(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
-    return _deploy(request, ollama_ref(name, namespace))
-
-
-@require_safe
-@never_cache
-def deployments(request: HttpRequest) -> HttpResponse:
-    """One's own deployments; the script fetches them."""
-    context = {"section": "deployments", "is_offline": settings.OFFLINE}
-    return render(request, "wizard/deployments.html", context)
-
-
-@require_safe
-@never_cache
-def deployment(request: HttpRequest, dseq: int) -> HttpResponse:
-    """A deployment by its number alone, as the list links to it."""
-    context = {"section": "deployments", "dseq": str(dseq), **_settings()}
-    return watching(render(request, "wizard/deploy.html", context))
-
-
-def _deploy(request: HttpRequest, ref: ModelRef) -> HttpResponse:
+def deploy_page(request: HttpRequest, /, **named: str) -> HttpResponse:
+    ref = named_ref(**named)
     query = request.GET.copy()
     dseq = "".join(char for char in query.get("dseq", "") if char in "0123456789")[:20]
     for name in _OWN:
@@ -80,6 +54,22 @@ def _deploy(request: HttpRequest, ref: ModelRef) -> HttpResponse:
         **_facts(found.plan),
         **_links(ref, kept),
     }
+    return watching(render(request, "wizard/deploy.html", context))
+
+
+@require_safe
+@never_cache
+def deployments(request: HttpRequest) -> HttpResponse:
+    """One's own deployments; the script fetches them."""
+    context = {"section": "deployments", "is_offline": settings.OFFLINE}
+    return render(request, "wizard/deployments.html", context)
+
+
+@require_safe
+@never_cache
+def deployment(request: HttpRequest, dseq: int) -> HttpResponse:
+    """A deployment by its number alone, as the list links to it."""
+    context = {"section": "deployments", "dseq": str(dseq), **_settings()}
     return watching(render(request, "wizard/deploy.html", context))
 
 

@@ -12,11 +12,10 @@ from django.views.decorators.http import require_safe
 
 from wizard.forms import read_choices, read_key_hash, to_query
 from wizard.plan_json import plan_document
-from wizard.registry.values import ModelRef
 from wizard.sdl import compose, document, rules
 from wizard.sdl.values import Engine, Plan, Secrets
 from wizard.sdl.writer import to_yaml
-from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.addresses import model_address, named_ref
 from wizard.views.failures import UnservableError, answered
 from wizard.views.situation import plan_for
 
@@ -74,14 +73,20 @@ def _yaml(name: str, text: str) -> HttpResponse:
     return response
 
 
-def _deploy_yaml(request: HttpRequest, ref: ModelRef) -> HttpResponse:
-    plan = plan_for(ref, request.GET).plan
+@require_safe
+@never_cache
+@answered
+def deploy_yaml(request: HttpRequest, /, **named: str) -> HttpResponse:
+    plan = plan_for(named_ref(**named), request.GET).plan
     kept, key = _secrets(request, plan.engine)
     return _yaml("deploy.yaml", to_yaml(sdl_for(plan, kept), comments_for(plan, key)))
 
 
-def _compose_yaml(request: HttpRequest, ref: ModelRef) -> HttpResponse:
-    plan = plan_for(ref, request.GET).plan
+@require_safe
+@never_cache
+@answered
+def compose_yaml(request: HttpRequest, /, **named: str) -> HttpResponse:
+    plan = plan_for(named_ref(**named), request.GET).plan
     kept, key = _secrets(request, plan.engine)
     sdl_for(plan, kept)
     built: Mapping[str, object] = compose.build(plan, kept)
@@ -93,7 +98,11 @@ def _compose_yaml(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     return _yaml("docker-compose.yaml", to_yaml(built, lines))
 
 
-def _plan_json(request: HttpRequest, ref: ModelRef) -> HttpResponse:
+@require_safe
+@never_cache
+@answered
+def plan_json(request: HttpRequest, /, **named: str) -> HttpResponse:
+    ref = named_ref(**named)
     read_key_hash(request.GET)
     found = plan_for(ref, request.GET)
     query = to_query(read_choices(request.GET))
@@ -107,47 +116,3 @@ def _plan_json(request: HttpRequest, ref: ModelRef) -> HttpResponse:
     }
     options = {"indent": 2, "ensure_ascii": False}
     return JsonResponse(plan_document(found.plan, links), json_dumps_params=options)
-
-
-@require_safe
-@never_cache
-@answered
-def hub_deploy_yaml(request: HttpRequest, user: str, repo: str) -> HttpResponse:
-    return _deploy_yaml(request, hub_ref(user, repo))
-
-
-@require_safe
-@never_cache
-@answered
-def ollama_deploy_yaml(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
-    return _deploy_yaml(request, ollama_ref(name, namespace))
-
-
-@require_safe
-@never_cache
-@answered
-def hub_compose_yaml(request: HttpRequest, user: str, repo: str) -> HttpResponse:
-    return _compose_yaml(request, hub_ref(user, repo))
-
-
-@require_safe
-@never_cache
-@answered
-def ollama_compose_yaml(
-    request: HttpRequest, name: str, namespace: str = "library"
-) -> HttpResponse:
-    return _compose_yaml(request, ollama_ref(name, namespace))
-
-
-@require_safe
-@never_cache
-@answered
-def hub_plan_json(request: HttpRequest, user: str, repo: str) -> HttpResponse:
-    return _plan_json(request, hub_ref(user, repo))
-
-
-@require_safe
-@never_cache
-@answered
-def ollama_plan_json(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
-    return _plan_json(request, ollama_ref(name, namespace))

@@ -17,7 +17,7 @@ from wizard.registry import catalogue, lookup
 from wizard.registry.errors import VariantNotFound
 from wizard.registry.quantisation import describe
 from wizard.registry.values import Model, ModelRef, Source, Variant
-from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.addresses import model_address, named_ref
 from wizard.views.failures import answered
 from wizard.views.home import SOURCE_NAMES
 
@@ -37,17 +37,8 @@ class VariantRow:
 
 @require_safe
 @answered
-def hub_model(request: HttpRequest, user: str, repo: str) -> HttpResponse:
-    return _model(request, hub_ref(user, repo))
-
-
-@require_safe
-@answered
-def ollama_model(request: HttpRequest, name: str, namespace: str = "library") -> HttpResponse:
-    return _model(request, ollama_ref(name, namespace))
-
-
-def _model(request: HttpRequest, ref: ModelRef) -> HttpResponse:
+def model_page(request: HttpRequest, /, **named: str) -> HttpResponse:
+    ref = named_ref(**named)
     model = lookup.find(ref)
     prices = price_list()
     default = _default(model, ref)

@@ -19,7 +19,7 @@ from wizard.planning import ChoiceError
 from wizard.registry.values import ModelRef
 from wizard.sdl.errors import SdlError
 from wizard.sdl.values import Secrets
-from wizard.views.addresses import hub_ref, model_address, ollama_ref
+from wizard.views.addresses import model_address, named_ref
 from wizard.views.failures import UnservableError, answered_async
 from wizard.views.files import sdl_for
 from wizard.views.offers import Part, choices_of, parts
@@ -39,36 +39,8 @@ class Way:
 @require_safe
 @never_cache
 @answered_async
-async def hub_screening(request: HttpRequest, user: str, repo: str) -> HttpResponse:
-    return await _screening(request, hub_ref(user, repo))
-
-
-@require_safe
-@never_cache
-@answered_async
-async def ollama_screening(
-    request: HttpRequest, name: str, namespace: str = "library"
-) -> HttpResponse:
-    return await _screening(request, ollama_ref(name, namespace))
-
-
-@require_safe
-@never_cache
-@answered_async
-async def hub_hosts(request: HttpRequest, user: str, repo: str, number: int) -> HttpResponse:
-    return await _hosts(request, hub_ref(user, repo), number)
-
-
-@require_safe
-@never_cache
-@answered_async
-async def ollama_hosts(
-    request: HttpRequest, name: str, number: int, namespace: str = "library"
-) -> HttpResponse:
-    return await _hosts(request, ollama_ref(name, namespace), number)
-
-
-async def _screening(request: HttpRequest, ref: ModelRef) -> HttpResponse:
+async def plan_hosts(request: HttpRequest, /, **named: str) -> HttpResponse:
+    ref = named_ref(**named)
     found, document = await sync_to_async(_planned)(ref, request.GET)
     screening = await screen(document)
     ways = await _ways(ref, found) if screening.is_nobody else []
@@ -109,8 +81,12 @@ def _way(ref: ModelRef, relaxation: Relaxation, count: int) -> Way:
     return Way(relaxation.words, relaxation.loses, count, address)
 
 
-async def _hosts(request: HttpRequest, ref: ModelRef, number: int) -> HttpResponse:
+@require_safe
+@never_cache
+@answered_async
+async def card_hosts(request: HttpRequest, /, number: int, **named: str) -> HttpResponse:
     """A part of the listed cards, with how many can host each. Nothing where that is not known."""
+    ref = named_ref(**named)
     part, files = await sync_to_async(_listed)(ref, request.GET, number)
     told = dict(zip(files, await screen_all(files.values(), SPARED_BY_CARDS), strict=True))
     rows = tuple(replace(row, hosts=told.get(place)) for place, row in enumerate(part.rows))
