@@ -81,7 +81,7 @@ TABLE = (
     Setting(
         "GATEWAY_IMAGE",
         env.image,
-        "caddy:2.10.2-alpine",
+        "caddy:2.11.4-alpine",
         "Image that checks the key in front of Ollama.",
     ),
     Setting(
