@@ -56,9 +56,9 @@ Of the site and of the runtime, as locked.
 IMAGES = """
 ## In the images, beside these
 
-- [llama.cpp](https://github.com/ggml-org/llama.cpp) (MIT): the engine, inside the `xllamacpp` wheel
-  and built from source in the CUDA image.
-- NVIDIA's CUDA runtime libraries, from NVIDIA's base image, under the
+- [llama.cpp](https://github.com/ggml-org/llama.cpp) (MIT): the engine, inside the `xllamacpp`
+  wheel, and as the official server image that the CUDA image begins with.
+- NVIDIA's CUDA runtime libraries, from that same image, under the
   [CUDA EULA](https://docs.nvidia.com/cuda/eula/).
 - Python (PSF-2.0) and the packages of the base image's distribution; each published image carries
   an SBOM that lists them all.
@@ -117,10 +117,7 @@ def text() -> str:
             sys.exit(f"{name} is under {', '.join(sorted(strange))}: is that one we can ship?")
     rows = "".join("| {} | {} | {} |\n".format(*row) for row in vendored)
     more = "".join("| {} | {} | {} |\n".format(*row) for row in packages)
-    table = "\n## Python packages\n\nOf the site and of the runtime, as locked.\n\n"
-    return (
-        f"{HEAD}{rows}{table}| package | version | licence |\n| --- | --- | --- |\n{more}{IMAGES}"
-    )
+    return f"{HEAD}{rows}{PYTHON}{more}{IMAGES}"
 
 
 def main() -> None:
