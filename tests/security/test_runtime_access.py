@@ -16,7 +16,6 @@ from tests.inference.routes import routes
 from tests.security import raw
 
 OPEN, LOCKED = "open", "locked"
-READS = ("GET", "HEAD")
 ANY = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 # What a route shows or does decides; a route that is missing here fails the first test.
