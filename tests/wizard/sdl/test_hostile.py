@@ -102,7 +102,8 @@ def test_a_thousand_hostile_words_are_data_or_refused(judge: Judge) -> None:
 
 def check_is_data(built: dict[str, object], judge: Judge) -> None:
     text = writer.to_yaml(built)
-    assert yaml.safe_load(text) == built
+    # libyaml's reader: one more than PyYAML's own, and ten times as fast.
+    assert yaml.load(text, yaml.CSafeLoader) == built
     verdict = judge.judge(text)
     assert verdict.document == built
     assert verdict.accepted, verdict.errors
