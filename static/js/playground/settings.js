@@ -101,7 +101,7 @@ function show() {
   const model = currentModel();
   byId("think-field").hidden = !(model?.can?.includes("thinking"));
   byId("model-facts").textContent = model ? factsOf(model) : "\u00a0";
-  byId("model-short").textContent = byId("compare").checked ? `${byId("model").value} + 1` : byId("model").value;
+  if (model) byId("model-short").textContent = byId("compare").checked ? `${byId("model").value} + 1` : byId("model").value;
 }
 
 function isDefault() {

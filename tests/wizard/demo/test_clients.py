@@ -140,6 +140,6 @@ def test_javascript_works(embedded: LiveSite) -> None:
 
 def _javascript(site: LiveSite, *calls: tuple[str, Any]) -> list[dict[str, Any]]:
     command = ["node", "ollama.mjs", json.dumps({"url": site.url, "key": "none", "calls": calls})]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd=HERE, capture_output=True, timeout=240, check=True)
     answers: list[dict[str, Any]] = json.loads(done.stdout)
     return answers
