@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wizard.sizing import kernels, layers, matrices, placement
+from wizard.sizing import kernels, layers, matrices
 from wizard.sizing import layer_orders as orders
 from wizard.sizing.allocator import Block
 from wizard.sizing.cells import PLAIN, row_bytes
@@ -70,15 +70,16 @@ class StepAttention(StepTensors):
 
     def _inputs_from(self, start: int) -> dict[str, int]:
         """Inputs of the layers on the card, which come to it together."""
-        here, kinds, found = self.index, set[bool](), dict[str, int]()
-        for index in range(start, self.last + 1):
-            if self.card != placement.card_of(index, self.architecture, self.workload):
-                return found
+        here, found = self.index, dict[str, int]()
+        behind = reversed(range(start, self.here.stop))
+        # The first that slides, and the first that does not, have the inputs of all like them.
+        firsts = {bool(self.all_layers[index].window): index for index in behind}
+        for index in sorted(firsts.values()):
             self.enter(index)
-            if bool(self.kv.window) not in kinds:
-                kinds.add(bool(self.kv.window))
-                found |= self._inputs()
-            self.enter(here)
+            found |= self._inputs()
+        self.enter(here)
+        if self.last not in self.here:
+            return found
         return found | {"outputs": FLOAT * self.workload.slots}
 
     def _behind(self, elements: int, inputs: dict[str, int]) -> None:

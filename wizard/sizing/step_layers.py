@@ -21,7 +21,7 @@ from wizard.sizing import layer_orders as orders
 from wizard.sizing.allocator import Block
 from wizard.sizing.attention import NEVER_FUSED
 from wizard.sizing.step_latent import StepLatent
-from wizard.sizing.step_tensors import FLOAT, InRam
+from wizard.sizing.step_tensors import FLOAT, InRam, State
 from wizard.sizing.values import Workload
 
 
@@ -45,20 +45,16 @@ def card_bytes(
 ) -> int:
     """Bytes of one card's buffer; the first computes for layers in RAM, too."""
     walk = _StepLayers(architecture, workload, matrices_in_ram, card)
-    known: dict[tuple[object, ...], tuple[Block | None, tuple[Block, ...]]] = {}
-    for index in range(architecture.layers):
-        if not walk.is_here(index):
-            continue
-        is_own = index in walk.ends.values() or index < architecture.deepstack_layers
-        is_own = is_own or index in (walk.first - 1, walk.last)
-        state = (walk.kind(index), walk.given, *walk.buffer.free)
-        if is_own or state not in known:
-            walk.layer()
-            known[state] = (walk.given, tuple(walk.buffer.free))
-        else:
-            # Layers that are alike leave the same, and take no more.
-            walk.given, free = known[state]
-            walk.buffer.free = list(free)
+    state, known = walk.state, dict[tuple[object, State], State]()
+    for index in walk.here:
+        found = (walk.kind(index), state)
+        # Layers that are alike leave the same, and take no more.
+        if found not in known:
+            walk.state = state
+            walk.layer(index)
+            known[found] = walk.state
+        state = known[found]
+    walk.state = state
     if card == placement.output_card(architecture, workload):
         walk.output()
     return walk.buffer.most
@@ -67,17 +63,11 @@ def card_bytes(
 class _StepLayers(StepLatent):
     """A step's layers, one after the other."""
 
-    def kind(self, index: int) -> tuple[object, ...]:
-        """Turns to a layer, and tells what it shares with those that are like it."""
+    def layer(self, index: int) -> None:
+        """One layer, from its input to the next one's."""
         self.enter(index)
-        is_mixture = matrices.is_mixture(self.architecture, index)
-        window = bool(self.kv.window)
-        return (self.visits, is_mixture, self.is_plain, window, self.bits, self._inner())
-
-    def layer(self) -> None:
-        """The layer, from its input to the next one's."""
         self._through()
-        if self.index == self.architecture.deepstack_layers - 1:
+        if index == self.architecture.deepstack_layers - 1:
             self._free(self.inputs)
 
     def output(self) -> None:

@@ -38,6 +38,9 @@ class InRam:
 
 NOTHING = InRam()
 
+# What the layer before left, if that is a tensor of its own, and what is free in the buffer.
+State = tuple[Block | None, tuple[Block, ...]]
+
 
 class StepTensors:
     """Places of a step's tensors."""
@@ -55,7 +58,14 @@ class StepTensors:
         is_dense = bool(architecture.experts) and self.first <= architecture.dense_layers
         self.each = (1.0 if is_dense or not usual else in_ram.largest / usual) / 8
         self.tokens = -(-step(workload) // workload.slots) * workload.slots
-        self.ends = self._ends()
+        self.all_layers = layers.all_layers(architecture)
+        self.here = self._computed()
+        # The last layer on the card that slides, and that does not.
+        self.ends = {bool(self.all_layers[index].window): index for index in self.here}
+        # Some layers bring inputs or free them, and are like no other.
+        self.own = {self.first - 1, self.last, *self.ends.values()}
+        self.own.update(range(architecture.deepstack_layers))
+        self.alike = matrices.first_alike(architecture, in_ram.name)
         self.width, self.span = architecture.embedding_length, cells(architecture, workload)
         self.is_fused = kernels.is_fused(architecture, workload)
         self.is_hosted = kernels.attends_in_ram(architecture, workload)
@@ -81,34 +91,45 @@ class StepTensors:
         """Whether heads are turned before they are quantised (``attn_rot_k``)."""
         return not is_plain and length % TURNING == 0
 
-    def is_here(self, index: int) -> bool:
-        """Whether a layer is computed on the card: the first computes for those in RAM."""
-        return self.card == max(0, placement.card_of(index, self.architecture, self.workload))
+    def _computed(self) -> range:
+        """The layers that are computed on the card: the first computes for those in RAM."""
+        here = placement.layers_on(self.card, self.architecture, self.workload)
+        return here if self.card else range(here.stop)
 
-    def _ends(self) -> dict[bool, int]:
-        """The last layer on the card that slides, and that does not."""
-        here = filter(self.is_here, range(self.architecture.layers))
-        return {bool(layers.kv_layer(self.architecture, index).window): index for index in here}
+    @property
+    def state(self) -> State:
+        """What a layer finds, and leaves to the next one."""
+        return self.given, tuple(self.buffer.free)
+
+    @state.setter
+    def state(self, found: State) -> None:
+        self.given, self.buffer.free = found[0], [*found[1]]
+
+    def kind(self, index: int) -> tuple[object, ...]:
+        """What a layer shares with those that are like it."""
+        if index in self.own:
+            return (index,)
+        return self.alike[index], index < self.first, self._is_plain(index)
+
+    def _is_plain(self, index: int) -> bool:
+        """Whether no positions are turned into a layer's queries."""
+        name = self.architecture.name
+        is_fourth = name in orders.PLAIN_FOURTH and index % 4 == 3
+        is_full = name in orders.PLAIN_FULL and not self.all_layers[index].window
+        is_larger = orders.PLAIN_LARGER.get(name) == self.architecture.layers
+        return name in orders.PLAIN or is_full or is_fourth or is_larger
 
     def enter(self, index: int) -> None:
         """Turns to a layer."""
         self.index, self.visits = index, index < self.first
         self.bits = self.types[index]
-        self.kv = layers.kv_layer(self.architecture, index)
+        self.kv = self.all_layers[index]
         self.asked = self.architecture.heads * (self.kv.keys // self.kv.heads)
         self.heads = self.architecture.heads * (self.kv.values // self.kv.heads)
-        name, is_full = self.architecture.name, not self.kv.window
-        is_fourth = name in orders.PLAIN_FOURTH and index % 4 == 3
-        is_larger = orders.PLAIN_LARGER.get(name) == self.architecture.layers
-        self.is_plain = (
-            name in orders.PLAIN
-            or (name in orders.PLAIN_FULL and is_full)
-            or is_fourth
-            or is_larger
-        )
+        self.is_plain = self._is_plain(index)
         # How often queries and keys are moved to a place of their own: parts of one matrix's
         # result are made to follow each other before they are turned.
-        is_part = self.turns_keys and name in matrices.FUSED_QUERIES
+        is_part = self.turns_keys and self.architecture.name in matrices.FUSED_QUERIES
         self.times = (is_part or not self.is_plain) + self.turns_keys
         slides, span = bool(self.kv.window), self.span
         self.cells = span.sliding if slides else span.full
