@@ -60,9 +60,10 @@ def on_starting(server: object) -> None:
 
 def _say_what_else_is_free() -> None:
     """The last line where the port cannot be had: gunicorn names the error alone."""
+    another = max(1024, int(_port) % 65535 + 1)
     print(
         f"Port {_port} of {_host} could not be opened, as told above. If another program has it, "
-        f"PORT={int(_port) % 65535 + 1} make run takes the next one.",
+        f"or only root may have it, PORT={another} make run takes another.",
         file=sys.stderr,
     )
 
