@@ -9,7 +9,6 @@ Both need Debian's package docker-registry.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import hashlib
 import json
 import os
@@ -25,8 +24,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference.pull import Progress, Stage, pull
+from inference.pull import Progress, Stage
 from inference.pull.limits import Limits
+from inference.pull.pulling import pull
 from inference.settings import load
 from tests.standins.weights import gguf
 
@@ -46,9 +46,7 @@ def speed(size: int) -> None:
         told = load(["--models-dir", folder, "--ollama-registry-url", url], {}, serving=False)
         seen: list[tuple[float, Progress]] = []
         start = time.perf_counter()
-        asyncio.run(
-            pull("tiny:latest", told, lambda step: seen.append((time.perf_counter(), step)))
-        )
+        pull("tiny:latest", told, lambda step: seen.append((time.perf_counter(), step)))
         taken = time.perf_counter() - start
     verifying = next(at for at, step in seen if step.stage is Stage.VERIFYING)
     print(f"{size / MIB:.0f} MiB in {taken:.2f} s: {size / MIB / taken:.0f} MiB/s, hash included")
@@ -85,7 +83,7 @@ def child(name: str) -> None:
             print(progress.done, flush=True)
         time.sleep(float(os.environ.get("SLOW", "0")))
 
-    print(asyncio.run(pull(name, told, tell, limits=LIMITS)).path)
+    print(pull(name, told, tell, limits=LIMITS).path)
 
 
 def _child(environ: dict[str, str]) -> subprocess.Popen[str]:

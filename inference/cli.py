@@ -8,7 +8,6 @@ JSON lines too, the downloaded model last.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ import orjson
 from inference import __version__, errors, reports, setting_types
 from inference.errors import InferenceError, SettingsError
 from inference.progress_bar import Bar, JsonLines
-from inference.pull import find, installed, pull, remove
+from inference.pull import find, installed, remove
 from inference.settings import FlagParser, Settings, add_flags, from_flags
 
 INTERRUPTED = 130
@@ -46,12 +45,12 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except InferenceError as error:
         _tell_error(error, wants_json=wants_json)
         return error.exit_code
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         return INTERRUPTED
 
 
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    options = vars(_parser().parse_args(list(argv)))
+    options = vars(_parser(argv).parse_args(list(argv)))
     command: Callable[[Settings, dict[str, Any]], int] = options["run"]
     names = tuple(map(_name, options.get("names") or ()))
     flags = {**options, "MODEL": list(names) or options["MODEL"]}
@@ -67,23 +66,25 @@ def _name(text: str) -> str:
 
 
 def _pull(settings: Settings, options: dict[str, Any]) -> int:
+    pull = _needed("inference.pull.pulling").pull
     for name in _required(settings):
         watch = JsonLines() if options["json"] else Bar(name)
         with watch:
-            model = asyncio.run(pull(name, settings, watch.tell, refresh=options["refresh"]))
+            model = pull(name, settings, watch.tell, refresh=options["refresh"])
         _answer(options, reports.model_facts(model), f"{model.name} is ready: {model.path}")
     return 0
 
 
 def _show(settings: Settings, options: dict[str, Any]) -> int:
+    file_report = _needed("inference.file_report")
     for name in _required(settings):
         model = find(name, settings)
         if model is None:
             raise errors.ModelNotFound(
                 f"{name} is not on this machine.", next_step=f"Bring it with: pull {name}"
             )
-        facts = reports.file_facts(model, verbose=options["verbose"])
-        _answer(options, facts, reports.facts_text(facts))
+        facts = file_report.file_facts(model, verbose=options["verbose"])
+        _answer(options, facts, file_report.facts_text(facts))
     return 0
 
 
@@ -95,7 +96,7 @@ def _list(settings: Settings, options: dict[str, Any]) -> int:
 
 def _remove(settings: Settings, options: dict[str, Any]) -> int:
     for name in _required(settings):
-        asyncio.run(remove(name, settings))
+        remove(name, settings)
         _answer(options, {"removed": name}, f"{name} is removed.")
     return 0
 
@@ -136,7 +137,8 @@ def _tell_error(error: InferenceError, *, wants_json: bool) -> None:
         print(error.sentence, file=sys.stderr, flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The commands, and the flags of those that are asked for: each has all the settings."""
     codes = "\n".join(f"  {code:3}  {meaning}" for code, meaning in EXIT_CODES)
     parser = FlagParser(
         prog="python -m inference",
@@ -155,19 +157,14 @@ def _parser() -> argparse.ArgumentParser:
         ("check", _check, "*", "what serve would do, without the network"),
         ("serve", _serve, "*", "download what is missing, and serve it"),
     ):
-        _add_command(commands.add_parser, name, run, names, meaning)
+        command = commands.add_parser(name, help=meaning, description=meaning, allow_abbrev=False)
+        command.set_defaults(run=run, refresh=False, verbose=False)
+        if name in argv:
+            _add_flags(command, name, names)
     return parser
 
 
-def _add_command(
-    add: Callable[..., argparse.ArgumentParser],
-    name: str,
-    run: Callable[[Settings, dict[str, Any]], int],
-    names: str,
-    meaning: str,
-) -> None:
-    parser = add(name, help=meaning, description=meaning, allow_abbrev=False)
-    parser.set_defaults(run=run, refresh=False, verbose=False)
+def _add_flags(parser: argparse.ArgumentParser, name: str, names: str) -> None:
     if names:
         parser.add_argument("names", nargs=names, metavar="MODEL", help="instead of --model")
     if name == "pull":

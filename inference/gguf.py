@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 
 from inference.errors import UnreadableModel
 from inference.gguf_types import FILE_TYPES, TENSOR_TYPES
+from inference.models import MAGIC
 
-MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 MOST_KEYS = 1 << 16
 MOST_TENSORS = 1 << 18

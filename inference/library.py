@@ -11,7 +11,7 @@ from pathlib import Path
 from inference import refs
 from inference.errors import InferenceError, ModelNotFound
 from inference.models import LocalModel
-from inference.pull import pulling
+from inference.pull import installed, tasks
 from inference.pull.progress import Callback, Progress
 from inference.setting_types import ANY_NAME
 from inference.settings import Settings
@@ -90,7 +90,7 @@ class Library:
     def add_installed(self) -> None:
         """Serve what the models folder already has, where callers may pull."""
         if self._settings.allow_pull:
-            for model in pulling.installed(self._settings):
+            for model in installed(self._settings):
                 self._entries.setdefault(model.name, Entry(model.name, model))
 
     async def pull_configured(self) -> None:
@@ -115,7 +115,7 @@ class Library:
     async def remove(self, name: str) -> LocalModel:
         """Delete a model's files. Raises InferenceError."""
         model = self.find(name, exactly=True)
-        await pulling.remove(model.name, self._settings)
+        await tasks.remove(model.name, self._settings)
         self._entries.pop(model.name, None)
         return model
 
@@ -153,4 +153,4 @@ def _canonical(name: str) -> str:
 
 
 async def _pull(name: str, settings: Settings, progress: Callback) -> LocalModel:
-    return await pulling.pull(name, settings, progress)
+    return await tasks.pull(name, settings, progress)

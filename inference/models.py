@@ -12,6 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+# What every file of weights begins with.
+MAGIC = b"GGUF"
+
 
 class Source(StrEnum):
     """Where a model came from."""

@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from inference.pull import places, reaching
 from inference.pull.limits import Limits
 from inference.pull.proxies import Proxy, proxy_for
+from inference.pull.stopping import Stopped
 
 # What a network does to a request; it may go better a second time.
 FAILURES = (HTTPException, OSError)
@@ -32,10 +33,6 @@ _PORTS = {"http": 80, "https": 443}
 # from which on a line is too fast to be woken for each of its packets (docs/benchmarks.md).
 GATHERED = 256 << 10
 FAST = 50 << 20
-
-
-class Stopped(Exception):
-    """The download was told to end."""
 
 
 class Connection:

@@ -18,15 +18,16 @@ from inference.errors import (
     StorageError,
     UnreadableModel,
 )
-from inference.gguf import MAGIC
+from inference.models import MAGIC
 from inference.pull.buffers import Buffers
-from inference.pull.connection import FAILURES, Connection, Stopped
+from inference.pull.connection import FAILURES, Connection
 from inference.pull.disk import journal_of, part_of, sync_folder, told_as_storage
 from inference.pull.journal import Journal
 from inference.pull.pace import Pace
 from inference.pull.pieces import Pieces
 from inference.pull.progress import Meter, Stage
 from inference.pull.refusals import Changed, Transient
+from inference.pull.stopping import Stopped
 from inference.pull.transport import Answer, Transport
 from inference.pull.values import Hash, RemoteFile
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from inference.errors import RegistryUnreachable
 
@@ -22,6 +22,11 @@ class Proxy:
 
 def proxy_for(host: str) -> Proxy | None:
     """The proxy on the way to a host by https. Raises RegistryUnreachable for one of no use."""
+    if "https_proxy" not in map(str.lower, os.environ):
+        return None
+    # Most have none, and would wait for this import at every start.
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
+
     text = getproxies().get("https", "")
     if not text or proxy_bypass(host):
         return None

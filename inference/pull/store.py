@@ -8,13 +8,11 @@ splits/…/name-00001-of-… links with the names that llama.cpp wants of split 
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import hashlib
 import os
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,18 +43,18 @@ class Store:
             for folder in (self._blobs, self._index, self._splits):
                 folder.mkdir(parents=True, exist_ok=True)
 
-    @asynccontextmanager
-    async def lock(self, interval: float, waiting: Callable[[], None]) -> AsyncIterator[None]:
+    @contextmanager
+    def lock(self, waiting: Callable[[], None]) -> Iterator[None]:
         """Be the only process that changes the folder; a kill lets go of it.
 
-        Raises StorageError where nothing can be written there, or locked.
+        ``waiting`` is called again and again while another one is, and takes its
+        time. Raises StorageError where nothing can be written there, or locked.
         """
         with told_as_storage(self.folder):
             handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             while not self._is_locked(handle):
                 waiting()
-                await asyncio.sleep(interval)
             yield
         finally:
             os.close(handle)
@@ -166,7 +164,8 @@ class Store:
         return True
 
     def _free(self) -> int:
-        return shutil.disk_usage(self.folder).free
+        disk = os.statvfs(self.folder)
+        return disk.f_bavail * disk.f_frsize
 
     def _drop_parts(self, wanted: set[Path]) -> None:
         for part in self._blobs.glob("*.part"):

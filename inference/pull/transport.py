@@ -102,6 +102,10 @@ class Transport:
             for connection in self._connections:
                 connection.stop()
 
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises Stopped."""
+        self._own.sleep(seconds)
+
     def cut_overdue(self) -> None:
         """Give up answers that only trickle."""
         now = time.monotonic()

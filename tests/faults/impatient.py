@@ -15,9 +15,9 @@ import sys
 from inference import heartbeat, logs, server
 from inference.engine import supervisor
 from inference.models import LocalModel
-from inference.pull import pull
 from inference.pull.limits import Limits
 from inference.pull.progress import Callback
+from inference.pull.tasks import pull
 from inference.settings import Settings, load
 
 PIECE = 64 << 10

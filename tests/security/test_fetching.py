@@ -18,7 +18,8 @@ from pytest_django.fixtures import Settings
 
 from inference import refs
 from inference.errors import InferenceError
-from inference.pull import places, pull
+from inference.pull import places
+from inference.pull.tasks import pull
 from inference.settings import load
 from tests.faults.outcomes import eventually
 from tests.inference import endpoint as endpoints

@@ -9,7 +9,6 @@ noted those, the process is killed, wherever its other threads are.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import signal
@@ -17,9 +16,10 @@ import sys
 from collections.abc import Callable
 from unittest.mock import patch
 
-from inference.pull import Progress, Stage, pull
+from inference.pull import Progress, Stage
 from inference.pull.journal import Journal
 from inference.pull.limits import Limits
+from inference.pull.pulling import pull
 from inference.settings import load
 
 PIECE = 64 << 10
@@ -38,7 +38,7 @@ def main(name: str) -> None:
         stages.append(progress.stage)
 
     with patch.object(Journal, "add", _adding(int(os.environ.get("KILLED_AFTER", "0")))):
-        model = asyncio.run(pull(told.models[0], told, tell, limits=LIMITS))
+        model = pull(told.models[0], told, tell, limits=LIMITS)
     sys.stdout.write(f"ready {model.path}\n")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from inference.models import LocalModel
-from inference.pull import Progress, pull
+from inference.pull import Progress
 from inference.pull.limits import Limits
+from inference.pull.pulling import pull
 from inference.settings import Settings, load
 from tests.standins.weights import Weights
 
@@ -49,8 +49,7 @@ class Puller:
     ) -> LocalModel:
         """Pull the default model."""
         told = self.told("--model", name, *flags)
-        pulling = pull(told.models[0], told, self.seen.append, limits=limits, refresh=refresh)
-        return asyncio.run(pulling)
+        return pull(told.models[0], told, self.seen.append, limits=limits, refresh=refresh)
 
     def leftovers(self) -> list[str]:
         """Files of unfinished downloads."""

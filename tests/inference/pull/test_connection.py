@@ -18,8 +18,9 @@ import pytest
 
 from inference.errors import RegistryAnswer, RegistryUnreachable
 from inference.pull import connection as connections
-from inference.pull import pull
-from inference.pull.connection import FAILURES, Connection, Stopped
+from inference.pull.connection import FAILURES, Connection
+from inference.pull.stopping import Stopped
+from inference.pull.tasks import pull
 from inference.settings import load
 from tests.inference.pull.conftest import QUICK
 from tests.standins.proxy import Proxy

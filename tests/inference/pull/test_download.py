@@ -18,8 +18,9 @@ from inference.errors import (
     RegistryUnreachable,
     UnreadableModel,
 )
-from inference.pull import Stage, pull
+from inference.pull import Stage
 from inference.pull.limits import Limits
+from inference.pull.tasks import pull
 from inference.pull.values import Digest, Hash
 from tests.faults.outcomes import eventually
 from tests.inference.pull.conftest import KIB, QUICK, Puller

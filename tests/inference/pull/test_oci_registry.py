@@ -20,7 +20,7 @@ import pytest
 
 from inference.errors import DigestMismatch, ModelNotFound
 from inference.models import LocalModel
-from inference.pull import pull
+from inference.pull.tasks import pull
 from inference.settings import load
 from tests.inference.pull.child import PIECE
 from tests.inference.pull.conftest import QUICK

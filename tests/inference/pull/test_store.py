@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from inference.errors import ModelNotFound, NotEnoughDisk, StorageError
-from inference.pull import find, installed, pull, remove
+from inference.pull import find, installed
 from inference.pull.store import Store, bytes_text
+from inference.pull.tasks import pull, remove
 from inference.pull.values import Digest, RemoteFile
 from tests.inference.pull.conftest import KIB, QUICK, Puller
 from tests.standins.weights import Weights, gguf
