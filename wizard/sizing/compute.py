@@ -173,8 +173,20 @@ def card_bytes(
     if card and not placement.layers_on(card, architecture, workload):
         return _output_alone(architecture, workload, card)
     is_whole = placement.is_whole(architecture, workload)
-    if not is_whole and step_layers.applies(architecture, workload):
+    has_ram = not is_whole or (workload.gpus > 0 and workload.experts_on_host)
+    if has_ram and step_layers.applies(architecture, workload):
         return step_layers.card_bytes(architecture, workload, in_ram, card)
+    summed = _summed(architecture, workload, card, in_ram)
+    if card or not in_ram.moved:
+        return summed
+    # Experts in RAM are computed on the first card, and scores by then no longer there.
+    own = inputs(architecture, workload, layers_here=architecture.layers)
+    return max(summed, _without_scores(architecture, workload) + own + in_ram.moved)
+
+
+def _summed(architecture: Architecture, workload: Workload, card: int, in_ram: InRam) -> int:
+    """The same where tensors are not followed: what is widest, and all that lies beside it."""
+    is_whole = placement.is_whole(architecture, workload)
     here = -(-architecture.layers // workload.gpus) if workload.gpus else 1
     own = inputs(architecture, workload, layers_here=here)
     if kernels.attends_in_ram(architecture, workload):
@@ -186,8 +198,9 @@ def card_bytes(
         stage = _without_scores(architecture, workload)
         if not offloaded.attends_on_card(architecture, workload):
             total = stage + own
+        matrix = max(0, in_ram.largest - in_ram.moved)
         visited = offloaded.card_bytes(
-            architecture, workload, total=total, own=own, stage=stage, matrix=in_ram.largest
+            architecture, workload, total=total, own=own, stage=stage, matrix=matrix
         )
         # What is read again stays on the card from the first time to the last.
         return visited + in_ram.looped

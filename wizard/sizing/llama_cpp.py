@@ -73,13 +73,13 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     part = weights.split(architecture, variant)
     on_host = workload.experts_on_host and workload.gpus > 0
     moved = _visiting_experts(architecture, part) if on_host else 0
-    matrix = max(0, _largest_in_ram(architecture, workload, part) - moved)
+    matrix = _largest_in_ram(architecture, workload, part)
     projector = variant.projector.size if variant.projector else 0
     looped = _looped_in_ram(architecture, workload, part)
-    in_ram = InRam(matrix, part.name, part.is_merged, looped)
+    in_ram = InRam(matrix, part.name, part.is_merged, looped, moved)
     scratch = [compute.card_bytes(architecture, workload, card, in_ram) for card in range(count)]
-    # Whatever lies in RAM is computed on the first card, and images are.
-    scratch[0] += moved + images.reserved(architecture, workload, projector)
+    # Images are computed on the first card.
+    scratch[0] += images.reserved(architecture, workload, projector)
     loaded, drafts = [int(card.weights) for card in cards], drafting.added(architecture, workload)
     loaded[-1] += part.skipped if workload.drafts else 0
     kv[-2] += drafts.cache

@@ -161,11 +161,11 @@ def places(architecture: Architecture, variant: Variant, workload: Workload) -> 
         workload.kv_type,
         workload.values_type,
         workload.flash_attention,
-        _expert_layers(architecture, workload),
+        expert_layers(architecture, workload),
     )
 
 
-def _expert_layers(architecture: Architecture, workload: Workload) -> int:
+def expert_layers(architecture: Architecture, workload: Workload) -> int:
     """Layers, from the first on, whose experts are left in RAM."""
     if not workload.experts_on_host or not workload.gpus:
         return 0

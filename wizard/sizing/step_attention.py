@@ -69,18 +69,27 @@ class StepAttention(StepTensors):
         return {self._own(name): size for name, size in sizes.items()}
 
     def _inputs_from(self, start: int) -> dict[str, int]:
-        """Inputs of the layers on the card, which come to it together."""
-        here, found = self.index, dict[str, int]()
-        behind = reversed(range(start, self.here.stop))
+        """Inputs that come to the card together, up to the next layer with a matrix in RAM."""
+        here, found, stop = self.index, dict[str, int](), self._next_visit(start)
         # The first that slides, and the first that does not, have the inputs of all like them.
+        behind = reversed(range(start, stop))
         firsts = {bool(self.all_layers[index].window): index for index in behind}
         for index in sorted(firsts.values()):
             self.enter(index)
             found |= self._inputs()
         self.enter(here)
-        if self.last not in self.here:
+        if self.last >= stop:
             return found
         return found | {"outputs": FLOAT * self.workload.slots}
+
+    def _next_visit(self, start: int) -> int:
+        """Behind the next layer on the card whose experts lie in RAM, or behind the last."""
+        with_experts = (
+            index + 1
+            for index in range(start, min(self.expert_layers, self.here.stop))
+            if matrices.is_mixture(self.architecture, index)
+        )
+        return next(with_experts, self.here.stop)
 
     def _behind(self, elements: int, inputs: dict[str, int]) -> None:
         """Inputs that come with a bias or a norm, which lies in RAM as the matrix before it."""

@@ -28,7 +28,7 @@ from wizard.sizing.values import Workload
 def applies(architecture: Architecture, workload: Workload) -> bool:
     """Whether its layers are of attention and a feed-forward part or experts, and nothing else."""
     has_more = (
-        workload.experts_on_host,
+        workload.experts_on_host and workload.gpus > 1,
         architecture.recurrent_layers,
         architecture.indexer_length,
         architecture.shared_kv_layers,
@@ -151,22 +151,26 @@ class _StepLayers(StepLatent):
         self.given = found
 
     def _forward(self, normed: Block | None) -> Block:
-        """The feed-forward part, or experts; behind the last in RAM the card's inputs come."""
+        """The feed-forward part, or experts; with its last matrix in RAM further inputs come."""
         name, inputs = self.architecture.name, self._next_inputs()
         if name in orders.PARALLEL - orders.ATTENTION_FIRST:
             inputs = {}
+        is_followed = self.visits and name in orders.FOLLOWED
+        with_matrix = {} if is_followed else inputs
         if matrices.is_mixture(self.architecture, self.index):
-            found = self._mixture(normed)
-        elif name not in orders.FOLLOWED:
-            return self._dense(self._inner(), normed, inputs)
+            found = self._mixture(normed, with_matrix)
         else:
-            found = self._dense(self._inner(), normed, {})
+            found = self._dense(self._inner(), normed, with_matrix)
         self._keep(inputs)
         return found
 
     def _next_inputs(self) -> dict[str, int]:
-        """What comes with the last matrix in RAM, since no split of the graph is behind it."""
-        return self._inputs_from(self.first) if self.index == self.first - 1 else {}
+        """What comes with the layer's last matrix in RAM, until the next of which none comes."""
+        is_mixture = matrices.is_mixture(self.architecture, self.index)
+        has_more = self.visits and self.index < self.first - 1
+        if has_more or not (self.visits or (self.experts_visit and is_mixture)):
+            return {}
+        return self._inputs_from(self.index + 1)
 
     def _inner(self) -> int:
         own, inner = self.architecture.feed_forward_lengths, self.architecture.feed_forward_length
@@ -221,7 +225,7 @@ class _StepLayers(StepLatent):
         self._free(chosen, biased, *scores)
         return order, weights
 
-    def _mixture(self, normed: Block | None) -> Block:
+    def _mixture(self, normed: Block | None, inputs: dict[str, int]) -> Block:
         """Experts that are chosen, and one that all tokens use behind them."""
         architecture, used = self.architecture, self.architecture.experts_used
         order, weights = self._routed()
@@ -229,31 +233,39 @@ class _StepLayers(StepLatent):
         inner = architecture.expert_feed_forward_length or architecture.feed_forward_length
         freed, gate = None if shared else normed, None
         if self.is_merged:
-            up = self._experts(self.width, 2 * inner, self.bits.up, freed)
+            up = self._experts(self.width, 2 * inner, self.bits.up, {}, freed)
         else:
-            gate = self._experts(self.width, inner, self.bits.up)
-            up = self._experts(self.width, inner, self.bits.up, freed)
+            gate = self._experts(self.width, inner, self.bits.up, {})
+            up = self._experts(self.width, inner, self.bits.up, {}, freed)
         active = self._row(used * inner)
         self._free(gate, up)
         # CUDA runs one as wide as the others among them, up to the matrix down.
-        is_among = mixtures.is_grouped(architecture) and not (self.visits or self.is_merged)
+        is_among = mixtures.is_grouped(architecture) and not (self.experts_visit or self.is_merged)
         beside = self._active(shared, None) if is_among else None
         if is_among:
             self._free(normed)
-        results = self._experts(inner, self.width, self.bits.down, active, order)
+        # A shared expert's matrices lie in RAM where the layer does, and come last.
+        is_last = not (shared and self.visits)
+        down = inputs if is_last else {}
+        results = self._experts(inner, self.width, self.bits.down, down, active, order)
         weighed = self._row(used * self.width) if mixtures.is_reduced(architecture) else None
         found = self._row(self.width)
         self._free(weighed, results, weights)
         if beside:
             self._free(self._product(shared, self.width, self.bits.down, beside))
         elif shared:
-            self._free(self._dense(shared, normed, {}))
+            self._free(self._dense(shared, normed, {} if is_last else inputs))
         return found
 
-    def _experts(self, row: int, rows: int, bits: float, *freed: Block | None) -> Block:
+    def _experts(
+        self, row: int, rows: int, bits: float, inputs: dict[str, int], *freed: Block | None
+    ) -> Block:
         """A product of each token with its experts' matrices; those of all experts come."""
         count, used = self.architecture.experts, self.architecture.experts_used
-        visiting = self.buffer.take(self._matrix(row, count * rows, bits)) if self.visits else None
+        visiting = (
+            self.buffer.take(self._matrix(row, count * rows, bits)) if self.experts_visit else None
+        )
+        self._keep(inputs)
         found = self._row(used * rows)
         self._free(visiting, *freed)
         return found

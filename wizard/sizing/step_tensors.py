@@ -27,13 +27,15 @@ class InRam:
     """Matrices of layers in RAM: the bytes of the largest, and the quantisation's name.
 
     Gate and up of experts are one of them where ``is_merged``. ``looped`` are bytes of layers
-    whose matrices further layers use, too.
+    whose matrices further layers use, too; ``moved`` what of experts that ``--cpu-moe`` leaves
+    in RAM is on the card at a time.
     """
 
     largest: int = 0
     name: str = ""
     is_merged: bool = False
     looped: int = 0
+    moved: int = 0
 
 
 NOTHING = InRam()
@@ -55,7 +57,9 @@ class StepTensors:
         self.types = matrix_types.of_layers(architecture, in_ram.name)
         usual = matrix_types.largest(architecture, in_ram.name, is_merged=self.is_merged)
         # A maker's own mix has other bits than its name tells; what of experts is elsewhere.
-        is_dense = bool(architecture.experts) and self.first <= architecture.dense_layers
+        self.expert_layers = placement.expert_layers(architecture, workload)
+        in_part = max(self.first, self.expert_layers)
+        is_dense = bool(architecture.experts) and in_part <= architecture.dense_layers
         self.each = (1.0 if is_dense or not usual else in_ram.largest / usual) / 8
         self.tokens = -(-step(workload) // workload.slots) * workload.slots
         self.all_layers = layers.all_layers(architecture)
@@ -106,10 +110,17 @@ class StepTensors:
         self.given, self.buffer.free = found[0], [*found[1]]
 
     def kind(self, index: int) -> tuple[object, ...]:
-        """What a layer shares with those that are like it."""
+        """What a layer shares with those that are like it.
+
+        With the last of its experts from RAM comes what the next layer reads, if it is new.
+        """
         if index in self.own:
             return (index,)
-        return self.alike[index], index < self.first, self._is_plain(index)
+        found = (self.alike[index], index < self.first, self._is_plain(index))
+        if not self.expert_layers:
+            return found
+        places = (index < self.expert_layers, index + 1 < self.expert_layers)
+        return (*found, *places, self.alike[index + 1], len(self.once))
 
     def _is_plain(self, index: int) -> bool:
         """Whether no positions are turned into a layer's queries."""
@@ -122,6 +133,7 @@ class StepTensors:
     def enter(self, index: int) -> None:
         """Turns to a layer."""
         self.index, self.visits = index, index < self.first
+        self.experts_visit = index < max(self.first, self.expert_layers)
         self.bits = self.types[index]
         self.kv = self.all_layers[index]
         self.asked = self.architecture.heads * (self.kv.keys // self.kv.heads)
@@ -144,6 +156,10 @@ class StepTensors:
             if name not in self.once:
                 self.once[name] = self.buffer.take(size)
 
+    def _inputs_from(self, start: int) -> dict[str, int]:
+        """Inputs that come to the card together, from a layer on."""
+        raise NotImplementedError
+
     def _used(self, *inputs: str) -> None:
         """Frees inputs that no further layer reads; of its own kind, which slides or not."""
         if self.index == self.ends[bool(self.kv.window)]:
@@ -165,6 +181,8 @@ class StepTensors:
             self.buffer.give(vectors, text, where)
             return None
         given = self._row(self.width)
+        if not self.visits:
+            self._keep(self._inputs_from(0))
         is_scaled = self.architecture.name in orders.SCALED_ROWS
         factors = self.buffer.take(FLOAT * self.tokens) if is_scaled else None
         self._row(self.width)
@@ -176,7 +194,10 @@ class StepTensors:
         """Inputs of several layers: text as it is and padded, and where vectors are mixed in."""
         given = residual.given(self.architecture)
         text, again, vectors = self._row(self.width), self._row(self.width), self._row(given)
-        where, padded = self.buffer.take(INDEX * self.tokens), self._row(given)
+        where = self.buffer.take(INDEX * self.tokens)
+        if not self.visits:
+            self._keep(self._inputs_from(0))
+        padded = self._row(given)
         self.buffer.give(text)
         mixed = self._row(given)
         self.buffer.give(again)

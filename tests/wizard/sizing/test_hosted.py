@@ -97,4 +97,6 @@ def test_experts_in_ram_come_to_the_first_card_and_steps_do_not_overlap() -> Non
         for gpus in (1, 2)
     )
     assert two.host_compute == one.host_compute
-    assert two.compute - one.compute == estimate(shapes.DEEPSEEK_V3, VARIANT, ONE).compute
+    whole = estimate(shapes.DEEPSEEK_V3, VARIANT, ONE).compute
+    # One card has each tensor in its place, in holes of the matrix that came before.
+    assert 0.9 * whole < two.compute - one.compute < 1.2 * whole
