@@ -34,7 +34,7 @@ export async function part(path, selector) {
 // In the place of this page's troubles, and not a second time in a floating notice.
 function sayLost() {
   document.getElementById("trouble").replaceChildren();
-  showTrouble({ ok: false, json: LOST }, "look");
+  showTrouble({ ok: false, json: LOST });
 }
 
 // A change, as JSON both ways: {ok, passing, json}.
@@ -53,10 +53,10 @@ function isPassing(answer) {
   return !answer || answer.headers.has("X-Passing") || (answer.status >= 500 && !answer.headers.has("X-Told"));
 }
 
-// ``of`` is whether a change failed, or a look at how things stand.
-export function showTrouble(result, of = "change") {
+export function showTrouble(result) {
   const place = document.getElementById("deploy-trouble");
-  place.dataset.of = of;
+  // The next look that succeeds shows what became of a change whose answer was lost.
+  place.dataset.of = result?.json === LOST ? "look" : "change";
   if (!result || result.ok) {
     place.replaceChildren();
     return;

@@ -72,7 +72,7 @@ function runtime(json) {
   const error = json.models?.find((model) => model.error)?.error;
   const said = String(error ?? json.message ?? "");
   if (phase === "pulling" && progress) return { phase, sentence: figures(progress), fraction: Number(progress.fraction) };
-  return { phase, sentence: said };
+  return { phase, sentence: said, isHere: json.models?.every((model) => model.downloaded) };
 }
 
 function size(bytes) {
@@ -98,7 +98,7 @@ export function duration(milliseconds) {
 }
 
 function show(told) {
-  const at = AT[told.phase];
+  const at = told.phase === "failed" && told.isHere ? AT.loading : AT[told.phase];
   STEPS.forEach((name, index) => {
     const step = document.getElementById(`step-${name}`);
     const isDone = index < at || told.phase === "ready";

@@ -2,7 +2,8 @@
 import { change, showTrouble } from "./deploy_api.js";
 import { memory } from "./deploy_memory.js";
 
-const UNKNOWN = "It may have arrived all the same: look at “Deposit left” before you add again.";
+const UNKNOWN_ADDED = "It may have arrived all the same: look at “Deposit left” before you add again.";
+const UNKNOWN_UPDATED = "It may have arrived all the same. Update again: the same change twice does no harm.";
 
 export function startManaging(state, follow) {
   const element = (id) => document.getElementById(id);
@@ -30,7 +31,7 @@ export function startManaging(state, follow) {
     say("Adding…");
     const result = await change(`/deployments/${state.dseq}/deposit`, { usd: Number(element("more").value) });
     showTrouble(result);
-    say(result.ok ? "Added." : result.passing ? UNKNOWN : "");
+    say(result.ok ? "Added." : result.passing ? UNKNOWN_ADDED : "");
     follow();
   });
 
@@ -42,7 +43,7 @@ export function startManaging(state, follow) {
     const sdl = memory.record(state.dseq).sdl;
     const result = await change(`/deployments/${state.dseq}/update`, { sdl, context, image });
     showTrouble(result);
-    say(result.ok ? "Updated: the container starts again." : "");
+    say(result.ok ? "Updated: the container starts again." : result.passing ? UNKNOWN_UPDATED : "");
     if (!result.ok) return;
     memory.keep(state.dseq, result.json);
     if (context) element("new-context").placeholder = context;

@@ -394,10 +394,11 @@ def _ready(world: World) -> None:
 
 
 def _failed(world: World) -> None:
-    world.endpoint.phase = "failed"
+    world.endpoint.phase, world.endpoint.done = "failed", world.endpoint.size
     world.endpoint.message = "The model needs 9.1 GB, and the card has 7.8 GB left."
     world.open()
     world.press_deploy()
+    world.step("load", "failed")
     world.wait(world.page.locator("#endpoint-trouble"), "cannot start")
 
 

@@ -201,6 +201,34 @@ def test_an_endpoint_that_cannot_start(world: World) -> None:
     world.press_deploy()
     world.step("download", "failed")
     expect(world.page.locator("#endpoint-trouble")).to_contain_text("needs a Hugging Face token")
+    expect(world.page.locator("#answer")).to_be_hidden()
+
+
+def test_a_model_that_is_here_and_cannot_be_loaded(world: World) -> None:
+    world.endpoint.phase, world.endpoint.done = "failed", world.endpoint.size
+    world.endpoint.message = "The model needs 9.1 GB, and the card has 7.8 GB left."
+    world.open()
+    world.press_deploy()
+    world.step("load", "failed")
+    expect(world.page.locator("#step-load")).to_contain_text("needs 9.1 GB")
+
+
+def test_a_change_whose_answer_is_lost(world: World) -> None:
+    page = world.page
+    world.endpoint.phase = "ready"
+    world.open()
+    world.press_deploy()
+    world.step("ready", "done")
+    page.route("**/update", lambda route: route.abort())
+    page.fill("#new-context", "4096")
+    page.click("text=Update in place")
+    world.trouble("The connection is lost")
+    expect(page.locator("#manage-state")).to_contain_text("the same change twice does no harm")
+    page.clock.fast_forward(16_000)
+    expect(page.locator("#deploy-trouble")).to_be_empty()
+    page.unroute("**/update")
+    page.click("text=Update in place")
+    world.wait(page.locator("#manage-state"), "Updated")
 
 
 def test_nothing_moves(world: World) -> None:

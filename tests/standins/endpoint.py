@@ -69,7 +69,7 @@ class Endpoint(StandIn):
         is_pulling = self.phase == "pulling"
         model = {
             "name": "qwen3:8b",
-            "downloaded": not is_pulling,
+            "downloaded": self.phase in ("loading", "ready") or self.done == self.size,
             "facts": [],
             "error": None,
             "progress": progress if is_pulling else None,
