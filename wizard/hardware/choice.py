@@ -243,7 +243,8 @@ def named_gpus(offers: Iterable[Offer], limit: int = 5) -> tuple[Offer, ...]:
     The fewest cards among what costs up to 2.5 times the cheapest offer, since
     cards on one node are the harder to get the more they are; then every model
     up to 2.5 times the cheapest of those. Cards that are free now come before
-    others where that is known. The memory label is kept only where a model
+    others where that is known, also cheaper ones: what the first costs is what a
+    plan is said to cost. The memory label is kept only where a model
     comes in several sizes of which some do not fit: the chain matches it
     literally, so that each label costs bids.
     """
@@ -256,8 +257,7 @@ def named_gpus(offers: Iterable[Offer], limit: int = 5) -> tuple[Offer, ...]:
     cheapest = min(near, key=lambda offer: (offer.nodes, offer.count, _order(offer)))
     beside = [offer for offer in fitting if _goes_with(offer, cheapest)]
     ordered = sorted(beside, key=lambda offer: (not _is_free(offer), _order(offer)))
-    named = islice(_one_a_model(ordered, everything), limit)
-    return tuple(sorted(named, key=_order))
+    return tuple(islice(_one_a_model(ordered, everything), limit))
 
 
 def cheapest(

@@ -208,6 +208,7 @@ def test_named_cards_are_free_where_that_is_known() -> None:
     found = offers(shapes.LLAMA_8B, shapes.LLAMA_8B_Q4, LLAMA_CPP, replace(PRICES, gpus=gpus))
     named = named_gpus(found, limit=1)
     assert [offer.title for offer in named] == ["RTX 4080"]
+    assert named_gpus(found)[0] == named[0]
     assert len(named_gpus(found)) > 1
 
 
@@ -265,6 +266,6 @@ def test_the_cheapest_of_a_list_is_the_first_that_a_file_would_name(
     prices = replace(PRICES, gpus=gpus)
     is_vllm = workload.family is EngineFamily.VLLM
     variant = shapes.safetensors(size) if is_vllm else shapes.gguf(size)
-    named = named_gpus(offers(architecture, variant, workload, prices), limit=1)
+    named = named_gpus(offers(architecture, variant, workload, prices))
     found = cheapest(architecture, variant, workload, prices)
-    assert (found,) == named if found else named == ()
+    assert found == named[0] if found else named == ()
