@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
-from wizard.hardware.choice import cheapest, offers
+from wizard.hardware.choice import cheapest, largest_contexts, offers
 from wizard.hardware.values import Offer, PriceList
 from wizard.planning.cards import is_cpu_enough
 from wizard.planning.whole_price import whole
 from wizard.planning.workload import (
+    GENEROUS_CONTEXT,
     USUAL_CONTEXT,
     USUAL_SLOTS,
     USUAL_VLLM_SLOTS,
+    context_marks,
     workload_on,
 )
 from wizard.registry import catalogue
@@ -19,6 +22,7 @@ from wizard.registry.errors import RegistryError
 from wizard.registry.lookup import variant_for
 from wizard.registry.values import Architecture, Format, Model, ModelFile, Source, Variant
 from wizard.sdl.values import Engine
+from wizard.sizing.values import Workload
 
 # Average bytes a parameter of Q4_K_M (4.85 bits) and of bf16 weights.
 _GGUF_BYTES = 0.61
@@ -56,7 +60,19 @@ def cheapest_fit(
         best = next((offer for offer in found if not offer.gpu), None)
     else:
         best = cheapest(architecture, variant, workload, price_list)
-    return best and whole(best, architecture, variant, workload)
+    return best and whole(
+        best, architecture, variant, _as_planned(best, architecture, variant, workload)
+    )
+
+
+def _as_planned(
+    offer: Offer, architecture: Architecture, variant: Variant, workload: Workload
+) -> Workload:
+    """With the context that a plan takes on this offer, which costs some RAM."""
+    (longest,) = largest_contexts(architecture, variant, workload, (offer,))
+    room = min(longest or 0, GENEROUS_CONTEXT)
+    marks = [mark for mark in context_marks(architecture.context_length) if mark <= room]
+    return replace(workload, context_length=max(marks, default=workload.context_length))
 
 
 def _usual_variant(model: Model) -> Variant | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +18,7 @@ from wizard.planning.workload import USUAL_CONTEXT
 from wizard.registry import catalogue, lookup
 from wizard.registry.errors import VariantNotFound
 from wizard.registry.quantisation import describe
-from wizard.registry.values import Model, ModelRef, Source, Variant
+from wizard.registry.values import Architecture, Model, ModelRef, Source, Variant
 from wizard.views.addresses import model_address, named_ref
 from wizard.views.failures import answered
 from wizard.views.home import SOURCE_NAMES
@@ -43,11 +45,13 @@ def model_page(request: HttpRequest, /, **named: str) -> HttpResponse:
     prices = price_list()
     default = _default(model, ref)
     context_length = _context_length(model, default)
-    rows = [_row(model, ref, variant, default, prices) for variant in model.variants]
+    shape = _shapes(model, default)
+    rows = [_row(ref, variant, shape(variant), default, prices) for variant in model.variants]
     rows.sort(key=lambda row: not row.is_default)
     context = {
         "model": model,
         "ref": ref,
+        "parameters": (default and default.parameters) or model.parameters,
         "full_name": f"{ref.repo}:{ref.tag}" if ref.tag else ref.repo,
         "context_length": context_length,
         "usual_context": min(USUAL_CONTEXT, context_length or USUAL_CONTEXT),
@@ -82,14 +86,36 @@ def _context_length(model: Model, default: Variant | None) -> int:
     return lookup.architecture(model, default).context_length
 
 
+def _shapes(model: Model, default: Variant | None) -> Callable[[Variant], Architecture]:
+    """What each variant's memory is worked out from; asks the registry once at most.
+
+    Where the catalogue can but guess, the default's own header tells, as it does for its
+    plan, and for all variants of as many parameters.
+    """
+    known = partial(catalogue.architecture, model)
+    if default is None or known(default).exact:
+        return known
+    told = lookup.architecture(model, default)
+
+    def shape(variant: Variant) -> Architecture:
+        is_alike = (variant.format, variant.parameters) == (default.format, default.parameters)
+        return told if is_alike else known(variant)
+
+    return shape
+
+
 def _row(
-    model: Model, ref: ModelRef, variant: Variant, default: Variant | None, prices: PriceList
+    ref: ModelRef,
+    variant: Variant,
+    architecture: Architecture,
+    default: Variant | None,
+    prices: PriceList,
 ) -> VariantRow:
     query = urlencode({"variant": variant.name})
     return VariantRow(
         variant,
         describe(variant.quantisation) if variant.quantisation else "",
-        cheapest_fit(catalogue.architecture(model, variant), variant, prices),
+        cheapest_fit(architecture, variant, prices),
         f"{model_address(ref, 'configure/')}?{query}",
         default is not None and variant.name == default.name,
     )

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from tests.standins import huggingface_models
 from tests.standins.console_prices import ConsolePrices
 from tests.standins.huggingface import HuggingFaceStandIn
 
@@ -49,13 +50,20 @@ def test_the_licence_is_told_or_that_it_is_not_known(
     assert f"<dt>Licence</dt><dd>{words}</dd>" in text
 
 
-def test_a_variant_s_price_is_that_of_its_plan(site: Client) -> None:
-    text = site.get("/models/ollama/qwen3:8b/").content.decode()
+@pytest.mark.parametrize("name", ["qwen3:8b", "olmo-3"])
+def test_a_variant_s_price_is_that_of_its_plan(site: Client, name: str) -> None:
+    text = site.get(f"/models/ollama/{name}/").content.decode()
     row = text[text.index('<tr class="on"') :]
-    plan = site.get("/models/ollama/qwen3:8b/plan.json").json()
+    plan = site.get(f"/models/ollama/{name}/plan.json").json()
     assert f"${plan['price']['usd_per_hour']:.2f} / h" in row[: row.index("</tr>")]
     chosen = next(offer for offer in plan["offers"] if offer["chosen"])
     assert chosen["usd_per_hour"] == pytest.approx(plan["price"]["usd_per_hour"])
+
+
+def test_no_more_context_is_named_than_a_model_was_trained_for(site: Client) -> None:
+    text = site.get("/models/hf/BAAI/bge-reranker-large/").content.decode()
+    assert '<dt>Context</dt><dd class="num">512 tokens</dd>' in text
+    assert "with 512 tokens of context" in text
 
 
 def test_an_unknown_model_is_not_found(site: Client) -> None:
@@ -94,3 +102,22 @@ def test_the_context_is_read_where_the_registry_does_not_list_it(
         settings.HUGGING_FACE_URL, settings.CONSOLE_API_URL = hub.url, prices.url
         text = site.get("/models/hf/Qwen/Qwen3-8B/").content.decode()
     assert '<dt>Context</dt><dd class="num">40,960 tokens</dd>' in text
+
+
+def test_the_card_of_a_model_that_nobody_knows_is_that_of_its_plan(
+    site: Client, settings: Settings
+) -> None:
+    """Its cache is far smaller than a guess by its size would say, and so is its card."""
+    keys = {**huggingface_models.QWEN3_8B, "qwen3.attention.head_count_kv": 1}
+    sizes = {"narrow-Q4_K_M.gguf": 4.68, "narrow-Q8_0.gguf": 8.11}
+    repo = huggingface_models.conversion("acme/narrow-GGUF", "", keys, 8_190_735_360, sizes)
+    with HuggingFaceStandIn([repo]) as hub, ConsolePrices() as prices:
+        settings.OFFLINE = False
+        settings.HUGGING_FACE_URL, settings.CONSOLE_API_URL = hub.url, prices.url
+        text = site.get("/models/hf/acme/narrow-GGUF/").content.decode()
+        plan = site.get("/models/hf/acme/narrow-GGUF/plan.json").json()
+    row = text[text.index('<tr class="on"') :]
+    # Cheaper cards hold it too, of which none is free: they are named behind it.
+    assert ">T4<" in row[: row.index("</tr>")]
+    assert plan["choices"]["gpus"][:3] == ["t4", "rtx3090", "p4"]
+    assert f"${plan['price']['usd_per_hour']:.2f} / h" in row[: row.index("</tr>")]
