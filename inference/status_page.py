@@ -69,8 +69,8 @@ $python</code></pre>
 </section>"""
 )
 # What a model can do is known once its file is here.
-_EARLY = """<p class="figures">It answers once it is loaded, and this can be copied now: a chat, as
-most models have. One that embeds or ranks shows its own code here when its file has come.</p>
+_EARLY = """<p class="figures">It can be copied now, and is answered once the model is loaded. This
+is a chat: a model that embeds or ranks shows its own code here when its file has come.</p>
 """
 _APIS = "Ollama's API is at <code>/api</code>, OpenAI's at <code>/v1</code>"
 _CHAT = {

@@ -110,11 +110,11 @@ def test_the_code_of_a_chat_is_shown_while_a_model_comes() -> None:
     told = {"phase": "pulling", "message": "", "models": [_entry(name="a", capabilities=[])]}
     page = status_page.render(told, locked=True)
     assert '"model": "a"' in page
-    assert "One that embeds or ranks" in page
+    assert "a model that embeds or ranks" in page
     told["models"] = [_entry(capabilities=[]), _entry(name="qwen3", capabilities=["embedding"])]
     page = status_page.render(told, locked=True)
     assert "/api/embed" in page
-    assert "One that embeds or ranks" not in page
+    assert "a model that embeds or ranks" not in page
 
 
 @pytest.mark.parametrize(
