@@ -22,31 +22,32 @@ class Buffer:
     def take(self, size: float) -> Block:
         """Room for a tensor of so many bytes: of equal holes the last one is taken."""
         wanted = -(-int(size) // _ALIGNMENT) * _ALIGNMENT
-        best, room = -1, _ENDLESS
-        for index, (_, hole) in enumerate(self.free):
+        free, room = self.free, _ENDLESS
+        best = 0
+        for index, (_, hole) in enumerate(free):
             if wanted <= hole <= room:
                 best, room = index, hole
-        offset, _ = self.free[best]
+        offset, _ = free[best]
         if room == wanted:
-            del self.free[best]
+            del free[best]
         else:
-            self.free[best] = (offset + wanted, room - wanted)
+            free[best] = (offset + wanted, room - wanted)
         self.most = max(self.most, offset + wanted)
         return offset, wanted
 
-    def give(self, *blocks: Block) -> None:
-        """Frees tensors, whose holes become one with those beside them."""
-        for block in blocks:
-            if block[1]:
-                self._give(*block)
-
-    def _give(self, offset: int, size: int) -> None:
-        start = stop = bisect(self.free, (offset, size))
-        behind, more = self.free[stop]
-        if behind == offset + size:
-            size, stop = size + more, stop + 1
-        if start:
-            before, hole = self.free[start - 1]
+    def give(self, *blocks: Block | None) -> None:
+        """Frees the tensors that there are; their holes become one with those beside them."""
+        free = self.free
+        for offset, taken in filter(None, blocks):
+            if not taken:
+                continue
+            index, size = bisect(free, (offset, taken)), taken
+            behind, hole = free[index]
+            if offset + taken == behind:
+                size = taken + hole
+                del free[index]
+            before, hole = free[index - 1] if index else (0, -1)
             if before + hole == offset:
-                offset, size, start = before, hole + size, start - 1
-        self.free[start:stop] = [(offset, size)]
+                free[index - 1] = (before, hole + size)
+            else:
+                free.insert(index, (offset, size))

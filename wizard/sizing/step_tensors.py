@@ -116,7 +116,8 @@ class StepTensors:
         """
         if index in self.own:
             return (index,)
-        found = (self.alike[index], index < self.first, self._is_plain(index))
+        is_fourth = self.architecture.name in orders.PLAIN_FOURTH and index % 4 == 3
+        found = (self.alike[index], index < self.first, is_fourth)
         if not self.expert_layers:
             return found
         places = (index < self.expert_layers, index + 1 < self.expert_layers)
@@ -239,4 +240,4 @@ class StepTensors:
 
     def _free(self, *blocks: Block | None) -> None:
         """Frees what there is of them."""
-        self.buffer.give(*(block for block in blocks if block))
+        self.buffer.give(*blocks)
