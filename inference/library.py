@@ -6,11 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from inference import refs
 from inference.errors import InferenceError, ModelNotFound
-from inference.models import LocalModel
+from inference.models import LocalModel, public_name
 from inference.pull import installed, tasks
 from inference.pull.progress import Callback, Progress
 from inference.setting_types import ANY_NAME
@@ -35,11 +34,6 @@ class Entry:
     model: LocalModel | None = None
     progress: Progress | None = None
     failure: InferenceError | None = None
-
-
-def public_name(name: str) -> str:
-    """What callers see: a local file's name without its folders and ending."""
-    return Path(name).stem if name.startswith("/") else name
 
 
 class Library:

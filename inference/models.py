@@ -78,3 +78,8 @@ class LocalModel:
         """Bytes of weights, projector and adapters together."""
         others = (*self.adapters, *((self.projector,) if self.projector else ()))
         return sum(file.size for file in (*self.files, *others))
+
+
+def public_name(name: str) -> str:
+    """What callers see: a local file's name without its folders and ending."""
+    return Path(name).stem if name.startswith("/") else name

@@ -16,9 +16,9 @@ from inference.api import facts
 from inference.engine.pool import Loaded
 from inference.engine.supervisor import IDLE_AFTER, Engine, State
 from inference.errors import InferenceError
-from inference.library import Entry, public_name
+from inference.library import Entry
 from inference.metrics import sample
-from inference.models import LocalModel
+from inference.models import LocalModel, public_name
 from inference.pull.progress import Progress
 from inference.runtime import Phase, Runtime
 

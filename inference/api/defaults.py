@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference.api import ollama_chat, options
-from inference.library import public_name
-from inference.models import LocalModel
+from inference.models import LocalModel, public_name
 
 _DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
 _CHATS = ("/v1/chat/completions", "/chat/completions")

@@ -16,8 +16,7 @@ from inference.api import defaults, errors, facts, fields, ollama_chat, ollama_g
 from inference.api.errors import ApiError, Dialect
 from inference.api.ollama_chat import Piece
 from inference.heartbeat import Answer
-from inference.library import public_name
-from inference.models import LocalModel
+from inference.models import LocalModel, public_name
 from inference.runtime import Runtime
 
 JSON = "application/json; charset=utf-8"

@@ -14,8 +14,7 @@ from inference.api.vectors import shortened
 from inference.engine import client
 from inference.engine.client import EngineRefused
 from inference.engine.supervisor import Engine
-from inference.library import public_name
-from inference.models import LocalModel
+from inference.models import LocalModel, public_name
 
 MOST_INPUTS = 2048
 _TOO_LONG = ("exceed_context_size_error", "too large to process")

@@ -18,7 +18,7 @@ from inference.api.errors import ApiError
 from inference.api.ollama import NDJSON, failed, whole
 from inference.engine.pool import Loaded
 from inference.heartbeat import Answer
-from inference.library import public_name
+from inference.models import public_name
 from inference.pull.progress import Progress, Stage
 from inference.runtime import Runtime
 

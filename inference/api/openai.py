@@ -23,8 +23,7 @@ from inference.api.vectors import packed, shortened
 from inference.engine import client
 from inference.errors import ModelNotFound
 from inference.heartbeat import BLANK, COMMENT, Answer
-from inference.library import public_name
-from inference.models import LocalModel
+from inference.models import LocalModel, public_name
 from inference.runtime import Runtime
 
 EVENTS = "text/event-stream"

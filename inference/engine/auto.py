@@ -19,8 +19,7 @@ from inference.engine import control_group, drafts
 from inference.engine.command import EngineConfig
 from inference.errors import Unsupported
 from inference.gguf import Header
-from inference.library import public_name
-from inference.models import LocalModel
+from inference.models import LocalModel, public_name
 from inference.settings import Settings
 
 MIB = 1 << 20

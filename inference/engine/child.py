@@ -6,7 +6,6 @@ event loop.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -20,8 +19,12 @@ from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inference.engine.command import KEY_VARIABLE, LOOPBACK, EngineConfig, command
+
+if TYPE_CHECKING:
+    import asyncio
 
 LOG_LINES = 40
 LONGEST_LINE = 500
@@ -73,6 +76,9 @@ class Child:
 
     async def ended(self, within: float | None = None) -> bool:
         """Wait until it has ended and its last words are read, or for ``within`` seconds."""
+        # Whoever waits has an event loop; who only begins would wait for this import.
+        import asyncio  # noqa: PLC0415
+
         self._awaited = self._awaited or asyncio.wrap_future(self._exit)
         await asyncio.wait({self._awaited}, timeout=within)
         return self._awaited.done()
