@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wizard.hardware.values import Gpu
 from wizard.registry.values import Architecture
-from wizard.sizing.values import EngineFamily, KvType, Workload
+from wizard.sizing import vllm_kernels
+from wizard.sizing.values import EngineFamily, Workload
 from wizard.sizing.words import plural
 
 Capability = tuple[int, int]
@@ -28,7 +29,6 @@ _METHODS: dict[str, Capability] = {
 }
 # vLLM's kernels for compressed attention are Triton's, which want Ampere.
 _LATENT_ATTENTION: Capability = (8, 0)
-_FP8_CACHE: Capability = (8, 9)
 _BF16: Capability = (8, 0)
 _ROWS = 64
 
@@ -65,9 +65,10 @@ def _needs(architecture: Architecture, workload: Workload) -> list[tuple[Capabil
         needs.append((_METHODS[method], f"{method} under vLLM"))
     if architecture.kv_lora_rank:
         needs.append((_LATENT_ATTENTION, "Compressed attention (MLA) under vLLM"))
-    own = workload.kv_type is KvType.F16 and architecture.kv_cache_type == "fp8"
-    if own or workload.kv_type is KvType.FP8:
-        needs.append((_FP8_CACHE, "An fp8 KV cache under vLLM"))
+    if architecture.kv_lora_rank and architecture.indexer_length:
+        needs.append((vllm_kernels.SPARSE_LEAST, "Sparse attention (DSA) under vLLM"))
+    if fp8 := vllm_kernels.fp8_capability(architecture, workload):
+        needs.append((fp8, "An fp8 KV cache of this model under vLLM"))
     return needs
 
 

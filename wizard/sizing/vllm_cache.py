@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from wizard.registry.values import Architecture
-from wizard.sizing import layers, vllm_compressed, vllm_stages
+from wizard.sizing import layers, vllm_compressed, vllm_kernels, vllm_stages
 from wizard.sizing.values import KvType, Workload
 
 # Tokens of one block (``CacheConfig.DEFAULT_BLOCK_SIZE``); sparse attention's kernels
@@ -34,11 +34,6 @@ _EXPORT_NO_CHECKPOINT = ("olmo_hybrid", "kimi_linear")
 _EXPORTS = "KimiK3"
 # Blocks keep to a multiple of these where layers recur.
 _CHECKPOINT, _LATENT_ALIGNMENT = 64, 128
-# These make their caches without asking which type is wanted (``falcon.py``).
-_UNASKED = ("falcon",)
-# Blackwell of data centres keeps 8 bits of these unless told otherwise
-# (``GlmMoeDsaForCausalLM`` and ``Glm5NextModelConfig`` in ``models/config.py``).
-_PREFERRING, _BLACKWELL = ("glm_moe_dsa", "glm5_next"), 10
 # An image is never cut by a step (``EngineArgs._get_min_mm_batched_tokens``).
 _WHOLE_ITEMS = ("gemma4",)
 _DELTA_NETS = ("qwen3_next", "qwen3_5", "qwen4_exp")
@@ -107,10 +102,10 @@ def _usual_block(architecture: Architecture, card: _Card, kv_type: KvType) -> in
 
 
 @lru_cache(maxsize=512)
-def _kinds(architecture: Architecture, card: _Card, kv_type: KvType) -> tuple[_Kind, ...]:
+def _kinds(
+    architecture: Architecture, card: _Card, kv_type: KvType, *, packs: bool
+) -> tuple[_Kind, ...]:
     """Kinds of layers with keys and values, in all stages."""
-    packs = _packs(architecture, card, kv_type)
-    kv_type = _resolved(architecture, card, kv_type)
     block = _usual_block(architecture, card, kv_type)
     found: dict[tuple[int, int, int, int], list[int]] = {}
     for index, layer in layers.kv_layers(architecture).items():
@@ -123,7 +118,9 @@ def _kinds(architecture: Architecture, card: _Card, kv_type: KvType) -> tuple[_K
 def _of(architecture: Architecture, workload: Workload) -> tuple[_Kind, ...]:
     generation = workload.card.compute_capability[0] if workload.pads_experts else 0
     card = _Card(max(1, workload.gpus), not workload.pads_experts, generation)
-    return _kinds(architecture, card, workload.kv_type)
+    packs = _packs(architecture, card, workload.kv_type)
+    kv_type = vllm_kernels.cache_type(architecture, workload)
+    return _kinds(architecture, card, kv_type, packs=packs)
 
 
 def _fullest(
@@ -138,16 +135,6 @@ def _fullest(
         )
         for stage in vllm_stages.stages(architecture.layers, workload.nodes)
     )
-
-
-def _resolved(architecture: Architecture, card: _Card, kv_type: KvType) -> KvType:
-    """What “auto” means: a checkpoint may bring scales for an 8-bit cache, or a card prefer it."""
-    if architecture.name in _UNASKED:
-        return KvType.F16
-    prefers = card.generation == _BLACKWELL and architecture.name.startswith(_PREFERRING)
-    if kv_type is KvType.F16 and (prefers or architecture.kv_cache_type == "fp8"):
-        return KvType.FP8
-    return kv_type
 
 
 def bytes_per_token(architecture: Architecture, workload: Workload) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wizard.registry.values import Architecture
-from wizard.sizing import layers, vllm_compute, vllm_stages
+from wizard.sizing import layers, vllm_compute, vllm_kernels, vllm_stages
 from wizard.sizing.values import Workload
 
 MIB = 1 << 20
@@ -26,9 +26,12 @@ _FINE, _COARSE, _STEP = 8, 16, 256
 # FlashAttention 3 cuts a request into so many parts, each with a result of its own in 32
 # bits (``flash_attn_max_num_splits_for_cuda_graph``); its heads are no longer than 256.
 _SPLITS, _FLOAT, _LONGEST_HEAD = 32, 4, 256
-# FlashInfer's workspace, which Blackwell's attention takes
-# (``VLLM_FLASHINFER_WORKSPACE_BUFFER_SIZE``).
-_FLASHINFER = 394 * MIB
+# FlashInfer's workspace (``VLLM_FLASHINFER_WORKSPACE_BUFFER_SIZE``), where Blackwell of data
+# centres keeps to it. Its older kernels' grows with a step, and each number of requests that
+# is captured, and what is not, has its own plan
+# (``FlashInferMetadataBuilder._get_workspace_buffer``, ``BatchDecodeWithPagedKVCacheWrapper``).
+_FLASHINFER, _PLAN, _UNCAPTURED = 394 * MIB, 8 * MIB, 2
+_ELEMENT = 16
 # Kernels of a layer as they are left when fused: two norms, four products, the rotation and
 # the activation; with experts their choice, order and sum and a shared one; MLA's ways into
 # and out of its rows; what comes before and after a recurrence; and attention
@@ -70,7 +73,7 @@ def graphs(architecture: Architecture, workload: Workload) -> Graphs:
     whole = [size for size in sizes if size <= requests]
     kernels = _kernels(architecture, workload, len(sizes), len(whole))
     room = vllm_compute.step(architecture, workload, sizes[-1])
-    room += _FLASHINFER if is_blackwell else _splits(architecture, workload, whole[-1])
+    room += _attention(architecture, workload, whole)
     return Graphs(len(sizes), len(whole), _LIBRARIES + room + kernels * _KERNEL_BYTES)
 
 
@@ -85,6 +88,17 @@ def _kernels(architecture: Architecture, workload: Workload, pieces: int, whole:
     piece = each + recurrent * _RECURRENCE
     mixing = min(1.0, attending + recurrent) * _ATTENTION
     return int(depth * (pieces * piece + whole * (piece + mixing)))
+
+
+def _attention(architecture: Architecture, workload: Workload, whole: list[int]) -> int:
+    """Bytes that the kernels of attention work in, whatever number of requests is answered."""
+    if not vllm_kernels.takes_flashinfer(architecture, workload):
+        return _splits(architecture, workload, whole[-1])
+    if workload.card.compute_capability[0] == _BLACKWELL:
+        return _FLASHINFER
+    heads = -(-architecture.heads // max(1, workload.gpus))
+    step = workload.batched_tokens * heads * architecture.key_length * _ELEMENT
+    return max(_FLASHINFER, step) + _PLAN * (len(whole) + _UNCAPTURED)
 
 
 def _splits(architecture: Architecture, workload: Workload, requests: int) -> int:

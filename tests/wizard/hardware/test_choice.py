@@ -126,9 +126,24 @@ def test_a_model_that_writes_nothing_has_no_speed_of_writing() -> None:
             "mxfp4 under vLLM needs compute capability 8.0",
         ),
         (
-            "a100",
+            "rtx8000",
             replace(shapes.LLAMA_8B, kv_cache_type="fp8"),
-            "An fp8 KV cache under vLLM needs compute capability 8.9",
+            "An fp8 KV cache of this model under vLLM needs compute capability 8.0",
+        ),
+        (
+            "a100",
+            replace(shapes.LLAMA_8B, kv_cache_type="fp8", key_length=96, value_length=96),
+            "An fp8 KV cache of this model under vLLM needs compute capability 8.9",
+        ),
+        (
+            "a100",
+            replace(shapes.LLAMA_8B, name="gpt_oss", kv_cache_type="fp8"),
+            "An fp8 KV cache of this model under vLLM needs compute capability 8.9",
+        ),
+        (
+            "a100",
+            replace(shapes.LLAMA_8B, kv_lora_rank=512, indexer_length=128),
+            "Sparse attention (DSA) under vLLM needs compute capability 9.0",
         ),
         (
             "rtx8000",
@@ -149,9 +164,14 @@ def test_weights_that_a_card_cannot_multiply_are_unpacked() -> None:
     assert offer.fit is Fit.FITS
 
 
-def test_fp8_cache_needs_ada() -> None:
+def test_fp8_cache_needs_a_kernel_that_reads_it() -> None:
+    """FlashInfer's do from Ampere on, but not compressed attention's."""
     workload = replace(VLLM, kv_type=KvType.FP8)
     found = find(variant=shapes.LLAMA_8B_BF16, workload=workload)
+    assert pick(found, "a100").fit is Fit.FITS
+    assert pick(found, "rtx8000").fit is Fit.NO
+    latent = replace(shapes.LLAMA_8B, kv_lora_rank=512)
+    found = find(latent, shapes.LLAMA_8B_BF16, workload)
     assert pick(found, "a100").fit is Fit.NO
     assert pick(found, "h100").fit is Fit.FITS
 

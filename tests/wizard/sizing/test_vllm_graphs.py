@@ -8,7 +8,7 @@ import pytest
 
 from tests.wizard.sizing import shapes
 from wizard.sizing import vllm_graphs
-from wizard.sizing.values import CudaCard, EngineFamily, Workload
+from wizard.sizing.values import CudaCard, EngineFamily, KvType, Workload
 from wizard.sizing.vllm_graphs import graphs
 
 MIB = 1 << 20
@@ -78,3 +78,16 @@ def test_a_stage_has_the_graphs_of_its_layers() -> None:
 def test_models_without_attention_have_graphs_too() -> None:
     bare = replace(shapes.LLAMA_8B, kv_heads=(0,) * 32)
     assert graphs(bare, WORKLOAD).size > 320 * MIB
+
+
+def test_flashinfer_reads_8_bits_on_ada_with_a_workspace_of_its_own() -> None:
+    """394 MiB, or 16 bytes for each number of a step's queries, and 8 MiB for each plan."""
+    ada = replace(AMPERE, card=CudaCard(128, (8, 9)), batched_tokens=2048)
+    packed = replace(ada, kv_type=KvType.FP8)
+    plain = graphs(shapes.LLAMA_8B, ada).size
+    assert graphs(shapes.LLAMA_8B, packed).size - plain == (394 + 8 * (35 + 2)) * MIB
+    longer = replace(packed, batched_tokens=8192, sequences=256)
+    grown = graphs(shapes.LLAMA_8B, longer).size - graphs(shapes.LLAMA_8B, packed).size
+    assert grown == 8192 * 32 * 128 * 16 - 394 * MIB
+    narrow = replace(shapes.LLAMA_8B, key_length=96, value_length=96)
+    assert graphs(narrow, packed).size == graphs(narrow, ada).size
