@@ -12,7 +12,7 @@ from wizard.planning.engines import ImageCheck, choose_engine, engines_for, fami
 from wizard.planning.errors import ChoiceError
 from wizard.planning.experts import can_stay, choose_experts, experts_reason
 from wizard.planning.resources import resources_for
-from wizard.planning.warnings import image_warnings, plan_warnings
+from wizard.planning.warnings import image_warnings, plan_warnings, ranking_warnings
 from wizard.planning.workload import choose_context, choose_kv, choose_slots
 from wizard.registry.values import Architecture, Model, ModelRef, Variant
 from wizard.sdl import images
@@ -120,6 +120,7 @@ def make_plan(
         problems=hardware.problems,
         warnings=hardware.warnings
         + plan_warnings(model, architecture, choices, cost.ceiling, hardware.chosen, cost.rest)
+        + ranking_warnings(model, architecture, run.look.engine)
         + image_warnings(run.image),
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from wizard.hardware.values import Offer
 from wizard.planning import price
 from wizard.registry.values import Architecture, Model
-from wizard.sdl.values import Choices, Image
+from wizard.sdl.engines import vllm_ranking
+from wizard.sdl.values import Choices, Engine, Image
 
 
 def plan_warnings(
@@ -37,6 +38,17 @@ def plan_warnings(
     if named and all(offer.gpu and offer.gpu.trial_blocked for offer in named):
         found.append("Akash Console's free trial cannot lease these cards; a paid account can.")
     return tuple(found)
+
+
+def ranking_warnings(model: Model, architecture: Architecture, engine: Engine) -> tuple[str, ...]:
+    is_named = model.ref.reranks and not architecture.embeds and engine is Engine.VLLM
+    if not is_named or vllm_ranking.of(model.ref, architecture):
+        return ()
+    return (
+        "Its name says that it ranks texts, but its config is a chat model's, and which of its "
+        "words vLLM should read as a score is not known here: the endpoint answers chats. A GGUF "
+        "conversion that has a classifier ranks under llama.cpp.",
+    )
 
 
 def image_warnings(image: Image) -> tuple[str, ...]:

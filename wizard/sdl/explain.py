@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wizard.sdl import engines, pricing
 from wizard.sdl.document import GATEWAY_USD_PER_HOUR, gpu_models, size
-from wizard.sdl.engines import common, vllm
+from wizard.sdl.engines import vllm, vllm_ranking
 from wizard.sdl.engines.values import MAIN_SERVICE, WEIGHTS_PATH, Service
 from wizard.sdl.values import Engine, Plan, Secrets, StorageClass
 
@@ -134,12 +134,13 @@ def _optional(plan: Plan, services: tuple[Service, ...]) -> list[Part]:
                 "container. Read it, or trust its author.",
             )
         )
-    if common.answers_yes_or_no(plan):
+    if ranker := vllm_ranking.ranker(plan):
+        words = " or ".join(f"“{word}”" for word in ranker.words)
         found.append(
             (
                 "--hf-overrides",
-                "The model ranks by answering yes or no: vLLM reads those two words as a score, "
-                "in the prompt that the model was trained on.",
+                f"The model ranks by how much it wants to answer {words}: vLLM reads that as a "
+                "score, in the prompt that the model was trained on.",
             )
         )
     if plan.engine is Engine.VLLM and vllm.lacks_bf16(plan):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,8 @@ from tests.wizard.planning.conftest import (
 )
 from wizard.hardware.values import Fit
 from wizard.planning import ChoiceError, cheapest_fit, context_marks
+from wizard.planning.warnings import ranking_warnings
+from wizard.registry import catalogue
 from wizard.registry.values import ModelRef, Source
 from wizard.sdl import document, rules
 from wizard.sdl.values import Choices, Engine, Secrets, StorageClass
@@ -154,6 +157,17 @@ def test_cpu_only_can_be_chosen_and_undone(plan_for: MakePlan) -> None:
 def test_cards_can_be_chosen(plan_for: MakePlan) -> None:
     plan = plan_for(LLAMA, Choices(gpus=("rtx4090", "a100:80Gi")))
     assert [offer.gpu.model for offer in plan.chosen if offer.gpu] == ["rtx4090", "a100"]
+
+
+def test_a_reranker_that_would_answer_chats_is_warned_of() -> None:
+    model = catalogue.find(QWEN)
+    shape = catalogue.architecture(model, model.variants[0])
+    ranks = replace(model, ref=ModelRef(Source.HUGGING_FACE, "maker", "My-Reranker-8B"))
+    known = replace(model, ref=ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-Reranker-8B"))
+    chats = replace(shape, hf_architectures=("Qwen3ForCausalLM",))
+    assert len(ranking_warnings(ranks, chats, Engine.VLLM)) == 1
+    for each, engine in ((ranks, Engine.RUNTIME), (known, Engine.VLLM), (model, Engine.VLLM)):
+        assert ranking_warnings(each, chats, engine) == ()
 
 
 def test_a_card_that_is_too_small_is_used_with_a_warning(plan_for: MakePlan) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from jinja2 import Template
 
 from inference import refs
 from tests.wizard.sdl import factory
@@ -140,16 +141,28 @@ def test_a_reranker_is_told_what_it_is() -> None:
     assert "--embeddings" not in args
 
 
-def test_a_language_model_that_ranks_by_yes_or_no_is_read_as_a_classifier() -> None:
+@pytest.mark.parametrize(
+    ("name", "chats_as", "words"),
+    [
+        ("Qwen3-Reranker-0.6B", "Qwen3ForCausalLM", ["no", "yes"]),
+        ("Qwen3-VL-Reranker-2B", "Qwen3VLForConditionalGeneration", ["no", "yes"]),
+        ("bge-reranker-v2-gemma", "GemmaForCausalLM", ["Yes"]),
+        ("mxbai-rerank-base-v2", "Qwen2ForCausalLM", ["0", "1"]),
+    ],
+)
+def test_a_language_model_that_ranks_is_read_as_a_classifier(
+    name: str, chats_as: str, words: list[str]
+) -> None:
     """Its safetensors look like a chat model's, which vLLM would answer chats with."""
-    chats = factory.architecture(hf_architectures=("Qwen3ForCausalLM",))
-    ref = ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-Reranker-0.6B")
+    chats = factory.architecture(hf_architectures=(chats_as,))
+    ref = ModelRef(Source.HUGGING_FACE, "maker", name)
     found = services(Engine.VLLM, architecture=chats, ref=ref)["llm"]
     assert option(found, "--runner") == "pooling"
-    assert json.loads(option(found, "--hf-overrides"))["classifier_from_token"] == ["no", "yes"]
+    assert json.loads(option(found, "--hf-overrides"))["classifier_from_token"] == words
     prompt = option(found, "--chat-template")
     assert "\n" not in prompt
-    assert prompt.count("{{") == prompt.count("}}") == 7
+    said = Template(prompt).render(messages=[{"content": "What?"}, {"content": "That."}])
+    assert said.index("What?") < said.index("That.")
     other = replace(chats, hf_architectures=("Qwen3ForSequenceClassification",))
     for changes in ({"architecture": chats}, {"architecture": other, "ref": ref}):
         assert "--hf-overrides" not in services(Engine.VLLM, **changes)["llm"].args

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from inference import refs
 from wizard.registry.values import ModelRef
+from wizard.sdl.engines import vllm_ranking
 from wizard.sdl.errors import SdlError
 from wizard.sdl.values import (
     API_KEY_PLACEHOLDER,
     API_KEY_SHA256_PLACEHOLDER,
     HF_TOKEN_PLACEHOLDER,
-    Engine,
     Plan,
     Secrets,
 )
@@ -134,16 +134,8 @@ def _checked(meant: refs.Ref) -> str:
 
 def reranks(plan: Plan) -> bool:
     """Whether it tells how well texts answer a question, and not what they mean."""
-    return (plan.architecture.embeds and plan.ref.reranks) or answers_yes_or_no(plan)
-
-
-def answers_yes_or_no(plan: Plan) -> bool:
-    """Whether vLLM is to read a language model's yes or no as a rank, as Qwen3-Reranker's.
-
-    Its safetensors say nothing of it; its GGUFs do.
-    """
-    is_chat = "Qwen3ForCausalLM" in plan.architecture.hf_architectures
-    return plan.engine is Engine.VLLM and is_chat and "qwen3-reranker" in plan.ref.repo.lower()
+    is_ranker = vllm_ranking.ranker(plan) is not None
+    return is_ranker or (plan.architecture.embeds and plan.ref.reranks)
 
 
 def llama_cache_type(kv: KvType) -> str:

@@ -9,11 +9,10 @@ Ray cluster (``ray_cluster``).
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from wizard.registry.values import Format, Source
-from wizard.sdl.engines import common, gateway, ray_cluster
+from wizard.sdl.engines import common, gateway, ray_cluster, vllm_ranking
 from wizard.sdl.engines.values import MAIN_SERVICE, WEIGHTS_PATH, Service
 from wizard.sdl.errors import SdlError
 from wizard.sdl.values import Plan, Secrets
@@ -25,21 +24,6 @@ PORT = 8000
 CLOSED = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/sleep", "/wake_up", "/invocations")
 WORKER_SERVICE = "worker"
 BF16_CAPABILITY = (8, 0)
-# Qwen3-Reranker as a classifier of the words that it answers with, and the prompt that it was
-# trained on (``Qwen3ForSequenceClassificationConfig``; the model's own card).
-_CLASSIFIER = {
-    "architectures": ["Qwen3ForSequenceClassification"],
-    "classifier_from_token": ["no", "yes"],
-    "is_original_qwen3_reranker": True,
-}
-_PROMPT = (
-    r'{{ "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query'
-    r" and the Instruct provided. Note that the answer can only be \"yes\" or \"no\".<|im_end|>\n"
-    r'<|im_start|>user\n<Instruct>: " }}{{ instruction | default("Given a web search query,'
-    r' retrieve relevant passages that answer the query") }}{{ "\n<Query>: " }}'
-    r'{{ messages[0].content }}{{ "\n<Document>: " }}{{ messages[1].content }}'
-    r'{{ "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n" }}'
-)
 
 
 def served_name(plan: Plan) -> str:
@@ -70,13 +54,8 @@ def _precision_args(plan: Plan) -> list[str]:
 
 
 def _ranking_args(plan: Plan) -> tuple[str, ...]:
-    if not common.answers_yes_or_no(plan):
-        return ()
-    return (
-        *("--runner", "pooling"),
-        *("--hf-overrides", json.dumps(_CLASSIFIER)),
-        *("--chat-template", _PROMPT),
-    )
+    found = vllm_ranking.ranker(plan)
+    return found.arguments if found else ()
 
 
 def _args(plan: Plan) -> tuple[str, ...]:
