@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wizard.registry.values import Architecture
+from wizard.sizing import vllm_workspace
 from wizard.sizing.values import Workload
 
 _HALF = 2
@@ -51,31 +52,25 @@ def compute(architecture: Architecture, workload: Workload) -> Compute:
     tokens, width = workload.batched_tokens, architecture.embedding_length
     rows, vocabulary = sequences(workload), architecture.vocab_size
     counts = _COUNT * rows * (vocabulary + -(-vocabulary // _FLAGS))
+    passing = vllm_workspace.passing(architecture, workload, rows)
     return Compute(
-        step=step(architecture, workload, tokens),
+        step=step(architecture, workload, tokens, passing),
         sampler=_HALF * tokens * width + _SAMPLED * rows * vocabulary,
         encoder=_encoder(architecture, tokens),
-        kept=counts + _workspace(architecture, workload),
+        kept=counts + vllm_workspace.kept(architecture, workload, rows),
     )
 
 
-def step(architecture: Architecture, workload: Workload, tokens: int) -> int:
-    """Bytes of the tensors that live at a time in a step of so many tokens."""
+def step(architecture: Architecture, workload: Workload, tokens: int, passing: int = 0) -> int:
+    """Bytes of the tensors that live at a time in a step of so many tokens.
+
+    ``passing`` is what attention takes beside them.
+    """
     gpus, width = max(1, workload.gpus), architecture.embedding_length
     forward = 3 * architecture.feed_forward_length // gpus
     attention = 2 * architecture.heads * architecture.key_length // gpus
-    return _HALF * tokens * (4 * width + max(forward, attention))
-
-
-def _workspace(architecture: Architecture, workload: Workload) -> int:
-    """Bytes that a step's experts work in, kept beside (``TritonExperts.workspace_shapes``)."""
-    if not architecture.experts:
-        return 0
-    inner = architecture.expert_feed_forward_length or architecture.feed_forward_length
-    inner //= max(1, workload.gpus)
-    width = architecture.embedding_length
-    each = max(inner, width) + max(2 * inner, width)
-    return _HALF * workload.batched_tokens * architecture.experts_used * each
+    widest = max(tokens * forward, tokens * attention + passing // _HALF)
+    return _HALF * (4 * tokens * width + widest)
 
 
 def _encoder(architecture: Architecture, tokens: int) -> int:

@@ -49,12 +49,15 @@ def cache_type(architecture: Architecture, workload: Workload) -> KvType:
 
 
 def flashinfer_can(architecture: Architecture) -> bool:
-    """Whether FlashInfer's kernels attend as the model wants it, on cards before Blackwell."""
+    """Whether FlashInfer's kernels attend as the model wants it, on cards before Blackwell.
+
+    Layers with heads of several lengths are left to one kernel that knows them all, which is
+    Triton's (``Gemma4Config``).
+    """
     lengths = {architecture.key_length, architecture.value_length}
     lengths |= {architecture.key_length_swa, architecture.value_length_swa} - {0}
-    is_alike = architecture.key_length == architecture.value_length
     is_plain = not (architecture.kv_lora_rank or architecture.indexer_length)
-    if not (is_plain and is_alike and lengths <= set(_HEADS)):
+    if not is_plain or len(lengths) > 1 or architecture.key_length not in _HEADS:
         return False
     return not (architecture.name.startswith(_SINKS) or _looks_both_ways(architecture))
 
@@ -71,9 +74,22 @@ def takes_flashinfer(architecture: Architecture, workload: Workload) -> bool:
     if capability[0] in (_HOPPER, _BLACKWELL):
         return capability[0] == _BLACKWELL
     is_fp8 = cache_type(architecture, workload) is KvType.FP8
-    is_wide = architecture.key_length > _LONGEST_FLASH_ATTENTION
-    wants = any(architecture.kv_heads) and (is_fp8 or is_wide)
-    return wants and capability >= FLASHINFER_LEAST and flashinfer_can(architecture)
+    is_wanted = is_fp8 or architecture.key_length > _LONGEST_FLASH_ATTENTION
+    if not is_wanted or not any(architecture.kv_heads):
+        return False
+    return capability >= FLASHINFER_LEAST and flashinfer_can(architecture)
+
+
+def takes_triton_mla(architecture: Architecture, workload: Workload) -> bool:
+    """Whether Triton's kernel reads compressed rows: others want Hopper or Blackwell."""
+    is_dense = bool(architecture.kv_lora_rank) and not architecture.indexer_length
+    return is_dense and workload.card.compute_capability[0] not in (_HOPPER, _BLACKWELL)
+
+
+def packs_on_hopper(architecture: Architecture, workload: Workload) -> bool:
+    """Whether Hopper keeps a sparse attention's rows packed: where 8 bits are asked for."""
+    is_asked = architecture.indexer_length and workload.kv_type is KvType.FP8
+    return bool(is_asked) and workload.card.compute_capability[0] == _HOPPER
 
 
 def fp8_capability(architecture: Architecture, workload: Workload) -> Capability | None:
