@@ -117,6 +117,7 @@ def built(
             kv_cache_dtype=case.get("kv", "auto"),
             load_format="dummy",
             enforce_eager=True,
+            allow_deprecated_quantization=True,
             distributed_executor_backend="mp" if gpus * nodes > 1 else None,
         )
         whole = arguments.create_engine_config()

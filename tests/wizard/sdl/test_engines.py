@@ -168,6 +168,14 @@ def test_a_language_model_that_ranks_is_read_as_a_classifier(
         assert "--hf-overrides" not in services(Engine.VLLM, **changes)["llm"].args
 
 
+def test_a_method_that_vllm_gives_up_is_allowed() -> None:
+    """Without, vLLM 0.33 does not load Meta's own 8 bits of Llama 3.1 405B."""
+    old = factory.architecture(quant_method="fbgemm_fp8")
+    allowed = "--allow-deprecated-quantization"
+    assert allowed in services(Engine.VLLM, architecture=old)["llm"].args
+    assert allowed not in services(Engine.VLLM)["llm"].args
+
+
 def test_an_embedding_model_that_pools_at_the_end_reads_in_usual_steps() -> None:
     embeds = factory.architecture(pools=True, pools_at_end=True)
     args = services(Engine.LLAMA_SERVER, architecture=embeds, slots=3)["llm"].args

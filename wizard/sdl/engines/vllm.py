@@ -24,6 +24,8 @@ PORT = 8000
 CLOSED = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/sleep", "/wake_up", "/invocations")
 WORKER_SERVICE = "worker"
 BF16_CAPABILITY = (8, 0)
+# What vLLM 0.33 loads only when told that it may (``DEPRECATED_QUANTIZATION_METHODS``).
+_DEPRECATED = ("fbgemm_fp8", "fp_quant")
 
 
 def served_name(plan: Plan) -> str:
@@ -46,6 +48,8 @@ def lacks_bf16(plan: Plan) -> bool:
 
 def _precision_args(plan: Plan) -> list[str]:
     args = ["--dtype", "half"] if lacks_bf16(plan) else []
+    if plan.architecture.quant_method in _DEPRECATED:
+        args.append("--allow-deprecated-quantization")
     if plan.kv is KvType.FP8:
         return [*args, "--kv-cache-dtype", "fp8"]
     if plan.kv is KvType.F16:
