@@ -65,7 +65,7 @@ def _needs(architecture: Architecture, workload: Workload) -> list[tuple[Capabil
         needs.append((_METHODS[method], f"{method} under vLLM"))
     if architecture.kv_lora_rank:
         needs.append((_LATENT_ATTENTION, "Compressed attention (MLA) under vLLM"))
-    if architecture.kv_lora_rank and architecture.indexer_length:
+    if vllm_kernels.is_sparse(architecture):
         needs.append((vllm_kernels.SPARSE_LEAST, "Sparse attention (DSA) under vLLM"))
     if fp8 := vllm_kernels.fp8_capability(architecture, workload):
         needs.append((fp8, "An fp8 KV cache of this model under vLLM"))

@@ -64,6 +64,9 @@ _GATED = ("gemma4", "qwen2_5", "glm", "pixtral")
 _PLACES = 10_240
 # MobileNet-V5 of 300 million, which its config only names.
 _MOBILE_NET = 294_000_000
+# An output of words, or a rank, which their classes do not divide (``bert.py``, ``roberta.py``).
+_WORDS = ("BertForMaskedLM", "BertSpladeSparseEmbeddingModel")
+_RANKS = ("RobertaForSequenceClassification", "XLMRobertaForSequenceClassification")
 # Their experts of keys and queries unpack what they compress (``minicpm3.py``).
 _UNPACKED_LATENT = ("minicpm3",)
 
@@ -92,7 +95,7 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
     encoders = sum(map(_tower, towers.values()))
     always = sum(_tower(towers[part]) for part in _WHOLE_TOWERS.get(name, ()))
     always += _projector(name, parts, image or sound, width) + _projections(text, width)
-    always += _convolutions(name, image, sound, width)
+    always += _convolutions(name, image, sound, width) + _heads(outer, text, width)
     if name in _QFORMERS:
         kept, divided = _conformer_of_granite(_part(parts, "encoder_config"))
         kept += _former(_part(parts, _QFORMERS[name]), width)
@@ -136,6 +139,15 @@ def _projections(text: Mapping[str, Any], width: int) -> int:
         shared = text.get("hybrid_layer_ids")
         return (len(shared) if isinstance(shared, list) else 0) * width * width
     return 0
+
+
+def _heads(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> int:
+    """Elements of what an encoder of texts says: words, or a rank that is kept in 32 bits."""
+    told = outer.get("architectures")
+    classes = [name for name in told if isinstance(name, str)] if isinstance(told, list) else []
+    if any(name in _WORDS for name in classes):
+        return width * (width + whole(text, "vocab_size"))
+    return 2 * width * width if any(name in _RANKS for name in classes) else 0
 
 
 def _projector(name: str, parts: Mapping[str, Any], encoder: Mapping[str, Any], width: int) -> int:

@@ -68,6 +68,12 @@ def _looks_both_ways(architecture: Architecture) -> bool:
     return told or any(name in _BOTH_WAYS for name in architecture.hf_architectures)
 
 
+def is_sparse(architecture: Architecture) -> bool:
+    """Whether compressed attention reads chosen rows alone."""
+    chosen = architecture.kv_lora_rank and architecture.indexer_length
+    return bool(chosen or architecture.compress_ratios)
+
+
 def takes_flashinfer(architecture: Architecture, workload: Workload) -> bool:
     """Whether FlashInfer attends, with a workspace of its own."""
     capability = workload.card.compute_capability

@@ -28,8 +28,9 @@ _REQUESTS, _LONG, _LONG_REQUESTS, _KEYS_A_ROW = 5, 256 << 10, 2, 8
 # Scores of what is attended to (``VLLM_SPARSE_INDEXER_MAX_LOGITS_MB``), and what chooses.
 _SCORES, _CHOICE = 512 * MIB, MIB
 _SCALE = 4
-# DeepSeek-V4's layers with an indexer keep one key for four tokens.
-_SPARSE_RATIO = 4
+# DeepSeek-V4's layers with an indexer keep one key for four tokens, and unpack what so many
+# requests read (``PREFILL_CHUNK_SIZE``).
+_SPARSE_RATIO, _UNPACKED_REQUESTS = 4, 4
 # Rows of packed caches are unpacked for so many heads at a time (``FlashMLASparseImpl``).
 _PADDED_HEADS = 64
 
@@ -89,8 +90,15 @@ def _keys(architecture: Architecture, workload: Workload) -> int:
 
 
 def _unpacked_rows(architecture: Architecture, workload: Workload) -> int:
-    """What a packed cache is unpacked to on Hopper, with all queries and what comes of them."""
-    if architecture.compress_ratios or not vllm_kernels.packs_on_hopper(architecture, workload):
+    """What a packed cache is unpacked to on Hopper, with all queries and what comes of them.
+
+    DeepSeek-V4's is unpacked for some requests at a time (``DeepseekV4FlashMLAAttention``).
+    """
+    if architecture.compress_ratios:
+        window = architecture.sliding_window + workload.batched_tokens
+        rows = -(-workload.context_length // _SPARSE_RATIO) + window
+        return _HALF * _UNPACKED_REQUESTS * rows * architecture.key_length
+    if not vllm_kernels.packs_on_hopper(architecture, workload):
         return 0
     rank, heads = architecture.kv_lora_rank, _heads(architecture, workload)
     row = rank + architecture.rope_dimension

@@ -378,6 +378,7 @@ def test_any_config_is_read_or_refused(change: dict[str, Any]) -> None:
         {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
         {"talker_config": {}, "quantization_config": {"quant_method": "awq", "bits": 4}},
         {"quantization_config": {"quant_method": "of a plugin"}},
+        {"model_type": "modernvbert", "text_config": PLAIN},
     ],
 )
 def test_files_that_are_not_loaded_as_they_are_make_it_rough(more: dict[str, Any]) -> None:

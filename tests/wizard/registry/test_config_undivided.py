@@ -28,6 +28,13 @@ def test_a_text_model_has_nothing_of_it() -> None:
     assert _read({"model_type": "llama"}, model_type="llama") == config_undivided.Undivided()
 
 
+def test_what_an_encoder_of_texts_says_is_not_divided() -> None:
+    bert = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
+    assert _read(bert, 768, vocab_size=30_522).always == 768 * (768 + 30_522)
+    ranks = {"model_type": "xlm-roberta", "architectures": ["XLMRobertaForSequenceClassification"]}
+    assert _read(ranks, 1024).always == 2 * 1024**2
+
+
 def test_some_are_whole_only_where_heads_do_not_divide() -> None:
     parts = {"model_type": "qwen3_omni_moe_thinker", "audio_config": SOUND, "vision_config": None}
     found = _read({"model_type": "qwen3_omni_moe", "thinker_config": parts})

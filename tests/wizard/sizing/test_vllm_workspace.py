@@ -47,6 +47,14 @@ def test_packed_rows_are_unpacked_on_hopper() -> None:
     assert kept(SPARSE, packed) - BEGINNING == 5 * 163_840 * 576 * 2 + queries
 
 
+def test_deepseek_v4_unpacks_what_four_requests_read() -> None:
+    compressed = replace(
+        SPARSE, kv_lora_rank=0, compress_ratios=(4, 128), key_length=512, sliding_window=128
+    )
+    rows = (1 << 20) // 4 + 128 + 8192
+    assert kept(compressed, replace(WORKLOAD, context_length=1 << 20)) == 4 * rows * 512 * 2
+
+
 def test_triton_keeps_parts_of_each_request_where_no_other_kernel_reads_rows() -> None:
     """512 tokens a part, in powers of two, at most two for each of 84 multiprocessors."""
     ampere = replace(WORKLOAD, card=CudaCard(84, (8, 6)), context_length=8192)
