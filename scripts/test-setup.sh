@@ -24,11 +24,11 @@ if [ ${#missing[@]} != 0 ]; then
     install "${missing[@]}"
 fi
 
-# The judges need Node 20; Debian 12 and Ubuntu 24.04 bring 18. `make test` puts
+# The judges need Node 20; Debian 12 and Ubuntu 24.04 bring 18, and get 24. `make test` puts
 # this folder first on the path.
 if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ] && [ ! -x var/node/bin/node ]; then
     package=node-linux-$(node -p process.arch)
-    npm install --prefix var/node --no-save --no-audit --no-fund --silent "$package@20.20.2"
+    npm install --prefix var/node --no-save --no-audit --no-fund --silent "$package@24.22.3"
     ln -sfn "node_modules/$package/bin" var/node/bin
 fi
 
