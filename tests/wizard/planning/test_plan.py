@@ -98,6 +98,25 @@ def test_several_nodes_can_be_asked_for(plan_for: MakePlan) -> None:
     assert set(cast(dict[str, object], built["services"])) == {"gateway", "llm", "worker"}
 
 
+@pytest.mark.parametrize("choices", [Choices(), Choices(nodes=2, gpus=("h100",))])
+def test_a_ceiling_below_the_market_of_a_node_is_warned_of(
+    plan_for: MakePlan, choices: Choices
+) -> None:
+    market = (plan_for(DEEPSEEK, choices).usd_per_hour or 0) / (choices.nodes or 1)
+    for share, is_below in ((0.9, True), (1.1, False)):
+        plan = plan_for(DEEPSEEK, replace(choices, price_ceiling=round(market * share, 2)))
+        assert any("expect no bids" in warning for warning in plan.warnings) is is_below
+
+
+@pytest.mark.parametrize(("gpus", "is_warned"), [(("h100",), True), (("h100", "t4"), False)])
+def test_cards_that_no_trial_leases_are_warned_of(
+    plan_for: MakePlan, gpus: tuple[str, ...], is_warned: bool
+) -> None:
+    plan = plan_for(LLAMA, Choices(gpus=gpus, context=8192))
+    assert {offer.gpu.model for offer in plan.chosen if offer.gpu} == set(gpus)
+    assert any("free trial cannot" in warning for warning in plan.warnings) is is_warned
+
+
 def test_a_missing_image_takes_the_next_engine(plan_for: MakePlan) -> None:
     plan = plan_for(QWEN_GGUF, missing=("oneclickllm/runtime",))
     assert plan.engine is Engine.LLAMA_SERVER

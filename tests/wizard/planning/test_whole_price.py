@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.wizard.planning.conftest import EMBEDDINGS, HUGE, LLAMA, QWEN, SMALL_GGUF, MakePlan
@@ -25,6 +27,17 @@ def test_it_works(plan_for: MakePlan, ref: ModelRef, choices: Choices) -> None:
     first = next(whole_offers(plan, plan.chosen))
     assert first.title == plan.chosen[0].title
     assert first.usd_per_hour == pytest.approx((plan.usd_per_hour or 0) / plan.replicas, abs=1e-12)
+
+
+@pytest.mark.parametrize("choices", CHOICES, ids=range(len(CHOICES)))
+def test_another_number_of_cards_costs_what_its_own_plan_does(
+    plan_for: MakePlan, choices: Choices
+) -> None:
+    plan = plan_for(LLAMA, replace(choices, context=8192))
+    there = plan_for(LLAMA, replace(choices, context=8192, count=2))
+    (offer,) = (offer for offer in plan.offers if offer.title == there.chosen[0].title)
+    (found,) = whole_offers(plan, [offer])
+    assert found.usd_per_hour == pytest.approx((there.usd_per_hour or 0) / there.replicas)
 
 
 def test_more_cards_come_with_more_cores(plan_for: MakePlan) -> None:
