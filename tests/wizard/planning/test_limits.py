@@ -16,7 +16,7 @@ from tests.wizard.planning.conftest import (
 )
 from wizard.hardware.values import Fit
 from wizard.plan_json import plan_document
-from wizard.planning.limits import limits
+from wizard.planning.limits import in_words, limits
 from wizard.planning.workload import LARGEST_SLOTS
 from wizard.registry.values import ModelRef
 from wizard.sdl.values import Choices, Engine, Plan
@@ -51,6 +51,22 @@ def test_it_works(plan_for: MakePlan, ref: ModelRef, slots: int) -> None:
     assert found.largest_context >= plan.context
     assert _fits(plan_for(ref, replace(choices, context=found.largest_context)))
     assert _fits(plan_for(ref, replace(choices, slots=min(found.most_slots, LARGEST_SLOTS))))
+
+
+@pytest.mark.parametrize(
+    ("ref", "words"),
+    [
+        (EMBEDDINGS, "reads texts of all 2,048 tokens of the model. With"),
+        (LLAMA, "tokens for each of 4 requests, or "),
+        (QWEN, "tokens each at a time; further ones wait. With"),
+    ],
+    ids=str,
+)
+def test_limits_in_words(plan_for: MakePlan, ref: ModelRef, words: str) -> None:
+    plan = plan_for(ref, Choices(slots=4, context=2048, cpu_only=False))
+    found = limits(plan)
+    assert found is not None
+    assert words in in_words(plan, found)
 
 
 @pytest.mark.parametrize("engine", [Engine.RUNTIME, Engine.LLAMA_SERVER])

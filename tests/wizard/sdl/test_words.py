@@ -57,6 +57,12 @@ def test_every_choice_has_its_sentence() -> None:
     }
 
 
+def test_only_vllm_is_told_the_precision_of_an_old_card() -> None:
+    old = (factory.offer(factory.gpu("t4", "16Gi", (7, 5)), 1, 1),)
+    titles = {title for title, _ in explain.parts(factory.plan(Engine.RUNTIME, chosen=old))}
+    assert "--dtype half" not in titles
+
+
 def test_replicas_ephemeral_disk_and_no_gpu_are_told() -> None:
     plan = factory.plan(replicas=2, storage_class=StorageClass.EPHEMERAL, chosen=())
     told = " ".join(sentence for _, sentence in explain.parts(plan))
