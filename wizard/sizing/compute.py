@@ -179,6 +179,9 @@ def card_bytes(
     summed = _summed(architecture, workload, card, in_ram)
     if card or not in_ram.moved:
         return summed
+    if architecture.indexer_length:
+        # What is chosen lies there until the end, in pieces that no matrix fits between.
+        return summed + in_ram.moved
     # Experts in RAM are computed on the first card, and scores by then no longer there.
     own = inputs(architecture, workload, layers_here=architecture.layers)
     return max(summed, _without_scores(architecture, workload) + own + in_ram.moved)

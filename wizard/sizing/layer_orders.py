@@ -42,9 +42,23 @@ SCALED_ROWS = frozenset({"gemma3", "gemma3n", "gemma4"})
 NORMS_AFTER = frozenset({"exaone4", "olmo2"})
 # What follows the last matrix of a layer, a norm or a bias, lies with it in RAM.
 FOLLOWED = NORMS_AFTER | frozenset(
-    {"afmoe", "bloom", "codeshell", "gemma2", "gemma3", "gemma4", "glm4", "gpt2", "gptneox", "jais"}
+    {
+        "afmoe",
+        "bloom",
+        "codeshell",
+        "gemma2",
+        "gemma3",
+        "gemma4",
+        "glm4",
+        "gpt2",
+        "gptneox",
+        "jais",
+        "jais2",
+    }
     | {"phi2", "starcoder", "starcoder2"}
 )
+# A token has four positions: in time and in a picture.
+FOUR_POSITIONS = frozenset({"paddleocr", "qwen2vl", "qwen3vl", "qwen3vlmoe"})
 # Positions are turned into no queries; into those of sliding layers only; in all but each fourth.
 PLAIN = PLAIN_QUERIES | {"refact"}
 PLAIN_FULL = frozenset({"afmoe", "cohere2"})

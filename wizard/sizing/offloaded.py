@@ -53,7 +53,7 @@ def card_bytes(
     stage without scores; ``matrix`` is the largest matrix in RAM.
     """
     visited = _with_matrix(architecture, workload, stage, matrix)
-    beside = own + visited + _behind_matrices(architecture, workload)
+    beside = own + visited + _layers_embeddings(architecture, workload)
     in_ram = attends_in_ram(architecture, workload)
     is_fused = in_ram and kernels.is_fused(architecture, workload)
     if is_fused and attends_on_card(architecture, workload) and total - own > visited:
@@ -142,14 +142,11 @@ def _where_a_cache_was(architecture: Architecture, workload: Workload) -> int:
     return placement.largest_cache(architecture, workload) + beside
 
 
-def _behind_matrices(architecture: Architecture, workload: Workload) -> int:
-    """Bytes of what single families keep among the matrices that come one after the other."""
-    row = 0
-    if architecture.deepstack_layers:
-        row += (architecture.deepstack_layers + 3) * architecture.embedding_length
-    if architecture.name in residual.SCALED_STREAMS:
-        # The layers' own embeddings, looked up and projected.
-        row += 2 * matrices.looked_up_by_layers(architecture)
+def _layers_embeddings(architecture: Architecture, workload: Workload) -> int:
+    """Bytes of the layers' own embeddings, looked up and projected, among the matrices."""
+    if architecture.name not in residual.SCALED_STREAMS:
+        return 0
+    row = 2 * matrices.looked_up_by_layers(architecture)
     return _FLOAT * token_count(architecture, workload) * row
 
 

@@ -47,7 +47,8 @@ class StepAttention(StepTensors):
 
     def _positions(self) -> dict[str, int]:
         """Inputs that queries are turned by."""
-        found = {} if self.is_plain else {"positions": FLOAT * self.tokens}
+        each = 4 if self.architecture.name in orders.FOUR_POSITIONS else 1
+        found = {} if self.is_plain else {"positions": each * FLOAT * self.tokens}
         side = TURNING
         while self.architecture.key_length % (2 * side) == 0:
             side *= 2

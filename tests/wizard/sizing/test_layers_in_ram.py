@@ -7,8 +7,6 @@ layers on one card or two, drawn and counted before the estimate was looked at (
 
 from __future__ import annotations
 
-from statistics import median
-
 from tests.wizard.sizing import counted_cases
 from wizard.sizing import step_layers
 
@@ -33,29 +31,21 @@ def test_caches_are_the_engines_to_the_byte() -> None:
 
 
 def test_compute_is_the_engines_where_each_tensor_is_followed() -> None:
+    """Also of a second card, whose layers all lie on it."""
     ratios = []
     for case in CASES:
-        if step_layers.applies(case.architecture, case.workload) and case.workload.gpus == 1:
+        if step_layers.applies(case.architecture, case.workload):
             found = case.estimated().compute
-            assert found >= case.compute - 32 * MIB, case
+            assert found >= case.compute - 16 * MIB, case
             ratios.append(found / case.compute)
-    assert abs(median(ratios) - 1) < 0.001
-    assert sum(0.995 < ratio < 1.005 for ratio in ratios) >= 0.75 * len(ratios)
+    assert sum(0.995 < ratio < 1.005 for ratio in ratios) >= 0.9 * len(ratios)
 
 
-def test_compute_of_two_cards_is_seldom_much_more() -> None:
-    """Where a card has but a layer or two, or the output alone."""
-    cases = [case for case in CASES if case.workload.gpus > 1]
-    ratios = sorted(case.estimated().compute / case.compute for case in cases)
-    assert median(ratios) < 1.03
-    assert ratios[len(ratios) * 9 // 10] < 1.2
-
-
-def test_compute_is_seldom_less() -> None:
-    """By the more in models of 131,072 tokens whose layers are summed up, not followed."""
+def test_compute_is_seldom_less_and_never_by_much() -> None:
+    """Where it is, a model has layers with states, and is summed up."""
     under = [case.compute - case.estimated().compute for case in CASES]
-    assert max(under) <= 256 * MIB
-    assert sum(size > 0.02 * case.compute for size, case in zip(under, CASES, strict=True)) <= 14
+    assert max(under) <= 192 * MIB
+    assert sum(size > 0.02 * case.compute for size, case in zip(under, CASES, strict=True)) <= 8
 
 
 def test_attention_that_stays_in_ram_is_counted_there() -> None:
