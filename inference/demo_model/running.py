@@ -90,7 +90,7 @@ def running(model: Path = MODEL, *, projector: Path | None = None) -> Iterator[R
         context_length=CONTEXT,
         slots=SLOTS,
         projector=projector,
-        threads=2,
+        threads=1,
         embeddings=True,
         pooling="mean",
     )

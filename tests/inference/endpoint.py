@@ -73,7 +73,7 @@ def running(
     """A runtime with these flags; ended at the end, for certain."""
     port, log = free_port(), folder / f"runtime-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", module, "serve", "--port", str(port)]
-    flags = ["--models-dir", str(folder / "models"), "--threads", "2", "--api-key", KEY]
+    flags = ["--models-dir", str(folder / "models"), "--threads", "1", "--api-key", KEY]
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [*command, *flags, *arguments],
