@@ -72,7 +72,7 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     kv, state = _caches(architecture, workload, places)
     part = weights.split(architecture, variant)
     on_host = workload.experts_on_host and workload.gpus > 0
-    moved = _visiting_experts(architecture, part) if on_host else 0
+    moved = _visiting_experts(architecture, workload, part) if on_host else 0
     matrix = _largest_in_ram(architecture, workload, part)
     projector = variant.projector.size if variant.projector else 0
     looped = _looped_in_ram(architecture, workload, part)
@@ -122,10 +122,16 @@ def _looped_in_ram(architecture: Architecture, workload: Workload, part: Weights
     return int(sum(part.blocks[index] for index in again))
 
 
-def _visiting_experts(architecture: Architecture, part: Weights) -> int:
-    """Bytes of experts' matrices from RAM on the card at a time: one, as a rule."""
-    again = _last_matrix(part) if architecture.name in _NIBBLED else 0
-    return int(part.largest_expert) + again
+def _visiting_experts(architecture: Architecture, workload: Workload, part: Weights) -> int:
+    """Bytes of experts' matrices from RAM on the card at a time: one, as a rule.
+
+    A mask that half a row of the width has room for lies elsewhere.
+    """
+    row = 4 * step_inputs.token_count(architecture, workload) * architecture.embedding_length
+    is_nibbled = (
+        architecture.name in _NIBBLED and 2 * step_inputs.masks(architecture, workload) > row
+    )
+    return int(part.largest_expert) + (_last_matrix(part) if is_nibbled else 0)
 
 
 def _last_matrix(part: Weights) -> int:
