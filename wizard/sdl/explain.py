@@ -73,9 +73,7 @@ def _gpu(plan: Plan) -> Part:
     if not models:
         return ("cpu", "No GPU: the model is small enough to answer from the processor.")
     cards = "One card" if plan.count == 1 else f"{plan.count} cards of one kind"
-    choice = (
-        f"any of {', '.join(models)}, the cheapest first" if len(models) > 1 else f"an {models[0]}"
-    )
+    choice = f"any of {', '.join(models)}" if len(models) > 1 else f"an {models[0]}"
     return ("gpu", f"{cards}, {choice}: the more kinds fit, the more providers bid.")
 
 
