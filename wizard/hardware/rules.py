@@ -84,7 +84,7 @@ def indivisible(architecture: Architecture, cards: int) -> str:
     parts += [(heads, "KV head") for heads in kv_heads if cards % heads]
     parts += [(-(-architecture.vocab_size // _ROWS) * _ROWS, "embedding row")]
     if not architecture.encoder_elements:
-        parts += [(architecture.encoder_heads, "encoder head")]
+        parts += [(architecture.encoder_heads, "encoder part")]
     parts += [(groups, "quantised weight group") for groups in architecture.weight_groups]
     uneven = next((part for part in parts if part[0] % max(1, cards)), None)
     return f"vLLM cannot divide {plural(*uneven)} evenly over {cards} cards." if uneven else ""

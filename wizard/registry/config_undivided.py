@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from wizard.registry import config_defaults
@@ -30,9 +31,13 @@ _WHOLE_TOWERS = {
 }
 # Divided where their heads can be, else whole (``Qwen3OmniMoeAudioEncoderLayer``).
 _BY_HEADS = ("qwen3_omni_moe", "qwen3_omni_moe_thinker", "qwen3_asr")
-# Divided in any case, so that vLLM refuses cards that do not divide them (``whisper.py``).
+# Divided in any case, so that vLLM refuses cards that do not divide them (``whisper.py``,
+# ``glm4_1v.py``, ``qwen2_5_vl.py``).
 _HEADS_REFUSE = {"voxtral": _SOUND, "glmasr": _SOUND, "minicpmv4_6": _IMAGES}
-_HEADS_REFUSE |= {"minicpmv4_7": _IMAGES}
+_HEADS_REFUSE |= {"minicpmv4_7": _IMAGES, "glm4v": _IMAGES, "glm4v_moe": _IMAGES}
+_HEADS_REFUSE |= {"glm_ocr": _IMAGES, "qwen2_vl": _IMAGES, "qwen2_5_vl": _IMAGES}
+_HEADS_REFUSE |= {"qwen3_vl": _IMAGES, "qwen3_vl_moe": _IMAGES}
+_HEADS_REFUSE |= {"qwen3_5": _IMAGES, "qwen3_5_moe": _IMAGES}
 # Attention alone is divided so, what follows it always (``intern_vit.py``).
 _ATTENTION_BY_HEADS = ("internvl_chat", "skywork_chat", "h2ovl_chat")
 # Attention is transformers' own, what follows it is divided (``interns1_vit.py``).
@@ -76,7 +81,7 @@ class Undivided:
     """Elements, of 16 bits, on every card: always, and where ``heads`` do not divide.
 
     ``encoders`` are those of all encoders, whether they are divided or not; ``heads`` without
-    ``by_heads`` must divide.
+    ``by_heads`` must divide: as many parts an encoder has.
     """
 
     always: int = 0
@@ -110,9 +115,11 @@ def read(outer: Mapping[str, Any], text: Mapping[str, Any], width: int) -> Undiv
         heads = whole(image, "num_attention_heads")
         return Undivided(always, 4 * _layers(image) * _width(image) ** 2, heads, encoders)
     if name in _HEADS_REFUSE:
-        must = first(
-            towers[_HEADS_REFUSE[name]], ("encoder_attention_heads", "num_attention_heads")
-        )
+        named = ("encoder_attention_heads", "num_attention_heads", "num_heads")
+        must = first(towers[_HEADS_REFUSE[name]], named)
+        if name == "qwen2_5_vl":
+            # Both gates of its forward parts, of 3,420 columns in the smaller ones.
+            must = gcd(must, whole(image, "intermediate_size"))
         return Undivided(always, heads=must, encoders=encoders)
     if name not in _BY_HEADS:
         return Undivided(always, encoders=encoders)

@@ -54,6 +54,15 @@ def test_glm_merges_patches_by_a_convolution() -> None:
     assert _read({"model_type": "glm_ocr", "vision_config": image}).always == 4 * 1024 * 1536
 
 
+def test_glm_s_heads_must_divide_among_the_cards() -> None:
+    """vLLM does not start GLM-4.5V on eight: “12 is not divisible by 8”."""
+    image = {"hidden_size": 1536, "num_heads": 12, "depth": 24}
+    found = _read({"model_type": "glm4v_moe", "vision_config": image})
+    assert (found.heads, found.by_heads) == (12, 0)
+    gated = {"hidden_size": 1280, "num_heads": 16, "intermediate_size": 3420, "depth": 32}
+    assert _read({"model_type": "qwen2_5_vl", "vision_config": gated}).heads == 4
+
+
 def test_granite_hears_with_a_conformer_and_a_q_former() -> None:
     """Granite Speech 3.3: attention and convolutions are whole, forward parts are divided."""
     conformer = {"hidden_dim": 1024, "num_layers": 16, "num_heads": 8, "dim_head": 128}
