@@ -125,12 +125,12 @@ def _looped_in_ram(architecture: Architecture, workload: Workload, part: Weights
 def _visiting_experts(architecture: Architecture, workload: Workload, part: Weights) -> int:
     """Bytes of experts' matrices from RAM on the card at a time: one, as a rule.
 
-    A mask that half a row of the width has room for lies elsewhere.
+    A mask that is smaller than a row of the width lies elsewhere; with MLA, than half of one.
     """
     row = 4 * step_inputs.token_count(architecture, workload) * architecture.embedding_length
-    is_nibbled = (
-        architecture.name in _NIBBLED and 2 * step_inputs.masks(architecture, workload) > row
-    )
+    room = row // 2 if architecture.kv_lora_rank else row
+    is_nibbled = step_inputs.masks(architecture, workload) >= room
+    is_nibbled = is_nibbled and architecture.name in _NIBBLED
     return int(part.largest_expert) + (_last_matrix(part) if is_nibbled else 0)
 
 
