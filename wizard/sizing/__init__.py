@@ -1,4 +1,29 @@
-"""How much memory a model needs: pure functions, no network, no Django."""
+"""How much memory a model needs: pure functions, no network, no Django.
+
+``llama_cpp`` and ``vllm`` each add an estimate up; read on from the one that is asked about.
+
+For both: ``values`` in and out, ``layers`` with keys and values, ``host`` for RAM and disk;
+``limits``, ``speed`` and ``card`` turn an estimate around, ``buffers`` and ``words`` present it.
+
+A file under llama.cpp: ``weights`` divides it, by its list of tensors or ``by_shape``, as
+``matrices`` has them and the ``quantiser`` types them. ``placement`` then puts layers on cards
+or into RAM; ``cells`` and ``recurrence`` tell caches and states, ``compressed`` and ``drafting``
+those of single families, ``cache_words`` their formula. ``cache_types`` refuses,
+``runtime`` is what a process takes besides, ``images`` what encoding one does.
+
+A step under llama.cpp: ``compute`` has each card's buffer, and RAM's. ``step_inputs`` are its
+inputs, ``crossing`` what goes from card to card. With all layers on cards the widest of its
+``stages`` counts, in elements of a token: ``attention`` (fused where ``kernels`` are, else
+beside ``scores``), ``mixtures``, ``recurrence``, all beside the ``residual``; ``encoders`` and
+``deepstack`` have graphs of their own, and ``hosted`` what no card computes. With layers in RAM
+each tensor is placed by ggml's ``allocator``: ``step_layers`` on ``step_latent`` on
+``step_attention`` on ``step_tensors``, in the ``layer_orders`` of families, with matrices of
+``matrix_types``; where that does not apply, ``offloaded`` sums up.
+
+Under vLLM: ``vllm_weights`` with ``vllm_layers``, ``vllm_types`` and ``vllm_unused``,
+``vllm_cache`` with ``vllm_compressed``, ``vllm_stages`` of a pipeline; and what is no pool:
+``vllm_compute``, ``vllm_graphs``, ``vllm_exchange``, ``vllm_allocator``.
+"""
 
 from __future__ import annotations
 
