@@ -86,6 +86,7 @@ async def test_many_providers_are_asked_for_in_turns(api: ConsoleApi) -> None:
     api.bidders = tuple(replace(api.bidders[0], address=name) for name in names)
     found = await Console().providers(frozenset(names))
     assert {provider.address for provider in found} == set(names)
+    assert {provider.name for provider in found} == {"Attic"}
     assert api.count("/v1/providers") == 3
 
 

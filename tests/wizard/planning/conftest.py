@@ -8,6 +8,7 @@ import pytest
 
 from wizard import planning
 from wizard.hardware.prices import bundled_price_list
+from wizard.hardware.values import PriceList
 from wizard.registry import catalogue
 from wizard.registry.lookup import variant_for
 from wizard.registry.values import ModelRef, Source
@@ -16,6 +17,7 @@ from wizard.sdl.values import Choices, Image, Plan
 MakePlan = Callable[..., Plan]
 
 DEFAULTS = Choices()
+PRICES = bundled_price_list("")
 
 LLAMA = ModelRef(Source.OLLAMA, "library", "llama3.1", "8b")
 QWEN_GGUF = ModelRef(Source.HUGGING_FACE, "unsloth", "Qwen3.6-27B-GGUF")
@@ -30,7 +32,12 @@ HUGE = ModelRef(Source.OLLAMA, "library", "deepseek-r1", "671b")
 
 @pytest.fixture
 def plan_for() -> MakePlan:
-    def make(ref: ModelRef, choices: Choices = DEFAULTS, missing: tuple[str, ...] = ()) -> Plan:
+    def make(
+        ref: ModelRef,
+        choices: Choices = DEFAULTS,
+        missing: tuple[str, ...] = (),
+        prices: PriceList = PRICES,
+    ) -> Plan:
         model = catalogue.find(ref)
         variant = variant_for(model, ref, choices.variant)
         return planning.make_plan(
@@ -39,7 +46,7 @@ def plan_for() -> MakePlan:
             variant,
             catalogue.architecture(model, variant),
             choices,
-            bundled_price_list(""),
+            prices,
             image_check=lambda name: Image(name, known=not any(part in name for part in missing)),
         )
 

@@ -13,6 +13,7 @@ from tests.wizard.planning.conftest import (
     HUGE,
     LLAMA,
     MIXTURE,
+    PRICES,
     QWEN,
     QWEN_GGUF,
     SMALL_GGUF,
@@ -115,6 +116,16 @@ def test_cards_that_no_trial_leases_are_warned_of(
     plan = plan_for(LLAMA, Choices(gpus=gpus, context=8192))
     assert {offer.gpu.model for offer in plan.chosen if offer.gpu} == set(gpus)
     assert any("free trial cannot" in warning for warning in plan.warnings) is is_warned
+
+
+def test_cards_that_are_taken_make_room_for_dearer_ones_that_are_free(plan_for: MakePlan) -> None:
+    cheapest = plan_for(LLAMA).chosen[0].gpu
+    assert cheapest
+    for taken, is_told in ((cheapest.model, True), ("", False)):
+        gpus = (replace(gpu, available=int(gpu.model != taken)) for gpu in PRICES.gpus)
+        plan = plan_for(LLAMA, prices=replace(PRICES, gpus=tuple(gpus)))
+        why = next(reason.sentence for reason in plan.reasons if reason.field == "gpu")
+        assert ("and are free now" in why) is is_told
 
 
 def test_a_missing_image_takes_the_next_engine(plan_for: MakePlan) -> None:
