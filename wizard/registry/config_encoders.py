@@ -80,7 +80,7 @@ def kept(outer: Mapping[str, Any], text: Mapping[str, Any]) -> int:
         inner if isinstance(inner, Mapping) else outer, "vision_config"
     )
     told = image.get("deepstack_visual_indexes") if image else ()
-    usual = _USUAL_LEVELS if name.startswith(_DEEPSTACK) and image else 0
+    usual = _USUAL_LEVELS if name.startswith(_DEEPSTACK) else 0
     levels = len(told) if isinstance(told, list | tuple) else usual
     return min(levels, _MOST_LEVELS) * whole(text, "hidden_size")
 

@@ -72,9 +72,11 @@ def test_features_for_the_first_layers_are_kept_for_each_token() -> None:
     assert told == 3 * 4096
     usual = config_encoders.kept({"model_type": "qwen3_vl_moe", "vision_config": IMAGE}, text)
     assert usual == 3 * 4096
+    assert config_encoders.kept({"model_type": "qwen2_5_vl", "vision_config": IMAGE}, text) == 0
     none = {**IMAGE, "deepstack_visual_indexes": []}
     assert config_encoders.kept({"model_type": "qwen3_5", "vision_config": none}, text) == 0
-    assert config_encoders.kept({"model_type": "llama"}, {"hidden_size": 4096}) == 0
+    for name in ("llama", "qwen3_vl_moe"):
+        assert config_encoders.kept({"model_type": name, "vision_config": None}, text) == 0
 
 
 def test_embeddings_of_each_layer_are_kept_where_there_are_images() -> None:

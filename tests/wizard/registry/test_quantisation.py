@@ -45,6 +45,7 @@ def test_an_unknown_name_has_no_sentence() -> None:
 
 
 def test_file_types_and_methods() -> None:
+    assert quantisation.of_file_type(0) == "F32"
     assert quantisation.of_file_type(15) == "Q4_K_M"
     assert quantisation.of_file_type(1024 + 7) == "Q8_0"
     assert quantisation.of_file_type(-1) == quantisation.of_file_type(500) == ""
