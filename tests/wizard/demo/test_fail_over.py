@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -126,6 +127,8 @@ def test_one_that_comes_back_is_found(two: tuple[Upstream, Upstream]) -> None:
         assert _ask(site).status_code == 503
         first.failing = 0
         wait_until(lambda: _ask(site).status_code == 200)
+        told = re.findall("upstream is [a-z ]+", site.log.read_text())
+    assert told[:2] == ["upstream is not up yet", "upstream is up"]
 
 
 def test_those_who_wait_are_told_their_place(two: tuple[Upstream, Upstream]) -> None:
