@@ -1,4 +1,4 @@
-"""What attention of one layer takes of the first card, tensor by tensor (``build_attn``)."""
+"""What attention of one layer takes of a card, tensor by tensor (``build_attn``)."""
 
 from __future__ import annotations
 

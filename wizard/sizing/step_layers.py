@@ -1,8 +1,8 @@
 """A card's compute buffer where some layers of a model lie in RAM.
 
-A long prompt of theirs is computed on the first card. What fits where another tensor was is told by
-no sum: so each tensor is given its place and freed as ``ggml_gallocr_alloc_graph_impl`` does, in
-the order of ``build_attn``, ``build_ffn``, ``build_moe_ffn`` and ``src/models/*.cpp``.
+A long prompt of theirs is computed on the first card. What fits where another tensor was is
+told by no sum: so each tensor is given its place and freed as ``ggml_gallocr_alloc_graph_impl``
+does, in the order of ``build_attn``, ``build_ffn``, ``build_moe_ffn`` and ``src/models/*.cpp``.
 """
 
 from __future__ import annotations
