@@ -22,7 +22,8 @@ each tensor is placed by ggml's ``allocator``: ``step_layers`` on ``step_latent`
 
 Under vLLM: ``vllm_weights`` with ``vllm_layers``, ``vllm_types`` and ``vllm_unused``,
 ``vllm_cache`` with ``vllm_compressed``, ``vllm_stages`` of a pipeline; and what is no pool:
-``vllm_compute``, ``vllm_graphs``, ``vllm_exchange``, ``vllm_allocator``.
+``vllm_compute`` with ``vllm_workspace``, ``vllm_graphs``, ``vllm_exchange``, ``vllm_allocator``;
+``vllm_kernels`` tells which kernel attends.
 """
 
 from __future__ import annotations
