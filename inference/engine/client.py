@@ -107,8 +107,8 @@ async def posted(
     Raises EngineLost where the child is gone or goes, ProbabilitiesUnknown and GrammarTooLarge.
     """
     drafts.check(engine.config, payload)
+    await grammars.check(payload)
     body = orjson.dumps(payload)
-    grammars.check(payload, body)
     wanted = slots.request(path, payload)
     if wanted is None:
         async with opened(engine, "POST", path, body) as answer:

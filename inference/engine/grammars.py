@@ -1,22 +1,29 @@
-"""Grammars and JSON schemas that llama.cpp would end of, and with it every answer under way.
+"""Grammars and JSON schemas that would hold up llama.cpp, or end it, and every answer with it.
 
-It reads them by recursion. With 8 MiB of stack b11549 takes 20,000 nested groups, 30,000
-rules that each begin with the next one, and 2,500 references in a row; with 30,000, 100,000
-and 2,700 it ends. Levels between references count too: 1,000 of them with three levels each
-end it as well, and are not seen here.
+It reads them by recursion, and follows each way to read a text by itself, between two tokens of
+everybody's answers. A grammar of forty characters filled its memory (``a root`` where ``a`` may
+be empty), and one of a hundred optional letters in a row took minutes for a token.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from inference.engine import schemas
+from inference.engine.gbnf import Grammar, Refused
+from inference.engine.ways import most_ways
 from inference.errors import InferenceError
 
-# Well below those, and far above what anybody writes.
-MOST_GROUPS = 5_000
-MOST_RULES = 10_000
-MOST_REFERENCES = 1_000
+LARGEST = 256 << 10
+# Far above what anybody writes, and below what is noticed: llama.cpp's own examples have up to 13.
+MOST_WAYS = 2_000
+# As llama.cpp counts the kinds of triggers: tokens and words. The others are regular expressions,
+# which std::regex may try for hours.
+_PLAIN_TRIGGERS = (0, 1)
+MOST_TRIGGERS = 64
+LONGEST_TRIGGER = 256
 
 
 class GrammarTooLarge(InferenceError):
@@ -25,18 +32,48 @@ class GrammarTooLarge(InferenceError):
     status = 400
 
 
-def check(payload: Mapping[str, Any], body: bytes) -> None:
-    """Raise GrammarTooLarge for a request; ``body`` is ``payload`` as JSON."""
-    grammar = payload.get("grammar")
-    if isinstance(grammar, str) and (
-        grammar.count("(") > MOST_GROUPS or grammar.count("::=") > MOST_RULES
-    ):
+async def check(payload: Mapping[str, Any]) -> None:
+    """Raise GrammarTooLarge for a request to the engine that could keep it from all others."""
+    grammar, found = payload.get("grammar"), schemas.of(payload)
+    if "grammar_triggers" in payload:
+        _check_triggers(payload["grammar_triggers"])
+    if isinstance(grammar, str) and grammar:
+        await _checked("grammar", "Write each repetition once: x{0,9} for nine of x?.", grammar)
+    if found:
+        try:
+            schemas.check(found)
+        except Refused as error:
+            raise GrammarTooLarge(
+                f"The JSON schemas of a request may not have {error}.",
+                next_step="Leave out what the answer does not need.",
+            ) from None
+        await _checked("JSON schema's pattern", "Write it simpler.", schemas.patterns(found))
+
+
+async def _checked(what: str, next_step: str, grammar: str) -> None:
+    try:
+        await asyncio.to_thread(_check, grammar)
+    except Refused as error:
+        raise GrammarTooLarge(f"The {what} cannot be used: {error}.", next_step=next_step) from None
+
+
+def _check(grammar: str) -> None:
+    if len(grammar) > LARGEST:
+        raise Refused(f"it is longer than {LARGEST >> 10} KiB")
+    if grammar and most_ways(Grammar(grammar), MOST_WAYS) >= MOST_WAYS:
+        raise Refused(f"a text can be read by it in more than {MOST_WAYS:,} ways")
+
+
+def _check_triggers(triggers: Any) -> None:
+    plain = isinstance(triggers, list) and len(triggers) <= MOST_TRIGGERS
+    if not plain or not all(map(_is_plain, triggers)):
         raise GrammarTooLarge(
-            f"A grammar may have {MOST_GROUPS:,} groups and {MOST_RULES:,} rules.",
-            next_step="Repeat a rule by its name.",
+            f"grammar_triggers may be {MOST_TRIGGERS} words (type 1) or tokens (type 0) of "
+            f"{LONGEST_TRIGGER} characters, no regular expressions."
         )
-    if body.count(b'"$ref":') > MOST_REFERENCES:
-        raise GrammarTooLarge(
-            f"The JSON schemas of a request may have {MOST_REFERENCES:,} references ($ref).",
-            next_step="Leave out what the answer does not need.",
-        )
+
+
+def _is_plain(trigger: Any) -> bool:
+    if not isinstance(trigger, dict) or trigger.get("type") not in _PLAIN_TRIGGERS:
+        return False
+    return len(str(trigger.get("value", ""))) <= LONGEST_TRIGGER
