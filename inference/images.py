@@ -8,6 +8,8 @@ import re
 # Pillow's ``MAX_IMAGE_PIXELS``, where it warns of a decompression bomb: 256 MiB in colour.
 # https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS
 MOST_PIXELS = (1 << 30) // 4 // 3
+# Of all images of a request: an engine unpacks them together.
+MOST_PIXELS_TOGETHER = 2 * MOST_PIXELS
 _PNG = b"\x89PNG\r\n\x1a\n"
 # Frames by their coding (ITU-T T.81, table B.1): all but tables and restarts.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -15,6 +17,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MOST_SEGMENTS = 1000
 # llama.cpp decodes base64 up to anything else.
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{0,1048576}")
+_ALL_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 
 
 def media_type(image: str) -> str:
@@ -24,18 +27,23 @@ def media_type(image: str) -> str:
         return "image/jpeg"
     if head.startswith(b"RIFF"):
         return "image/webp"
+    if head.startswith(b"BM"):
+        return "image/bmp"
     return "image/gif" if head.startswith(b"GIF") else "image/png"
 
 
 def start(text: str) -> bytes:
     """The first bytes of what a text in base64, or a data URI, holds: 768 KiB at most."""
-    found = _BASE64.match(text, text.find(",") + 1 if text.startswith("data:") else 0)
-    coded = found[0] if found else ""
-    return base64.b64decode(coded[: len(coded) // 4 * 4])
+    return _decoded(text, _BASE64)
+
+
+def whole(text: str) -> bytes:
+    """All of what a text in base64, or a data URI, holds."""
+    return _decoded(text, _ALL_BASE64)
 
 
 def pixels(data: bytes) -> int | None:
-    """Width times height; 0 where it cannot be read, None for no PNG, JPEG, GIF or WebP.
+    """Width times height; 0 where it cannot be read, None for no PNG, JPEG, GIF, BMP or WebP.
 
     As strict as decoders are, so that none of them finds another size further on.
     """
@@ -45,7 +53,16 @@ def pixels(data: bytes) -> int | None:
         return _jpeg(data)
     if data.startswith((b"GIF87a", b"GIF89a")):
         return _little(data[6:8]) * _little(data[8:10])
+    if data.startswith(b"BM"):
+        return _bitmap(data)
     return _webp(data) if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+
+
+def _decoded(text: str, coded: re.Pattern[str]) -> bytes:
+    found = coded.match(text, text.find(",") + 1 if text.startswith("data:") else 0)
+    data = found[0] if found else ""
+    data = data[:-1] if len(data) % 4 == 1 else data
+    return base64.b64decode(data + "=" * (-len(data) % 4))
 
 
 def _jpeg(data: bytes) -> int:
@@ -62,6 +79,13 @@ def _jpeg(data: bytes) -> int:
         # Any number of FF may stand before a marker.
         at += 1 if marker == 0xFF else 2 + _big(data[at + 2 : at + 4])
     return 0
+
+
+def _bitmap(data: bytes) -> int:
+    """Of its header; the oldest one has 16 bits for a side, and a height may be below zero."""
+    if _little(data[14:18]) == 12:
+        return _little(data[18:20]) * _little(data[20:22])
+    return _little(data[18:22]) * abs(int.from_bytes(data[22:26], "little", signed=True))
 
 
 def _webp(data: bytes) -> int:

@@ -21,7 +21,7 @@ from django.http import QueryDict
 from benchmarks.fuzz.documents import ANSWERED, CONFIGURED, Draw, document
 from inference import gguf, refs
 from inference.api import errors as runtime_errors
-from inference.api import fields, ollama_chat, ollama_generate, openai, options
+from inference.api import fields, media, ollama_chat, ollama_generate, options
 from inference.api.errors import ApiError
 from inference.errors import InferenceError
 from wizard import forms
@@ -293,7 +293,7 @@ def _ollama_generate(asked: dict[str, Any]) -> None:
 
 
 def _openai(asked: dict[str, Any]) -> None:
-    openai.check_media(asked)
+    media.check(asked)
     _no_links(asked.get("messages"))
     runtime_errors.document(ApiError(400, "x"), runtime_errors.dialect_of("/v1/messages"))
 

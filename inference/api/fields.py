@@ -14,7 +14,6 @@ from aiohttp import web
 from inference import runtime as runtimes
 from inference import setting_types
 from inference.api.errors import ApiError
-from inference.images import MOST_PIXELS, pixels
 
 T = TypeVar("T")
 MOST_IMAGES = 64
@@ -181,13 +180,6 @@ def _is_too_deep(value: Any) -> bool:
     return False
 
 
-def check_pixels(data: bytes) -> None:
-    """Refuse an image that would take the engine's memory, whatever else it is. Raises ApiError."""
-    found = pixels(data)
-    if found is not None and not 0 < found <= MOST_PIXELS:
-        raise ApiError(400, f"an image has to tell its size, of at most {MOST_PIXELS:,} pixels")
-
-
 def _image(item: Any) -> str:
     if not isinstance(item, str):
         raise ApiError(400, "images must be base64-encoded strings")
@@ -198,5 +190,4 @@ def _image(item: Any) -> str:
         raise ApiError(400, "illegal base64 data in images") from None
     if not raw:
         raise ApiError(400, "an image is empty")
-    check_pixels(raw)
     return base64.b64encode(raw).decode()

@@ -12,7 +12,16 @@ import orjson
 from aiohttp import web
 
 from inference import runtime as runtimes
-from inference.api import defaults, errors, facts, fields, ollama_chat, ollama_generate, options
+from inference.api import (
+    defaults,
+    errors,
+    facts,
+    fields,
+    media,
+    ollama_chat,
+    ollama_generate,
+    options,
+)
 from inference.api.errors import ApiError, Dialect
 from inference.api.ollama_chat import Piece
 from inference.heartbeat import Answer
@@ -43,6 +52,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     document = await fields.json_body(request)
     call = _call(request, document, required=False)
     prompt = ollama_generate.read(document)
+    media.check({"prompt": {"multimodal_data": prompt.images}})
     given = options.read(document.get("options"))
     _require(call, document, images=bool(prompt.images), suffix=bool(prompt.suffix))
     prompt.think = _think(call, prompt.think)
@@ -71,6 +81,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
     given = options.read(document.get("options"))
     converted = ollama_chat.messages(fields.typed(document, "messages", list, []))
     tools = fields.typed(document, "tools", list, [])
+    media.check({"messages": converted})
     images = ollama_chat.has_images(converted)
     _require(call, document, images=images, tools=bool(tools))
     body = ollama_chat.payload(

@@ -14,9 +14,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from inference import images
 from inference import runtime as runtimes
-from inference.api import defaults, errors, facts, fields, several
+from inference.api import defaults, errors, facts, fields, media, several
 from inference.api.errors import ApiError
 from inference.api.tally import Tally
 from inference.api.vectors import packed, shortened
@@ -46,13 +45,6 @@ _WHOLE = frozenset(
     if path.endswith(("tokens", "embedding", "embeddings", "tokenize", "template"))
     or "rerank" in path
 )
-_MEDIA = ("image", "audio", "video", "file", "document")
-# Where llama-server looks for media (``oaicompat_content_load_media``): in a request, and in what
-# is there. ``content`` of a request is what to embed, ``output`` what a tool has answered, and a
-# ``prompt`` brings its own (``multimodal_data``).
-_MEDIA_IN_REQUEST = ("messages", "input", "content", "prompt")
-_MEDIA_WITHIN = ("content", "output")
-DEEPEST = 16
 
 
 async def models(request: web.Request) -> web.Response:
@@ -103,7 +95,7 @@ async def passed(request: web.Request) -> web.StreamResponse:
     """A request for llama-server itself."""
     runtime = runtimes.of(request)
     document = await fields.json_body(request)
-    check_media(document)
+    media.check(document)
     wanted = _find(runtime, fields.model_name(document, required=False))
     _refuse_other_kind(request.path, wanted)
     mended = defaults.applied(request.path, document, wanted)
@@ -241,39 +233,3 @@ def _capable(name: str, found: LocalModel) -> dict[str, Any]:
     sees = "vision" in facts.capabilities(found)
     can = ["completion", "multimodal"] if sees else ["completion"]
     return {"name": name, "model": name, "type": "model", "capabilities": can}
-
-
-def check_media(document: Mapping[str, Any]) -> None:
-    """Refuse links, which llama-server would fetch, our own network's included, and huge images."""
-    for key in _MEDIA_IN_REQUEST:
-        _walk(document.get(key), DEEPEST)
-
-
-def _walk(value: Any, depth: int) -> None:
-    if not isinstance(value, list | dict):
-        return
-    if depth == 0:
-        raise ApiError(400, "the request is nested too deeply")
-    if isinstance(value, list):
-        for item in value:
-            _walk(item, depth - 1)
-        return
-    if any(word in str(value.get("type", "")) for word in _MEDIA):
-        _check_media(value, depth)
-    if isinstance(beside := value.get("multimodal_data"), list):
-        _check_media(beside, depth)
-    for key in _MEDIA_WITHIN:
-        _walk(value.get(key), depth - 1)
-
-
-def _check_media(part: Any, depth: int) -> None:
-    items = part.values() if isinstance(part, dict) else part
-    for item in items:
-        if isinstance(item, dict | list) and depth:
-            _check_media(item, depth - 1)
-        elif isinstance(item, str) and "://" in item[:12]:
-            raise ApiError(
-                400, "media must be sent as base64 in a data: URI; this server fetches no links"
-            )
-        elif isinstance(item, str):
-            fields.check_pixels(images.start(item))

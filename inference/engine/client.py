@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from inference.engine import drafts, grammars, slots
+from inference.engine import bounds, drafts, grammars, slots
 from inference.engine.supervisor import Engine
 from inference.errors import EngineError
 
@@ -104,8 +104,10 @@ async def posted(
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The raw answer to a POST, which has a slot of its own where it generates.
 
-    Raises EngineLost where the child is gone or goes, ProbabilitiesUnknown and GrammarTooLarge.
+    Raises EngineLost where the child is gone or goes, TooMuch, ProbabilitiesUnknown and
+    GrammarTooLarge.
     """
+    payload = bounds.bounded(payload, engine.config.context_length)
     drafts.check(engine.config, payload)
     await grammars.check(payload)
     body = orjson.dumps(payload)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inference.api import options
 from inference.api.fields import MOST_IMAGES
-from inference.images import MOST_PIXELS
+from inference.images import MOST_PIXELS, MOST_PIXELS_TOGETHER
 from inference.openapi.ollama_options import MEANINGS
 from inference.openapi.parts import (
     FLAG,
@@ -70,5 +70,6 @@ def images() -> Schema:
     """Pictures of a message or a prompt."""
     return told(
         {"type": ["array", "null"], "items": TEXT, "maxItems": MOST_IMAGES},
-        f"Pictures as base64 or data: URIs, of at most {MOST_PIXELS:,} pixels each",
+        f"Pictures as base64 or data: URIs, of at most {MOST_PIXELS:,} pixels each, all of a "
+        f"request of {MOST_PIXELS_TOGETHER:,}",
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inference.api import fields, openai
+from inference.api import media
 from inference.api.errors import ApiError
 from inference.images import MOST_PIXELS, media_type, pixels, start
 
@@ -26,6 +26,12 @@ def _webp(chunk: bytes) -> bytes:
     return b"RIFF" + bytes(4) + b"WEBP" + chunk
 
 
+def _bmp(*fields: tuple[int, int]) -> bytes:
+    """A bitmap whose header has these numbers, each of so many bytes."""
+    told = (number.to_bytes(size, "little", signed=True) for number, size in fields)
+    return b"BM" + bytes(12) + b"".join(told)
+
+
 BOMB = _png(26_000, 26_000)
 HUGE = base64.b64encode(BOMB).decode()
 
@@ -39,6 +45,8 @@ def test_it_works() -> None:
     ("data", "kind", "count"),
     [
         (b"GIF89a" + bytes((4, 1, 2, 0)), "gif", 260 * 2),
+        (_bmp((40, 4), (300, 4), (-200, 4)), "bmp", 300 * 200),
+        (_bmp((12, 4), (300, 2), (200, 2)), "bmp", 300 * 200),
         (_jpeg(b""), "jpeg", 300 * 200),
         (_jpeg(b"\xff\xe0\0\4ab" + b"\xff\xff\xfe\0\2", 0xC2), "jpeg", 300 * 200),
         (_webp(b"VP8X" + bytes(8) + bytes((15, 0, 0, 31, 0, 0))), "webp", 16 * 32),
@@ -90,9 +98,37 @@ def test_what_llama_cpp_decodes_is_looked_at(text: str) -> None:
 )
 def test_openais_and_anthropics_clients_are_told(document: dict[str, Any]) -> None:
     with pytest.raises(ApiError, match="89,478,485 pixels"):
-        openai.check_media(document)
+        media.check(document)
 
 
-def test_ollamas_clients_are_told() -> None:
-    with pytest.raises(ApiError, match="89,478,485 pixels"):
-        fields.images({"images": [HUGE]})
+def test_images_are_bounded_together() -> None:
+    image = base64.b64encode(_png(9_000, 9_000)).decode()
+    media.check({"prompt": {"multimodal_data": [image] * 2}})
+    with pytest.raises(ApiError, match="178,956,970 together"):
+        media.check({"prompt": {"multimodal_data": [image] * 3}})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"8BPS" + bytes(30),
+        b"#?RADIANCE\n",
+        b"P6 60000 60000 255\n",
+        bytes((0, 0, 10)) + bytes(9) + b"\xff\xff\xff\xff\x18\0",
+        b"\0\0\0\x18ftypmp42",
+        b"",
+    ],
+    ids=["PSD", "HDR", "PNM", "TGA", "MP4", "nothing"],
+)
+def test_what_is_no_image_is_refused(data: bytes) -> None:
+    coded = base64.b64encode(data).decode()
+    for part in ({"url": f"data:image/png;base64,{coded}"}, coded):
+        with pytest.raises(ApiError, match="PNG, JPEG, GIF, BMP or WebP"):
+            media.check({"messages": [{"content": [{"type": "image_url", "image_url": part}]}]})
+
+
+def test_what_stands_beside_an_image_or_is_a_document_is_let_through() -> None:
+    image = {"url": base64.b64encode(_png(8, 8)).decode(), "detail": "high"}
+    document = {"type": "document", "source": {"type": "text", "data": "Some text"}}
+    parts = [{"type": "image_url", "image_url": image}, document]
+    media.check({"messages": [{"content": parts}]})

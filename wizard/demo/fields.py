@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from inference.images import MOST_PIXELS, pixels
+from inference.images import pixels
 from wizard.demo import schemas
 from wizard.demo.errors import BadOption, BadRequest, TooLarge
 from wizard.demo.values import Limits
@@ -78,9 +78,10 @@ def image(item: Any, limits: Limits) -> str:
         raise BadRequest("illegal base64 data in images; links are not fetched") from None
     if not raw:
         raise BadRequest("an image is empty")
-    if not 0 < (pixels(raw) or 0) <= MOST_PIXELS:
+    if not 0 < (pixels(raw) or 0) <= limits.image_pixels:
         raise BadRequest(
-            f"an image has to be PNG, JPEG, GIF or WebP, of at most {MOST_PIXELS:,} pixels"
+            f"an image has to be PNG, JPEG, GIF, BMP or WebP, of at most "
+            f"{limits.image_pixels:,} pixels"
         )
     return data
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from inference.images import MOST_PIXELS
+
 
 class Dialect(StrEnum):
     """Whose clients are spoken to, or whose API an upstream has."""
@@ -101,6 +103,11 @@ class Limits:
     prompt_characters: int = 32_000
     images: int = 4
     image_bytes: int = 2 << 20
+
+    @property
+    def image_pixels(self) -> int:
+        """The most that an image may unpack to: an engine unpacks all of a request together."""
+        return MOST_PIXELS // max(1, self.images)
 
     @property
     def body_bytes(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from inference.images import MOST_PIXELS
 from inference.openapi.parts import INTEGER, TEXT, Schema, answer, failures, told
 from wizard.demo.values import Limits
 
@@ -79,7 +78,7 @@ def picture(limits: Limits, description: str) -> Schema:
 
 def pictures(limits: Limits) -> str:
     """How many images there may be, and how large."""
-    most = f"{limits.image_bytes:,} bytes and {MOST_PIXELS:,} pixels"
+    most = f"{limits.image_bytes:,} bytes and {limits.image_pixels:,} pixels"
     return f"{limits.images} in a request, each of at most {most}"
 
 
