@@ -3,6 +3,7 @@ log that nobody takes any more, bodies that never come whole."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -129,36 +130,51 @@ def test_a_volume_that_can_only_be_read(weights: Weights, tmp_path: Path) -> Non
         tell("a volume that can only be read", told.replace(str(tmp_path), ""), watch)
 
 
-def test_a_log_that_nobody_takes_any_more(models: Path, tmp_path: Path) -> None:
-    """As where what it was piped into has ended."""
-    port = free_port()
-    engine = endpoints.stand_in_engine(tmp_path)
-    flags = ["--model", str(models / "tiny.gguf"), "--engine-binary", str(engine)]
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "inference", "serve", "--port", str(port), "--api-key", KEY),
-            *flags,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "MODELS_DIR": str(tmp_path), "HOST": "127.0.0.1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "full"])
+def test_a_log_that_nobody_takes_any_more(models: Path, tmp_path: Path, is_closed: bool) -> None:
+    """As where what it was piped into has ended, or hangs: it is told so when it goes on."""
+    with _piped(models, tmp_path) as (process, http):
         assert process.stdout
-        assert any(b'"ready"' in line for line in process.stdout)
-        process.stdout.close()
+        assert any(b'"ready"' in line for line in iter(process.stdout.readline, b""))
+        if is_closed:
+            process.stdout.close()
         watch = Watch()
-        for _ in range(3):
-            answer = httpx.post(
-                f"http://127.0.0.1:{port}/api/chat",
-                json=chat("drip 1"),
-                headers={"x-api-key": KEY},
-                timeout=SOON,
-            )
-            assert answer.status_code == 200
+        for _ in range(150):  # some 180 bytes a line, into a pipe of 16,384
+            assert http.get("/api/version").status_code == 200
+        assert http.post("/api/chat", json=chat("drip 1")).status_code == 200
         tell("a log that nobody takes any more", "nothing", watch)
+        if not is_closed:
+            os.read(process.stdout.fileno(), 1 << 16)
+            assert http.get("/api/version").status_code == 200
+            assert b"lines of the log" in process.stdout.readline()
         process.terminate()
         assert process.wait(SOON) == 0
+
+
+@contextmanager
+def _piped(models: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    """A runtime whose log goes into a small pipe, read without a buffer, and its client."""
+    port = free_port()
+    flags = ["--port", str(port), "--api-key", KEY, "--model", str(models / "tiny.gguf")]
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "inference", "serve", *flags),
+            *("--engine-binary", str(endpoints.stand_in_engine(folder))),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "MODELS_DIR": str(folder), "HOST": "127.0.0.1"},
+        bufsize=0,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout
+    fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 16384)
+    address, headers = f"http://127.0.0.1:{port}", {"x-api-key": KEY}
+    with process, httpx.Client(base_url=address, headers=headers, timeout=SOON) as http:
+        try:
+            yield process, http
+        finally:
+            process.kill()
 
 
 def _begun(url: str, path: str, key: str = "") -> socket.socket:
