@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ class Library:
         """Have every configured model, one after the other. Failures are kept in the entries."""
         for entry in self.entries:
             if entry.model is None:
-                await self._fill(entry, lambda _progress: None)
+                with contextlib.suppress(InferenceError):
+                    await self._fill(entry, lambda _progress: None)
 
     async def pull(self, name: str, progress: Callback) -> LocalModel:
         """Have one more model. Raises InferenceError."""
@@ -100,11 +102,9 @@ class Library:
         except refs.RefError as error:
             raise ModelNotFound(str(error), next_step=" ") from None
         entry = self._entries.get(canonical) or Entry(canonical)
-        await self._fill(entry, progress)
-        if entry.model is None:
-            raise entry.failure or ModelNotFound(f"model '{name}' not found")
+        model = await self._fill(entry, progress)
         self._entries[canonical] = entry
-        return entry.model
+        return model
 
     async def remove(self, name: str) -> LocalModel:
         """Delete a model's files. Raises InferenceError."""
@@ -113,7 +113,8 @@ class Library:
         self._entries.pop(model.name, None)
         return model
 
-    async def _fill(self, entry: Entry, told: Callback) -> None:
+    async def _fill(self, entry: Entry, told: Callback) -> LocalModel:
+        """Raises InferenceError, which the entry keeps, with the model that it may have had."""
         loop = asyncio.get_running_loop()
 
         def note(progress: Progress) -> None:
@@ -121,11 +122,13 @@ class Library:
             loop.call_soon_threadsafe(told, progress)
 
         try:
-            entry.model = await self._puller(entry.name, self._settings, note)
-            entry.failure = None
+            model = await self._puller(entry.name, self._settings, note)
         except InferenceError as error:
             _log.error("%s: %s", entry.name, error.sentence)
             entry.failure = error
+            raise
+        entry.model, entry.failure = model, None
+        return model
 
     def _entry(self, name: str) -> Entry | None:
         name = self._aliases.get(name) or self._aliases.get(name.removesuffix(":latest"), name)
