@@ -73,6 +73,7 @@ class Settings:
     max_body_bytes: int
     max_queue: int
     request_timeout: float
+    load_timeout: float
     heartbeat: float
     grace_time: float
     log_level: str

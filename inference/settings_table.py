@@ -230,6 +230,13 @@ TABLE: tuple[Setting, ...] = (
         "The longest time that one request may take, waiting included.",
     ),
     Setting(
+        "LOAD_TIMEOUT",
+        types.seconds(0, 86400),
+        "0",
+        "The longest time that llama.cpp may take to load a model, such as `20m`. Then it is "
+        "ended, and the next request tries anew. `0`: as long as it takes.",
+    ),
+    Setting(
         "HEARTBEAT",
         types.seconds(0, 3600),
         "15",

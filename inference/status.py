@@ -110,7 +110,9 @@ def _message(runtime: Runtime) -> str:
         return runtime.failure
     if runtime.phase is Phase.LOADING:
         starting = runtime.pool.starting
-        return loading_message(starting.engine.idle_seconds if starting else 0.0)
+        if starting is None:
+            return loading_message(0.0)
+        return loading_message(starting.engine.idle_seconds, starting.engine.loading_seconds)
     sentences = {
         Phase.PULLING: "The model is being downloaded.",
         Phase.READY: ready_message([loaded.engine for loaded in runtime.pool.loaded()]),
@@ -119,10 +121,11 @@ def _message(runtime: Runtime) -> str:
     return sentences[runtime.phase]
 
 
-def loading_message(idle_seconds: float) -> str:
-    """Whether the load goes on, or hangs as far as can be seen."""
+def loading_message(idle_seconds: float, loading_seconds: float = 0.0) -> str:
+    """Whether the load goes on and for how long, or hangs as far as can be seen."""
     if idle_seconds < IDLE_AFTER:
-        return "The model is being loaded."
+        minutes = loading_seconds // 60
+        return f"The model is being loaded{f', for {minutes:.0f} min so far' if minutes else ''}."
     return (
         "The model is being loaded, but llama.cpp has read and computed nothing for "
         f"{idle_seconds // 60:.0f} min: the card or the disk seems to hang. Start the container "

@@ -177,6 +177,7 @@ class Pool:
             session=self._session,
             begun=begun,
             patience=self._settings.request_timeout,
+            load_timeout=self._settings.load_timeout,
             gave_up=self._note_failed,
         )
         _log.info(

@@ -74,6 +74,7 @@ class Engine:
     ``idle_seconds`` is for how long a child that loads its model has shown no sign of work.
     ``begun`` is a child of that configuration which was started already. ``patience``
     is how many seconds a child may compute without a word before it counts as hung; None for ever.
+    ``load_timeout`` is how many it may take to load its model; 0 for as long as it takes.
     ``gave_up`` is called when a child that had served cannot be had again.
     """
 
@@ -85,6 +86,7 @@ class Engine:
         session: aiohttp.ClientSession,
         begun: Child | None = None,
         patience: float | None = None,
+        load_timeout: float = 0.0,
         gave_up: Callable[[], None] | None = None,
     ) -> None:
         self.config = config
@@ -98,6 +100,7 @@ class Engine:
         self.props: Mapping[str, object] = {}
         self._binary = binary
         self._patience = patience
+        self._load_timeout = load_timeout
         self._gave_up = gave_up
         self._begun = begun
         self._child = begun
@@ -119,6 +122,13 @@ class Engine:
         return self._child.pid if self._child else None
 
     @property
+    def loading_seconds(self) -> float:
+        """For how long its child has been loading the model; 0 where it does not."""
+        if self._child is None or self.state not in (State.STARTING, State.RESTARTING):
+            return 0.0
+        return time.monotonic() - self._child.began
+
+    @property
     def last_lines(self) -> tuple[str, ...]:
         """The child's last words, oldest first."""
         return tuple(self._lines)
@@ -129,6 +139,7 @@ class Engine:
         try:
             await self._launch()
         except EngineError:
+            await self._end()
             self._set(State.FAILED)
             raise
         except (aiohttp.ClientError, OSError) as error:
@@ -188,6 +199,9 @@ class Engine:
                     raise EngineError(f"{words}.", next_step=_NO_MEMORY)
                 raise EngineError(words)
             now = time.monotonic()
+            if 0 < self._load_timeout < now - child.began:
+                told = f"llama.cpp has not loaded the model in {self._load_timeout:g} s"
+                raise EngineError(f"{told} (LOAD_TIMEOUT), and was ended.")
             watch.look(activity.work_of(child.pid), now)
             self._note_idle(watch.idle_seconds)
             pause = min(pause * 1.5, max(LONGEST_PAUSE, PAUSE_SHARE * (now - child.began)))

@@ -139,7 +139,8 @@ def test_an_engine_that_is_on_its_way_tells_its_last_lines(models: Path, tmp_pat
 
 
 def test_a_load_that_hangs_is_told() -> None:
-    assert status.loading_message(59.0) == "The model is being loaded."
+    assert status.loading_message(59.0, 59.0) == "The model is being loaded."
+    assert status.loading_message(0.0, 730.0) == "The model is being loaded, for 12 min so far."
     told = status.loading_message(150.0)
     assert "has read and computed nothing for 2 min" in told
     assert "another provider" in told

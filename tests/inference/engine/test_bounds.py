@@ -20,16 +20,12 @@ def _called(arguments: str) -> list[dict[str, Any]]:
 
 
 def test_it_works(endpoint: Endpoint, http: httpx.Client) -> None:
-    asked = {"model": "tiny", "n_predict": 2, "repeat_last_n": LARGEST}
-    answer = http.post(
-        "/completion",
-        json={**asked, "prompt": "Hi", "dry_penalty_last_n": LARGEST, "dry_multiplier": 1},
-    )
+    back = {"repeat_last_n": LARGEST, "dry_penalty_last_n": LARGEST, "dry_multiplier": 1}
+    asked = {"model": "tiny", "prompt": "Hi", "stream": False}
+    answer = http.post("/completion", json={**asked, **back, "n_predict": 2})
     assert answer.status_code == 200, answer.text
-    told = http.post(
-        "/api/generate", json={"model": "tiny", "prompt": "Hi", "stream": False, "options": asked}
-    )
-    assert told.status_code == 200, told.text
+    answer = http.post("/api/generate", json={**asked, "options": {**back, "num_predict": 2}})
+    assert answer.status_code == 200, answer.text
     assert max(map(_peak, endpoint.children())) < 1 << 30
 
 

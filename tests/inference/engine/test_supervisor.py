@@ -129,6 +129,26 @@ def test_a_program_that_hangs_while_it_loads_is_noticed(models: Path, tmp_path: 
     asyncio.run(start())
 
 
+def test_a_load_that_takes_too_long_is_ended(models: Path, tmp_path: Path) -> None:
+    """As one does that spins: it works, as far as can be seen."""
+    program = tmp_path / "llama-server"
+    program.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    program.chmod(0o755)
+
+    async def start() -> None:
+        async with client.new_session() as session:
+            config = EngineConfig("tiny", models / "tiny.gguf", 16384, slots=2, threads=1)
+            engine = Engine(config, binary=program, session=session, load_timeout=0.3)
+            with pytest.raises(EngineError, match="LOAD_TIMEOUT"):
+                await engine.start()
+            assert engine.state is State.FAILED
+            assert engine.pid
+            assert not Path(f"/proc/{engine.pid}").exists()
+            assert engine.loading_seconds == 0
+
+    asyncio.run(start())
+
+
 def test_a_program_serves_as_well(models: Path, tmp_path: Path) -> None:
     async def talk() -> None:
         async with _started(models / "tiny.gguf", stand_in_engine(tmp_path)) as engine:
