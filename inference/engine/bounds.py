@@ -22,12 +22,13 @@ _ENTRIES = {
     "samplers": 64,
     "reasoning_budget_end_tags": 64,
     "preserved_tokens": 1_000,
-    # To embed or to rank.
-    "documents": 2_048,
-    "texts": 2_048,
 }
-# Prompts of one request, which have their answers before those of who comes after.
+# Texts of one request, which are worked through before those of who comes after: to answer, and
+# to embed or to rank, which is quicker.
 MOST_PROMPTS = 256
+MOST_TEXTS = 2_048
+_PROMPTS = {"prompt": MOST_PROMPTS}
+_TEXTS = dict.fromkeys(("input", "content", "documents", "texts"), MOST_TEXTS)
 _PROBABILITIES = ("n_probs", "top_logprobs", "logprobs")
 MOST_PROBABILITIES = 1_000
 # As far back as repetitions are looked for, in tokens.
@@ -42,15 +43,16 @@ class TooMuch(InferenceError):
     status = 400
 
 
-def bounded(payload: Mapping[str, Any], context_length: int) -> dict[str, Any]:
-    """The request as it is handed on. Raises TooMuch."""
+def bounded(path: str, payload: Mapping[str, Any], context_length: int) -> dict[str, Any]:
+    """A request to a path of the engine as it is handed on. Raises TooMuch."""
     for key, most in _ENTRIES.items():
-        value = payload.get(key)
-        if isinstance(value, list | dict) and len(value) > most:
+        if _entries(key, payload.get(key)) > most:
             raise TooMuch(f'"{key}" can have {most:,} entries.')
-    prompt = payload.get("prompt")
-    if isinstance(prompt, list) and len(prompt) > MOST_PROMPTS and not _is_tokens(prompt):
-        raise TooMuch(f"A request can have {MOST_PROMPTS} prompts.", next_step="Send several.")
+    is_quick = "embedding" in path or "rerank" in path
+    for key, most in (_TEXTS if is_quick else _PROMPTS).items():
+        texts = payload.get(key)
+        if isinstance(texts, list) and len(texts) > most and not _is_tokens(texts):
+            raise TooMuch(f'"{key}" can have {most:,} texts.', next_step="Send several requests.")
     for key in _PROBABILITIES:
         if _number(payload.get(key)) > MOST_PROBABILITIES:
             raise TooMuch(f'"{key}" can be {MOST_PROBABILITIES:,} at most.')
@@ -59,6 +61,12 @@ def bounded(payload: Mapping[str, Any], context_length: int) -> dict[str, Any]:
             raise TooMuch(f"The arguments of a tool's call can have {MOST_LEVELS:,} brackets.")
     shorter = {key: min(payload[key], context_length) for key in _BACK if _number(payload.get(key))}
     return {**payload, **shorter}
+
+
+def _entries(key: str, value: Any) -> int:
+    """Entries of a list. Samplers may be letters of a text, all else has one for a list of one."""
+    is_list = isinstance(value, list | dict) or (key == "samplers" and isinstance(value, str))
+    return len(value) if is_list else 0
 
 
 def _is_tokens(prompt: list[Any]) -> bool:

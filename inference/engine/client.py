@@ -107,7 +107,7 @@ async def posted(
     Raises EngineLost where the child is gone or goes, TooMuch, ProbabilitiesUnknown and
     GrammarTooLarge.
     """
-    payload = bounds.bounded(payload, engine.config.context_length)
+    payload = bounds.bounded(path, payload, engine.config.context_length)
     drafts.check(engine.config, payload)
     await grammars.check(payload)
     body = orjson.dumps(payload)

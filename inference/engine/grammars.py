@@ -47,7 +47,8 @@ async def check(payload: Mapping[str, Any]) -> None:
                 f"The JSON schemas of a request may not have {error}.",
                 next_step="Leave out what the answer does not need.",
             ) from None
-        await _checked("JSON schema's pattern", "Write it simpler.", schemas.patterns(found))
+        if patterns := schemas.patterns(found):
+            await _checked("JSON schema's pattern", "Write it simpler.", patterns)
 
 
 async def _checked(what: str, next_step: str, grammar: str) -> None:
@@ -60,7 +61,7 @@ async def _checked(what: str, next_step: str, grammar: str) -> None:
 def _check(grammar: str) -> None:
     if len(grammar) > LARGEST:
         raise Refused(f"it is longer than {LARGEST >> 10} KiB")
-    if grammar and most_ways(Grammar(grammar), MOST_WAYS) >= MOST_WAYS:
+    if most_ways(Grammar(grammar), MOST_WAYS) >= MOST_WAYS:
         raise Refused(f"a text can be read by it in more than {MOST_WAYS:,} ways")
 
 

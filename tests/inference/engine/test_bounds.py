@@ -13,6 +13,7 @@ from inference.engine.bounds import TooMuch
 from tests.inference.endpoint import Endpoint
 
 LARGEST = 2**31 - 1
+PATH = "/completion"
 
 
 def _called(arguments: str) -> list[dict[str, Any]]:
@@ -42,6 +43,7 @@ def _peak(pid: int) -> int:
         {"stop_sequences": ["x"] * 300},
         {"logit_bias": [[1, 1]] * 60_000},
         {"logit_bias": {str(token): 1 for token in range(60_000)}},
+        {"samplers": "k" * 100},
         {"dry_sequence_breakers": ["x"] * 100},
         {"prompt": ["Hi"] * 300},
         {"n_probs": 10**9},
@@ -53,7 +55,7 @@ def _peak(pid: int) -> int:
 )
 def test_what_is_too_much(asked: dict[str, Any]) -> None:
     with pytest.raises(TooMuch):
-        bounds.bounded(asked, 2048)
+        bounds.bounded(PATH, asked, 2048)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +67,17 @@ def test_what_is_too_much(asked: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_handed_on_as_it_is(asked: dict[str, Any]) -> None:
-    assert bounds.bounded(asked, 2048) == asked
+    assert bounds.bounded(PATH, asked, 2048) == asked
 
 
 def test_repetitions_are_looked_for_in_the_context() -> None:
-    assert bounds.bounded({"repeat_last_n": LARGEST}, 2048) == {"repeat_last_n": 2048}
+    assert bounds.bounded(PATH, {"repeat_last_n": LARGEST}, 2048) == {"repeat_last_n": 2048}
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/embedding", "/v1/rerank"])
+@pytest.mark.parametrize("key", ["input", "content", "documents", "texts"])
+def test_texts_to_embed_and_to_rank(path: str, key: str) -> None:
+    assert bounds.bounded(path, {key: ["x"] * 2048}, 2048)
+    assert bounds.bounded(path, {key: [1] * 3000}, 2048)
+    with pytest.raises(TooMuch, match=key):
+        bounds.bounded(path, {key: ["x"] * 3000}, 2048)
