@@ -20,6 +20,7 @@ from inference.api.errors import ApiError
 from inference.api.tally import Tally
 from inference.api.vectors import packed, shortened
 from inference.engine import client
+from inference.engine.slots import answers_each
 from inference.errors import ModelNotFound
 from inference.heartbeat import BLANK, COMMENT, Answer
 from inference.models import LocalModel, public_name
@@ -105,7 +106,7 @@ async def passed(request: web.Request) -> web.StreamResponse:
     stream = fields.typed(document, "stream", bool, False) and request.path not in _WHOLE
     is_merged = several.is_meant(request.path, mended, stream=stream)
     parts = (_merged if is_merged else _bytes)(runtime, wanted, request.path, mended)
-    same = 1 if is_merged else several.answers_each(mended)
+    same = 1 if is_merged else answers_each(mended)
     tally = Tally(runtime.metrics, public_name(wanted.name), time.monotonic(), same)
     with closing(tally):
         return await _answered(request, parts, tally, shape, stream=stream)

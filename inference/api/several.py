@@ -34,15 +34,9 @@ def is_meant(path: str, body: Mapping[str, Any], *, stream: bool) -> bool:
     return not any(body.get(key) for key in _PROBABILITIES)
 
 
-def answers_each(body: Mapping[str, Any]) -> int:
-    """How many answers a request wants to each of its prompts."""
-    number = body.get("n_cmpl", body.get("n"))
-    return number if isinstance(number, int) and number > 0 else 1
-
-
 async def parts(engine: Engine, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes]:
     """The answer as it is told to the client. Raises EngineRefused and EngineLost."""
-    usage = _Usage(answers_each(body))
+    usage = _Usage(slots.answers_each(body))
     asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
     async with aclosing(client.events(engine, path, asked)) as events:
         if not body.get("stream"):

@@ -159,11 +159,16 @@ def request(path: str, payload: Mapping[str, Any]) -> Request | None:
     """What a request to the engine wants of its slots; None for one that generates nothing."""
     if path not in _GENERATING:
         return None
-    answers = payload.get("n_cmpl", payload.get("n"))
-    width = _prompts(payload.get("prompt")) * _number(answers)
+    width = _prompts(payload.get("prompt")) * answers_each(payload)
     placeable = path in _PLACEABLE and payload.get("id_slot") is None
     beginning = b"".join(orjson.dumps(payload[key]) for key in _BEGINNING if key in payload)
     return Request(beginning[:REMEMBERED], width, _answer(payload), placeable)
+
+
+def answers_each(payload: Mapping[str, Any]) -> int:
+    """How many answers a request wants to each of its prompts; llama.cpp takes 2.0 for two."""
+    number = payload.get("n_cmpl", payload.get("n"))
+    return int(number) if isinstance(number, int | float) and number >= 1 else 1
 
 
 def shared(one: bytes, other: bytes) -> int:
@@ -189,10 +194,6 @@ def _prompts(prompt: Any) -> int:
     if not isinstance(prompt, list) or any(isinstance(part, int) for part in prompt):
         return 1
     return max(1, len(prompt))
-
-
-def _number(value: Any) -> int:
-    return value if _is_count(value) else 1
 
 
 def _is_count(value: Any) -> TypeGuard[int]:

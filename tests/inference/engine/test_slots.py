@@ -205,6 +205,7 @@ def test_what_a_request_wants() -> None:
     cases: list[tuple[str, dict[str, Any], tuple[int, bool]]] = [
         (CHAT, {"messages": []}, (1, True)),
         (CHAT, {"messages": [], "n": 3}, (3, True)),
+        (CHAT, {"messages": [], "n": 3.0}, (3, True)),
         (CHAT, {"messages": [], "n": "three"}, (1, True)),
         (CHAT, {"messages": [], "id_slot": 2}, (1, False)),
         ("/v1/messages", {"messages": []}, (1, False)),
