@@ -9,12 +9,11 @@ from __future__ import annotations
 from wizard.registry.values import Architecture
 from wizard.sizing import encoders, hosted, kernels, layers, matrices, placement, residual
 from wizard.sizing.hosted import Hosted
+from wizard.sizing.layer_orders import NORMS_AFTER
 from wizard.sizing.recurrence import RWKV
 from wizard.sizing.values import Workload
 
 _FLOAT, _HALF = 4, 2
-# Norms come last in a layer: its residual and its result are one.
-_NORMS_AFTER = frozenset({"exaone4", "olmo2"})
 # A layer's input, which is kept beside it, goes to the first card or to later ones.
 _INPUT_TO_FIRST = frozenset({"hrm_text", "k2-horizon"})
 _INPUT_TO_LATER = frozenset({"hrm_text", "talkie"})
@@ -27,7 +26,8 @@ def arriving(architecture: Architecture, workload: Workload, card: int) -> int:
     if encoders.applies(architecture):
         return encoders.arriving(architecture, card)
     if card:
-        rows = 1 + residual.streams(architecture) - (architecture.name in _NORMS_AFTER)
+        # Where norms come last in a layer its residual and its result are one.
+        rows = 1 + residual.streams(architecture) - (architecture.name in NORMS_AFTER)
         rows += _states(architecture, rwkv=3, other=4) + (architecture.name in _INPUT_TO_LATER)
         return rows * architecture.embedding_length
     several = residual.branches(architecture) - 1

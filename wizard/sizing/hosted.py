@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from wizard.registry.values import Architecture
 from wizard.sizing import layers
+from wizard.sizing.matrices import MAMBA
 from wizard.sizing.recurrence import MAMBA_2
 
 _FLOAT = 4
 # State sizes of the scans that there are kernels for.
-_MAMBA = frozenset({"mamba", "jamba"})
 _MAMBA_STATE = 16
 _MAMBA_2_STATES = frozenset({96, 128, 256})
 # The last product of a mixture is asked for in 32 bits (``ggml_prec_set_src``).
@@ -45,7 +45,7 @@ def hosted(architecture: Architecture, tokens: int, slots: int) -> Hosted | None
 def _has_kernel(architecture: Architecture) -> bool:
     """Whether CUDA has a kernel for the model's scan, if there is one."""
     inner, state = architecture.ssm_inner_size, architecture.ssm_state_size
-    if architecture.name in _MAMBA:
+    if architecture.name in MAMBA:
         return state == _MAMBA_STATE and inner % 128 == 0
     if architecture.name not in MAMBA_2:
         return True
@@ -55,10 +55,10 @@ def _has_kernel(architecture: Architecture) -> bool:
 
 def scan(architecture: Architecture, tokens: int, slots: int) -> Hosted | None:
     """``ggml_ssm_scan``: inputs, time steps, B and C, and all slots' states."""
-    if architecture.name not in _MAMBA | MAMBA_2:
+    if architecture.name not in MAMBA | MAMBA_2:
         return None
     inner, state = architecture.ssm_inner_size, architecture.ssm_state_size
-    steps = inner if architecture.name in _MAMBA else architecture.ssm_time_step_rank
+    steps = inner if architecture.name in MAMBA else architecture.ssm_time_step_rank
     read = inner + steps + 2 * max(1, architecture.ssm_group_count) * state
     states = slots * layers.state_elements(architecture)
     return Hosted(

@@ -43,7 +43,7 @@ FUSED_QUERIES = frozenset(
 FUSED_UP = frozenset({"chatglm", "glm4", "phi3"})
 # And of layers with a state in these.
 FUSED_STATES = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
-_MAMBA = frozenset({"mamba", "jamba"})
+MAMBA = frozenset({"mamba", "jamba"})
 # Three projections into a short convolution, and one out of it.
 _SHORT_CONVOLUTIONS = frozenset({"lfm2", "lfm2moe"})
 # A table has each layer's own embedding of a token; else it is made from the first.
@@ -264,7 +264,7 @@ def _states(layer: _Layer) -> float:
     width, inner = architecture.embedding_length, architecture.ssm_inner_size
     if architecture.name in _SHORT_CONVOLUTIONS:
         return 4 * width * inner * layer.bits(layer.mix.base, width)
-    if architecture.name in _MAMBA:
+    if architecture.name in MAMBA:
         return _mamba(layer)
     wide = inner + 2 * architecture.ssm_group_count * architecture.ssm_state_size
     is_fused = architecture.name in FUSED_STATES
