@@ -16,7 +16,7 @@ MOST_SYMBOLS = 100_000
 HIGHEST = 0x10FFFF
 _TOKENS = re.compile(
     r"""(?P<blank>[ \t]+|\#[^\r\n]*)|(?P<line>[\r\n])|(?P<define>::=)|(?P<name>[A-Za-z0-9-]+)
-    |"(?P<literal>(?:[^"\\]|\\.)*)"|\[(?P<characters>(?:[^]\\]|\\.)*)\]|(?P<any>\.|!?<[^>]*>)
+    |"(?P<literal>(?:[^"\\]|\\.)*)"|\[(?P<characters>(?:[^]\\]|\\.)*)\]|(?P<any>\.)|(?P<token>!?<[^>]*>)
     |(?P<repeat>[*+?]|\{\s*\d{1,9}\s*(?:,\s*\d{0,9}\s*)?\})|(?P<mark>[()|])""",
     re.VERBOSE | re.DOTALL,
 )
@@ -58,6 +58,7 @@ class Grammar:
 
     def __init__(self, text: str) -> None:
         self._numbers: dict[str, int] = {}
+        self._tokens: dict[str, int] = {}
         self.rules: list[list[tuple[Symbol, ...]]] = []
         self._symbols = 0
         self._open: list[_Rule] = []
@@ -100,6 +101,8 @@ class Grammar:
             rule.add(_ranges(value))
         elif kind == "any":
             rule.add(ANY)
+        elif kind == "token":
+            rule.add(self._token(value))
         elif kind == "repeat":
             self._repeat(rule, *_times(value))
         elif value == "(":
@@ -150,6 +153,14 @@ class Grammar:
             self.rules[number] = [(*item, *rest), ()]
         if optional:
             sequence.append(number)
+
+    def _token(self, text: str) -> Ranges:
+        """A token, which is met as a whole, as a character behind all others."""
+        name = text.removeprefix("!")
+        at = HIGHEST + 1 + self._tokens.setdefault(name, len(self._tokens))
+        if name == text:
+            return ((at, at),)
+        return ((HIGHEST + 1, at - 1), (at + 1, HIGHEST + MOST_SYMBOLS + 1))
 
     def _number(self, name: str) -> int:
         if name not in self._numbers:

@@ -117,6 +117,7 @@ def test_what_would_hold_up_the_engine(
         ('root ::= "a"{0,2} "b"', 2),
         (r'root ::= "\x61"+ "a"*', 3),
         ("root ::= <think> .? !<[7]>", 2),
+        ("root ::= (<[1]> (!<[2]>)* <[2]>)+ <[3]> (!<[4]>)* <[4]>", 2),
     ],
 )
 def test_the_ways_of_a_grammar(text: str, ways: int) -> None:
