@@ -226,6 +226,11 @@ def _format(output_format: Any) -> dict[str, Any]:
 
 def _context(document: dict[str, Any]) -> list[int]:
     found = fields.typed(document, "context", list, [])
-    if len(found) > MOST_CONTEXT or not all(type(item) is int and item >= 0 for item in found):
+    if len(found) > MOST_CONTEXT or not all(map(_is_token, found)):
         raise ApiError(400, "context must be the list of tokens that an answer gave")
     return found
+
+
+def _is_token(value: Any) -> bool:
+    """Whether llama.cpp reads it as the number that it is: of 32 bits."""
+    return type(value) is int and 0 <= value < 1 << 31

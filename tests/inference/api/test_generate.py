@@ -201,6 +201,7 @@ def test_an_alias_is_answered_by_its_name(http: httpx.Client) -> None:
         ({"keep_alive": "soon"}, 400, "invalid duration"),
         ({"top_logprobs": 21, "logprobs": True}, 400, "top_logprobs must be between 0 and 20"),
         ({"context": ["x"]}, 400, "context must be"),
+        ({"context": [1 << 31]}, 400, "context must be"),
         ({"prompt": 5}, 400, '"prompt" must be of type string'),
         ({"template": "{{ range .Messages }}"}, 400, "not supported"),
     ],
