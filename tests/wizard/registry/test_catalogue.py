@@ -103,6 +103,15 @@ def test_every_model_can_be_sized(source: Source) -> None:
             assert found.embedding_length > 0 and found.key_length > 0, model.ref
 
 
+def test_no_variant_reads_more_than_its_shape_has_positions_for() -> None:
+    shapes = store.read_file(store.DIRECTORY / "architectures.json.gz")["architectures"]
+    models = store.read_file(store.DIRECTORY / "huggingface.json.gz")["models"]
+    rows = [row for model in models for row in model["variants"] if store.architecture_key(row)]
+    read = [(row[6], shapes[store.architecture_key(row)].get("context_length")) for row in rows]
+    assert len(read) > 1000
+    assert [pair for pair in read if pair[0] and pair[0] > pair[1]] == []
+
+
 def test_gguf_variants_name_a_file_of_the_repository() -> None:
     for model in _models(Source.HUGGING_FACE):
         for variant in model.variants:
