@@ -79,12 +79,14 @@ def _serves(weights: Weights, folder: Path, data: bytes) -> int:
 def _until_half_is_sent(
     weights: Weights, folder: Path, do: Callable[[Endpoint], None]
 ) -> Iterator[Endpoint]:
-    """The runtime; something is done to it once, when half of the file went out."""
-    once, started = threading.Lock(), Future[Endpoint]()
+    """The runtime; something is done to it when half of the file went out, before more goes."""
+    doing, is_done, started = threading.Lock(), threading.Event(), Future[Endpoint]()
 
     def watch(_count: int) -> None:
-        if weights.sent >= SIZE // 2 and once.acquire(blocking=False):
-            do(started.result(SOON))
+        with doing:
+            if weights.sent >= SIZE // 2 and not is_done.is_set():
+                do(started.result(SOON))
+                is_done.set()
 
     weights.on_bytes = watch
     with _start(weights, folder) as endpoint:
@@ -107,7 +109,11 @@ def test_killed_while_it_pulls(weights: Weights, tmp_path: Path, data: bytes) ->
 
 
 def test_the_end_while_it_pulls(weights: Weights, tmp_path: Path, data: bytes) -> None:
-    with _until_half_is_sent(weights, tmp_path, lambda it: it.process.terminate()) as endpoint:
+    def end(endpoint: Endpoint) -> None:
+        endpoint.process.terminate()
+        endpoint.process.wait(SOON)
+
+    with _until_half_is_sent(weights, tmp_path, end) as endpoint:
         assert endpoint.process.wait(SOON) == 0
         watch = Watch()
     kept = _noted(tmp_path)
