@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from inference.engine import bounds, drafts, grammars, slots
+from inference.engine import bounds, drafts, grammars, schemas, slots
 from inference.engine.supervisor import Engine
 from inference.errors import EngineError
 
@@ -109,6 +109,7 @@ async def posted(
     """
     payload = bounds.bounded(path, payload, engine.config.context_length)
     drafts.check(engine.config, payload)
+    payload = schemas.rooted(payload)
     await grammars.check(payload)
     body = orjson.dumps(payload)
     wanted = slots.request(path, payload)

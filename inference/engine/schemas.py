@@ -23,6 +23,8 @@ MOST_PARTS = 10_000
 _OPTIONAL_WEIGHT = 16
 _WHERE = ("response_format", "text", "output_format", "output_config", "tools")
 _ROOTS = ("schema", "parameters", "input_schema")
+# What the root is called where a schema refers to it, beside names of its own.
+_ROOT = "the-schema-itself"
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 _SAME_PLACE = ("anyOf", "oneOf", "allOf")
 _PART = re.compile(
@@ -37,6 +39,16 @@ def of(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
         *([own] if _is(own) else []),
         *(found for key in _WHERE for found in _roots(payload.get(key))),
     ]
+
+
+def rooted(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request with a name for the root wherever ``{"$ref": "#"}`` means it.
+
+    OpenAI's own examples of recursion write it so; llama.cpp follows names alone.
+    """
+    own = payload.get("json_schema")
+    changed = {key: _rooted_within(payload[key]) for key in _WHERE if key in payload}
+    return {**payload, **changed, **({"json_schema": _rooted(own)} if _is(own) else {})}
 
 
 def check(schemas: list[dict[str, Any]]) -> None:
@@ -66,6 +78,37 @@ def _roots(value: Any) -> list[dict[str, Any]]:
         return []
     own = [value[key] for key in _ROOTS if isinstance(value.get(key), dict)]
     return own or [found for item in value.values() for found in _roots(item)]
+
+
+def _rooted_within(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rooted_within(item) for item in value]
+    if not _is(value):
+        return value
+    own = {key: _rooted(value[key]) for key in _ROOTS if _is(value.get(key))}
+    return {**value, **own} if own else {key: _rooted_within(item) for key, item in value.items()}
+
+
+def _rooted(schema: dict[str, Any]) -> dict[str, Any]:
+    if b'"$ref":"#"' not in orjson.dumps(schema):
+        return schema
+    known = schema.get("$defs")
+    root = {key: value for key, value in schema.items() if key not in ("$defs", "definitions")}
+    named: dict[str, Any] = _pointed(
+        {**schema, "$defs": {**(known if _is(known) else {}), _ROOT: root}}
+    )
+    return named
+
+
+def _pointed(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_pointed, value))
+    if not _is(value):
+        return value
+    return {
+        key: f"#/$defs/{_ROOT}" if key == "$ref" and item == "#" else _pointed(item)
+        for key, item in value.items()
+    }
 
 
 def _children(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -180,6 +180,58 @@ def test_schemas_that_are_handed_on(schema: dict[str, Any]) -> None:
     schemas.check([schema])
 
 
+SELF = {
+    "type": "object",
+    "properties": {
+        "name": {"enum": ["a"]},
+        "parts": {"type": "array", "items": {"$ref": "#"}, "minItems": 1},
+    },
+    "required": ["name", "parts"],
+    "additionalProperties": False,
+}
+_FUNCTION = {"name": "f", "parameters": SELF}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/api/chat", {"format": SELF, "stream": False, "options": {"num_predict": 24}}),
+        ("/v1/chat/completions", {"response_format": {"type": "json_object", "schema": SELF}}),
+        (
+            "/v1/chat/completions",
+            {
+                "tools": [{"type": "function", "function": _FUNCTION}],
+                "tool_choice": "required",
+            },
+        ),
+    ],
+    ids=["Ollama", "OpenAI", "tool"],
+)
+def test_a_schema_may_refer_to_itself_as_a_whole(
+    http: httpx.Client, path: str, asked: dict[str, Any]
+) -> None:
+    """As OpenAI's documentation shows recursion: llama.cpp by itself knows no ``#``."""
+    answer = http.post(path, json={**CHAT, "max_tokens": 24, **asked})
+    assert answer.status_code == 200, answer.text
+    message = answer.json().get("message") or answer.json()["choices"][0]["message"]
+    if "tools" not in asked:
+        begun = "".join(message["content"].split())
+        assert begun and ('{"name":"a","parts":[' * 24).startswith(begun)
+
+
+def test_a_name_for_the_root_changes_nothing_else() -> None:
+    plain = {"response_format": {"schema": {"const": {"$ref": 1}}}, "n": 2, "tools": None}
+    assert schemas.rooted(plain) == plain
+    known = {"$defs": {"n": {"$ref": "#"}}, "definitions": {"m": {}}, "not": [{"$ref": "#"}]}
+    name = {"$ref": "#/$defs/the-schema-itself"}
+    assert schemas.rooted({"json_schema": known})["json_schema"] == {
+        "$defs": {"n": name, "the-schema-itself": {"not": [name]}},
+        "definitions": {"m": {}},
+        "not": [name],
+    }
+    assert known["not"] == [{"$ref": "#"}]
+
+
 def test_schemas_are_found_in_every_dialect() -> None:
     one = {"type": "integer"}
     bodies: list[dict[str, Any]] = [
