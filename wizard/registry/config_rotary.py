@@ -25,6 +25,9 @@ _NO_TABLES = (
     *("jais2", "kolibri1", "mellum", "nanbeige", "olmo", "olmo2", "olmo3", "phi", "seed_oss"),
     *("smollm3", "starcoder2", "vaultgemma", "emu3_text_model", "hunyuan_vl_text"),
 )
+# Half of a head is rotated unless told otherwise (``Glm4Attention``, which its pictures'
+# readers share).
+_HALF_ROTATED = ("chatglm", "glm4", "glm4v_text", "glm_ocr_text")
 # Layers with a window rotate in a way of their own, also where nothing is told.
 _TWO_TABLES = ("gemma3_text", "gemma4_text", "embedding_gemma2", "modernbert")
 # Positions of images run ahead of those of tokens, except in families that count anew.
@@ -108,11 +111,10 @@ def _part(config: Mapping[str, Any], kind: Mapping[str, Any]) -> float:
     """Share of a head that is rotated; MLA's width is that share already."""
     if config.get("kv_lora_rank"):
         return 1.0
-    if config.get("model_type") == "chatglm":
-        return 0.5
+    usual = 0.5 if config.get("model_type") in _HALF_ROTATED else 1.0
     names = ("partial_rotary_factor", "rotary_pct")
-    told = next((level[n] for level in (kind, config) for n in names if n in level), 1.0)
-    return float(told) if isinstance(told, int | float) and 0 < told <= 1 else 1.0
+    told = next((level[n] for level in (kind, config) for n in names if n in level), usual)
+    return float(told) if isinstance(told, int | float) and 0 < told <= 1 else usual
 
 
 def _original(config: Mapping[str, Any], kind: Mapping[str, Any]) -> int:

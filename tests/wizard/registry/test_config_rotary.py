@@ -23,6 +23,11 @@ def test_it_works() -> None:
     ("config", "elements"),
     [
         ({"partial_rotary_factor": 0.25}, 1000 * 32),
+        ({"model_type": "glm_ocr_text"}, 1000 * 64),
+        (
+            {"model_type": "glm_ocr_text", "rope_parameters": {"partial_rotary_factor": 1.0}},
+            1000 * 128,
+        ),
         ({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}, 1000 * 64),
         ({"rope_scaling": {"rope_type": "linear", "factor": 8.0}}, 8000 * 128),
         ({"rope_scaling": {"type": "dynamic", "factor": 4.0}}, 1000 * 128),
