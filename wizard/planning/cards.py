@@ -44,6 +44,7 @@ class Lookout:
     price_list: PriceList
     choices: Choices
     cpu_moe: bool = False
+    ranks: bool = False
 
     def workload(self, context: int, gpus: int, nodes: int) -> Workload:
         return workload_on(
@@ -56,6 +57,7 @@ class Lookout:
             nodes=nodes,
             experts_on_host=self.cpu_moe,
             variables=self.choices.extra_env,
+            ranks=self.ranks,
         )
 
     def offers(self, context: int) -> tuple[Offer, ...]:

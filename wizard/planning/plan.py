@@ -16,6 +16,7 @@ from wizard.planning.warnings import image_warnings, plan_warnings, ranking_warn
 from wizard.planning.workload import choose_context, choose_kv, choose_slots
 from wizard.registry.values import Architecture, Model, ModelRef, Variant
 from wizard.sdl import images
+from wizard.sdl.engines import vllm_ranking
 from wizard.sdl.pricing import MAX_USD_PER_HOUR, uact_per_block
 from wizard.sdl.values import Choices, Image, Plan, Reason, Resources, StorageClass
 from wizard.sizing import estimate
@@ -140,7 +141,8 @@ def _run(
     slots, slots_reason = choose_slots(choices.slots, family(engine), causal=architecture.causal)
     kv, kv_reason = choose_kv(choices.kv, family(engine), architecture, slots)
     cpu_moe = choose_experts(architecture, engine, choices)
-    look = Lookout(architecture, variant, engine, slots, kv, price_list, choices, cpu_moe)
+    ranks = vllm_ranking.of(model.ref, architecture) is not None
+    look = Lookout(architecture, variant, engine, slots, kv, price_list, choices, cpu_moe, ranks)
     context, context_reason = choose_context(architecture, choices.context, look.cheapest_price)
     hardware = choose_hardware(look, context)
     reasons = (context_reason, slots_reason, kv_reason, hardware.reason)

@@ -21,6 +21,7 @@ from wizard.registry import catalogue
 from wizard.registry.errors import RegistryError
 from wizard.registry.lookup import variant_for
 from wizard.registry.values import Architecture, Format, Model, ModelFile, Source, Variant
+from wizard.sdl.engines import vllm_ranking
 from wizard.sdl.values import Engine
 from wizard.sizing.values import Workload
 
@@ -37,16 +38,18 @@ def quick_fit(model: Model, price_list: PriceList) -> Offer | None:
     variant = _usual_variant(model)
     if variant is None:
         return None
-    return cheapest_fit(catalogue.architecture(model, variant), variant, price_list)
+    architecture = catalogue.architecture(model, variant)
+    ranks = vllm_ranking.of(model.ref, architecture) is not None
+    return cheapest_fit(architecture, variant, price_list, ranks=ranks)
 
 
 @lru_cache(maxsize=4096)
 def cheapest_fit(
-    architecture: Architecture, variant: Variant, price_list: PriceList
+    architecture: Architecture, variant: Variant, price_list: PriceList, *, ranks: bool = False
 ) -> Offer | None:
     """What a plan for this variant would name first, at a usual context and slots.
 
-    Its price is that of the whole, as a plan's is.
+    Its price is that of the whole, as a plan's is; ``ranks`` is as `workload_on` has it.
     """
     is_vllm = variant.format is Format.SAFETENSORS
     workload = workload_on(
@@ -54,6 +57,7 @@ def cheapest_fit(
         Engine.VLLM if is_vllm else Engine.RUNTIME,
         context=min(USUAL_CONTEXT, architecture.context_length),
         slots=USUAL_VLLM_SLOTS if is_vllm else USUAL_SLOTS,
+        ranks=ranks,
     )
     if not is_vllm and is_cpu_enough(architecture, variant):
         found = offers(architecture, variant, workload, price_list)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from wizard.planning.engines import KV_TYPES, family
 from wizard.planning.errors import ChoiceError
 from wizard.registry.values import Architecture
-from wizard.sdl.engines import llama_server
+from wizard.sdl.engines import llama_server, vllm_ranking
 from wizard.sdl.values import Engine, Plan, Reason
 from wizard.sizing import cache_types
 from wizard.sizing.drafting import DRAFTED
@@ -61,11 +61,13 @@ def workload_on(
     nodes: int = 1,
     experts_on_host: bool = False,
     variables: tuple[tuple[str, str], ...] = (),
+    ranks: bool = False,
 ) -> Workload:
     """What an engine asks of its cards, with the steps that it takes by itself.
 
     ``context`` is tokens for each of ``slots``. Our runtime answers embeddings beside
-    chats, unless told otherwise, and drafts where further ``variables`` say so.
+    chats, unless told otherwise, and drafts where further ``variables`` say so. ``ranks``
+    tells a language model that vLLM is to read as a classifier.
     """
     drafts = engine is Engine.RUNTIME and _DRAFTS in variables and architecture.nextn_layers > 0
     is_embedder = architecture.embeds
@@ -81,7 +83,7 @@ def workload_on(
         nodes=nodes,
         experts_on_host=experts_on_host,
         drafts=DRAFTED if drafts else 0,
-        embeds=engine is Engine.RUNTIME or (is_embedder and engine is not Engine.VLLM),
+        embeds=engine is Engine.RUNTIME or is_embedder or (ranks and engine is Engine.VLLM),
         whole_texts=longest is not None,
         ubatch=longest or USUAL_STEP,
     )
@@ -99,6 +101,7 @@ def workload_of(plan: Plan) -> Workload:
         nodes=plan.nodes,
         experts_on_host=plan.cpu_moe,
         variables=plan.extra_env,
+        ranks=vllm_ranking.of(plan.ref, plan.architecture) is not None,
     )
 
 

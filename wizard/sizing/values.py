@@ -65,7 +65,7 @@ class Workload:
     ``experts_on_host`` leaves the experts of a mixture in RAM (``--cpu-moe``), those of the
     first ``expert_layers`` layers where that is told (``--n-cpu-moe``).
     ``embeds`` is llama-server's ``--embeddings``: the output is computed for every
-    token of a step, not for each slot's last.
+    token of a step, not for each slot's last; and vLLM's ``--runner pooling``.
     ``gpu_layers`` is llama.cpp's ``--gpu-layers``: so many of the last layers go to the
     cards, the output as the first of them; None for all.
     ``card`` is the kind of card, which decides what CUDA takes for itself.

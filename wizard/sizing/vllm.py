@@ -20,6 +20,7 @@ from wizard.sizing import (
     vllm_compute,
     vllm_exchange,
     vllm_graphs,
+    vllm_layers,
 )
 from wizard.sizing.values import MemoryEstimate, Part, Workload
 from wizard.sizing.vllm_cache import bytes_per_token
@@ -156,15 +157,21 @@ def _parts(
             "compute",
             "Compute",
             found.compute,
-            f"the peak of a step of {workload.batched_tokens:,} tokens{encoding} or of choosing "
-            "from the logits of "
-            f"{vllm_compute.sequences(workload):,} requests, whose tokens are counted{on}",
+            f"the peak of a step of {workload.batched_tokens:,} tokens{encoding} or of "
+            f"{_after_words(architecture, workload)}{on}",
         ),
         ("runtime", "Runtime", found.runtime.total, _runtime_words(found.runtime) + on),
     )
     return tuple(
         Part(name, label, each * cards, words) for name, label, each, words in rows if each
     )
+
+
+def _after_words(architecture: Architecture, workload: Workload) -> str:
+    if vllm_layers.is_pooled(architecture, workload):
+        return "pooling what comes of them"
+    requests = vllm_compute.sequences(workload)
+    return f"choosing from the logits of {requests:,} requests, whose tokens are counted"
 
 
 def _weights_words(variant: Variant, found: CardWeights, cards: int) -> str:

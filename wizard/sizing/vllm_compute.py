@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wizard.registry.values import Architecture
-from wizard.sizing import vllm_workspace
+from wizard.sizing import vllm_layers, vllm_workspace
 from wizard.sizing.values import Workload
 
 _HALF = 2
@@ -22,6 +22,9 @@ SEQUENCES, _MANY_SEQUENCES, LONG_STEP = 256, 1024, 8192
 # a copy in 32, one with only the largest left, and probabilities (``_dummy_sampler_run``,
 # ``flashinfer_sample``).
 _SAMPLED = 2 + 4 + 4 + 4
+# Pooling models sample nothing: all tokens of a step in 16 bits, in 32 for the head, and as
+# that leaves them (``PoolingRunner.dummy_pooler_run``, ``ModelConfig.head_dtype``).
+_POOLED = 2 + 4 + 4
 # Kept of each request: how often it has had each token, and whether its prompt had it
 # (``PenaltiesState``).
 _COUNT, _FLAGS = 4, 32
@@ -48,14 +51,17 @@ def sequences(workload: Workload) -> int:
 
 
 def compute(architecture: Architecture, workload: Workload) -> Compute:
-    """Peaks of a step, of the sampler after it and of encoding images or sound, on one card."""
+    """Peaks of a step, of what samples or pools after it and of encoding, on one card."""
     tokens, width = workload.batched_tokens, architecture.embedding_length
     rows, vocabulary = sequences(workload), architecture.vocab_size
     counts = _COUNT * rows * (vocabulary + -(-vocabulary // _FLAGS))
+    sampler = _HALF * tokens * width + _SAMPLED * rows * vocabulary
+    if vllm_layers.is_pooled(architecture, workload):
+        counts, sampler = 0, _POOLED * tokens * width
     passing = vllm_workspace.passing(architecture, workload, rows)
     return Compute(
         step=step(architecture, workload, tokens, passing),
-        sampler=_HALF * tokens * width + _SAMPLED * rows * vocabulary,
+        sampler=sampler,
         encoder=_encoder(architecture, tokens),
         kept=counts + vllm_workspace.kept(architecture, workload, rows),
     )

@@ -5,9 +5,18 @@ from __future__ import annotations
 from functools import lru_cache
 
 from wizard.registry.values import Architecture
+from wizard.sizing.values import Workload
 
 # A layer of these is attention, or recurs, or feeds forward with two matrices.
 _TWO_MATRICES = ("nemotron_h",)
+# Classes that vLLM pools the tokens of by itself (``_SUFFIX_TO_DEFAULTS``).
+_POOLED = ("ForSequenceClassification", "ForTokenClassification", "RewardModel", "EmbeddingModel")
+
+
+def is_pooled(architecture: Architecture, workload: Workload) -> bool:
+    """Whether vLLM makes vectors or scores of texts, and chooses no words."""
+    by_class = any(name.endswith(_POOLED) for name in architecture.hf_architectures)
+    return workload.embeds or architecture.embeds or by_class
 
 
 @lru_cache(maxsize=512)

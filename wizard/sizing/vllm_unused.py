@@ -1,6 +1,7 @@
 """What lies in the files of a model and is not loaded by vLLM.
 
-Layers that predict further tokens, an output matrix beside tied embeddings, and a voice.
+Layers that predict further tokens, an output matrix that tied embeddings or a ranking
+model's score stand for, and a voice.
 None is told by a config alone: their shares follow from the shapes and the files' size.
 """
 
@@ -15,9 +16,14 @@ _NEAR = 0.01
 _OWN_EMBEDDINGS = ("deepseek", "glm4_moe", "glm_moe", "axk1", "pangu")
 
 
-def unused_bytes(architecture: Architecture, file: int) -> int:
-    """Bytes of the files that vLLM passes over."""
-    found = _prediction_bytes(architecture, file) + _duplicate_bytes(architecture, file)
+def unused_bytes(architecture: Architecture, file: int, *, is_pooled: bool) -> int:
+    """Bytes of the files that vLLM passes over, or drops before it measures what is left.
+
+    ``is_pooled`` tells that no words are written (``vllm_layers.is_pooled``).
+    """
+    found = _prediction_bytes(architecture, file)
+    if architecture.tied_embeddings or (is_pooled and architecture.causal):
+        found += _output_bytes(architecture, file)
     return found + _voice_bytes(architecture, file)
 
 
@@ -49,14 +55,16 @@ def _voice_bytes(architecture: Architecture, file: int) -> int:
     return max(0, file - int(each * vllm_layers.all_elements(architecture)))
 
 
-def _duplicate_bytes(architecture: Architecture, file: int) -> int:
-    """Bytes of an output matrix in the files that tied embeddings make superfluous.
+def _output_bytes(architecture: Architecture, file: int) -> int:
+    """Bytes of an output matrix in the files that is superfluous; 0 where there is none.
 
-    Some releases have it all the same (Qwen3-0.6B does), and vLLM passes it over.
-    Told by the size alone, where the matrices' own is as good as exact.
+    Some releases have it beside tied embeddings (Qwen3-0.6B does), and vLLM passes it over.
+    Where a language model is read as a classifier, the score is made of two of its rows and
+    the rest dropped (``load_weights_using_from_2_way_softmax``). Told by the size alone,
+    where the matrices' own is as good as exact.
     """
     is_plain = vllm_layers.is_plain(architecture) and not architecture.quant_method
-    if not architecture.tied_embeddings or not is_plain:
+    if not is_plain:
         return 0
     each = int(2 / vllm_types.cast(architecture, file))
     table = each * architecture.vocab_size * architecture.embedding_length

@@ -71,7 +71,8 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     gpus, nodes = max(1, workload.gpus), workload.nodes
     bits = vllm_types.bits(architecture)
     file = variant.weight_bytes
-    kept = file - vllm_unused.unused_bytes(architecture, file)
+    is_pooled = vllm_layers.is_pooled(architecture, workload)
+    kept = file - vllm_unused.unused_bytes(architecture, file, is_pooled=is_pooled)
     loaded = int(kept * vllm_types.cast(architecture, file))
     attending = vllm_types.PLAIN_BITS if architecture.plain_attention else bits
     every = _whole_bytes(architecture, attending) // nodes
@@ -82,7 +83,7 @@ def card_weights(architecture: Architecture, variant: Variant, workload: Workloa
     beyond += vllm_allocator.rounding(architecture, workload, bits)
     beyond += _HALF * workload.batched_tokens * architecture.step_elements
     found = []
-    for place, own in enumerate(_stage_bytes(architecture, loaded, nodes)):
+    for place, own in enumerate(_stage_bytes(architecture, loaded, nodes, is_pooled=is_pooled)):
         whole = every + (0 if place else 2 * _undivided_elements(architecture, gpus))
         share = -(-max(0, own - whole) // gpus) + repeated
         share += _padded_bytes(architecture, own * nodes, workload)
@@ -269,12 +270,14 @@ def _repeated_elements(architecture: Architecture, gpus: int) -> float:
     )
 
 
-def _stage_bytes(architecture: Architecture, loaded: int, nodes: int) -> list[int]:
+def _stage_bytes(
+    architecture: Architecture, loaded: int, nodes: int, *, is_pooled: bool
+) -> list[int]:
     """Bytes of each stage of a pipeline: its layers, tables, and the encoders of the first."""
     if nodes == 1:
         return [loaded]
     table = min(2 * architecture.vocab_size * architecture.embedding_length, loaded)
-    output = 0 if architecture.tied_embeddings else min(table, loaded - table)
+    output = 0 if architecture.tied_embeddings or is_pooled else min(table, loaded - table)
     encoders = min(2 * architecture.encoder_weight_elements, loaded - table - output)
     each = vllm_layers.elements(architecture)
     body = (loaded - table - output - encoders) / max(1, sum(each))

@@ -19,6 +19,7 @@ from wizard.registry import catalogue, lookup
 from wizard.registry.errors import VariantNotFound
 from wizard.registry.quantisation import describe
 from wizard.registry.values import Architecture, Model, ModelRef, Source, Variant
+from wizard.sdl.engines import vllm_ranking
 from wizard.views.addresses import model_address, named_ref
 from wizard.views.failures import answered
 from wizard.views.home import SOURCE_NAMES
@@ -112,10 +113,11 @@ def _row(
     prices: PriceList,
 ) -> VariantRow:
     query = urlencode({"variant": variant.name})
+    ranks = vllm_ranking.of(ref, architecture) is not None
     return VariantRow(
         variant,
         describe(variant.quantisation) if variant.quantisation else "",
-        cheapest_fit(architecture, variant, prices),
+        cheapest_fit(architecture, variant, prices, ranks=ranks),
         f"{model_address(ref, 'configure/')}?{query}",
         default is not None and variant.name == default.name,
     )

@@ -20,8 +20,9 @@ from tests.wizard.planning.conftest import (
     MakePlan,
 )
 from wizard.hardware.values import Fit
-from wizard.planning import ChoiceError, cheapest_fit, context_marks
+from wizard.planning import ChoiceError, cheapest_fit, context_marks, make_plan
 from wizard.planning.warnings import ranking_warnings
+from wizard.planning.workload import workload_of
 from wizard.registry import catalogue
 from wizard.registry.values import ModelRef, Source
 from wizard.sdl import document, rules
@@ -198,6 +199,22 @@ def test_a_reranker_that_would_answer_chats_is_warned_of() -> None:
     assert len(ranking_warnings(ranks, chats, Engine.VLLM)) == 1
     for each, engine in ((ranks, Engine.RUNTIME), (known, Engine.VLLM), (model, Engine.VLLM)):
         assert ranking_warnings(each, chats, engine) == ()
+
+
+def test_a_ranker_s_plan_does_not_count_the_output_that_vllm_drops(plan_for: MakePlan) -> None:
+    model, writes = catalogue.find(QWEN), plan_for(QWEN)
+    ref = ModelRef(Source.HUGGING_FACE, "Qwen", "Qwen3-Reranker-8B")
+    shape, variant, known = writes.architecture, writes.variant, replace(model, ref=ref)
+    ranks = make_plan(
+        ref, known, variant, shape, Choices(), PRICES, image_check=lambda _: writes.image
+    )
+    output = 2 * shape.vocab_size * shape.embedding_length
+    assert writes.estimate.weights - ranks.estimate.weights == output == 1_244_659_712
+    assert not workload_of(writes).embeds
+    assert workload_of(ranks).embeds
+    here = cheapest_fit(shape, variant, PRICES, ranks=True)
+    assert here
+    assert ranks.chosen[0].title == here.title
 
 
 def test_a_card_that_is_too_small_is_used_with_a_warning(plan_for: MakePlan) -> None:

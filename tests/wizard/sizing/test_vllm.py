@@ -299,6 +299,34 @@ def test_an_output_beside_tied_embeddings_is_not_loaded() -> None:
     assert without == with_output
 
 
+@pytest.mark.parametrize(("gpus", "nodes"), [(1, 1), (2, 1), (1, 2)])
+def test_a_ranking_model_s_output_is_dropped_as_soon_as_its_score_is_made(
+    gpus: int, nodes: int
+) -> None:
+    """So it takes what a conversion takes, whose class has a score and whose files no output."""
+    table = 2 * 151_936 * 1024
+    writes = replace(shapes.QWEN3_0_6B, tied_embeddings=False)
+    file, workload = shapes.safetensors(1_503_300_328), replace(WORKLOAD, gpus=gpus, nodes=nodes)
+    ranks = estimate(writes, file, replace(workload, embeds=True))
+    converted = replace(writes, hf_architectures=("Qwen3ForSequenceClassification",))
+    small = shapes.safetensors(file.weight_bytes - table)
+    without = estimate(converted, small, workload)
+    assert [part.size for part in ranks.parts] == [part.size for part in without.parts]
+    if nodes == 1:
+        assert estimate(writes, file, workload).weights - ranks.weights == table
+
+
+def test_what_pools_has_no_logits() -> None:
+    """Neither a sampler's copies of them nor counts of words, however many words there are."""
+    ranks, file = replace(WORKLOAD, embeds=True, sequences=1024), shapes.LLAMA_8B_BF16
+    larger = replace(shapes.LLAMA_8B, vocab_size=2 * shapes.LLAMA_8B.vocab_size)
+    pooled = [estimate(each, file, ranks).compute for each in (shapes.LLAMA_8B, larger)]
+    assert pooled[0] == pooled[1]
+    writes = replace(ranks, embeds=False)
+    written = [estimate(each, file, writes).compute for each in (shapes.LLAMA_8B, larger)]
+    assert pooled[0] < written[0] < written[1]
+
+
 def test_a_large_vocabulary_is_chosen_from_by_every_request() -> None:
     """256 requests, or 1,024 where steps are long: 14 bytes a logit, and a count of each token."""
     large = replace(shapes.LLAMA_8B, vocab_size=1 << 20)

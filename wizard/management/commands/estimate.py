@@ -65,7 +65,11 @@ class Command(BaseCommand):
         parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
         parser.add_argument("--ubatch", type=count, default=512, help="tokens a step")
         parser.add_argument("--flash-attention", default="auto", choices=("auto", "on", "off"))
-        parser.add_argument("--embeddings", action="store_true", help="the output of every token")
+        parser.add_argument(
+            "--embeddings",
+            action="store_true",
+            help="the output of every token; under vLLM, --runner pooling",
+        )
         parser.add_argument("--cpu-moe", action="store_true", help="leave experts in RAM")
         parser.add_argument(
             "--n-cpu-moe", type=layers, default=0, help="leave those of the first layers there"
