@@ -18,7 +18,8 @@ beside ``scores``), ``mixtures``, ``recurrence``, all beside the ``residual``; `
 ``deepstack`` have graphs of their own, and ``hosted`` what no card computes. With layers in RAM
 each tensor is placed by ggml's ``allocator``: ``step_layers`` on ``step_latent`` on
 ``step_attention`` on ``step_tensors``, in the ``layer_orders`` of families, with matrices of
-``matrix_types``; where that does not apply, ``offloaded`` sums up.
+``matrix_types``; where that does not apply, ``offloaded`` sums up. ``experts_in_ram`` tells
+what of those visits the card.
 
 Under vLLM: ``vllm_weights`` with ``vllm_layers``, ``vllm_types`` and ``vllm_unused``,
 ``vllm_cache`` with ``vllm_compressed``, ``vllm_stages`` of a pipeline; and what is no pool:

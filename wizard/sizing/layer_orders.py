@@ -37,6 +37,8 @@ FOLLOWED = NORMS_AFTER | frozenset(
     {"afmoe", "bloom", "codeshell", "gemma2", "gemma3", "gemma4", "glm4", "gpt2", "gptneox"}
     | {"jais", "jais2", "phi2", "starcoder", "starcoder2"}
 )
+# So do experts' biases, before their results are weighed.
+BIASED_EXPERTS = frozenset({"gpt-oss"})
 # A token has four positions: in time and in a picture.
 FOUR_POSITIONS = frozenset({"paddleocr", "qwen2vl", "qwen3vl", "qwen3vlmoe"})
 # Positions are turned into no queries; into those of sliding layers only; in all but each fourth.

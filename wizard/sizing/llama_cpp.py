@@ -16,6 +16,7 @@ from wizard.sizing import (
     compressed,
     compute,
     drafting,
+    experts_in_ram,
     host,
     hosted,
     images,
@@ -32,9 +33,6 @@ from wizard.sizing.values import HOPPER, MemoryEstimate, Part, Workload
 from wizard.sizing.weights import Weights
 from wizard.sizing.words import plural, size
 
-# Where only some layers attend, a mask or a small result lies where the last matrix of
-# experts was, so that the next one does not fit there.
-_NIBBLED = frozenset({"qwen3next", "qwen35moe", "kimi-linear"})
 # Shares of a file: what may lie elsewhere than it is counted, and by how much layers or
 # experts may be larger or smaller where only some of them lie on cards.
 _UNSURE, _UNEVEN = 0.01, 0.015
@@ -72,7 +70,7 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
     kv, state = _caches(architecture, workload, places)
     part = weights.split(architecture, variant)
     on_host = workload.experts_on_host and workload.gpus > 0
-    moved = _visiting_experts(architecture, workload, part) if on_host else 0
+    moved = experts_in_ram.visiting(architecture, workload, part) if on_host else 0
     matrix = _largest_in_ram(architecture, workload, part)
     projector = variant.projector.size if variant.projector else 0
     looped = _looped_in_ram(architecture, workload, part)
@@ -100,7 +98,9 @@ def _sum(architecture: Architecture, variant: Variant, workload: Workload) -> _S
         largest=max(on_card),
         host_weights=int(places.host.weights),
         host_compute=drafts.host
-        + compute.host_bytes(architecture, workload, 0 if on_host else _last_matrix(part)),
+        + compute.host_bytes(
+            architecture, workload, 0 if on_host else experts_in_ram.last_matrix(part)
+        ),
         host_kv_cache=kv[-1],
         host_state=state[-1],
     )
@@ -120,27 +120,6 @@ def _looped_in_ram(architecture: Architecture, workload: Workload, part: Weights
     first = placement.first_on_card(architecture, workload)
     again = (index for index, count in users.items() if index < first and count > 1)
     return int(sum(part.blocks[index] for index in again))
-
-
-def _visiting_experts(architecture: Architecture, workload: Workload, part: Weights) -> int:
-    """Bytes of experts' matrices from RAM on the card at a time: one, as a rule.
-
-    A mask that is smaller than a row of the width lies elsewhere; with MLA, than half of one.
-    """
-    row = 4 * step_inputs.token_count(architecture, workload) * architecture.embedding_length
-    room = row // 2 if architecture.kv_lora_rank else row
-    is_nibbled = step_inputs.masks(architecture, workload) >= room
-    is_nibbled = is_nibbled and architecture.name in _NIBBLED
-    return int(part.largest_expert) + (_last_matrix(part) if is_nibbled else 0)
-
-
-def _last_matrix(part: Weights) -> int:
-    """Bytes of one layer's matrix of all experts that their results leave through.
-
-    The largest, unless that is the two before it in one.
-    """
-    whole = max(part.experts, default=0.0)
-    return int(whole - part.largest_expert if part.is_merged else part.largest_expert)
 
 
 def _caches(
@@ -208,6 +187,7 @@ def _host(architecture: Architecture, workload: Workload, found: _Sum) -> int:
 def estimate(architecture: Architecture, variant: Variant, workload: Workload) -> MemoryEstimate:
     """Memory of a workload under llama.cpp, in bytes, each buffer with its formula."""
     found = _sum(architecture, variant, workload)
+    unsure = experts_in_ram.unsure(architecture, variant, workload, found.part, found.largest)
     return MemoryEstimate(
         weights=found.weights,
         kv_cache=found.kv_cache,
@@ -223,8 +203,10 @@ def estimate(architecture: Architecture, variant: Variant, workload: Workload) -
         host_kv_cache=found.host_kv_cache,
         host_state=found.host_state,
         repacked=0 if workload.gpus else weights.repacked(architecture, variant),
-        parts=_parts(architecture, variant, workload, found),
-        exact=variant.size_is_exact and _is_exact(architecture, workload, found.part),
+        parts=_parts(architecture, variant, workload, found, unsure),
+        exact=variant.size_is_exact
+        and not unsure
+        and _is_exact(architecture, workload, found.part),
     )
 
 
@@ -251,7 +233,7 @@ def is_packed_otherwise(architecture: Architecture, workload: Workload, part: We
 
 
 def _parts(
-    architecture: Architecture, variant: Variant, workload: Workload, found: _Sum
+    architecture: Architecture, variant: Variant, workload: Workload, found: _Sum, unsure: str
 ) -> tuple[Part, ...]:
     part = found.part
     rows = (
@@ -263,7 +245,12 @@ def _parts(
         ),
         ("kv_cache", "KV cache", found.kv_cache, cache_words.caches(architecture, workload)),
         ("recurrent_state", "Recurrent state", found.state, _state_words(architecture, workload)),
-        ("compute", "Compute", found.compute, _compute_words(architecture, variant, workload)),
+        (
+            "compute",
+            "Compute",
+            found.compute,
+            _compute_words(architecture, variant, workload) + unsure,
+        ),
         ("projector", "Vision projector", found.projector, "the projector's file, on one card"),
         ("runtime", "Runtime", found.runtime, _runtime_words(workload, found)),
     )

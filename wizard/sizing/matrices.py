@@ -41,6 +41,10 @@ FUSED_QUERIES = frozenset(
 )
 # Gate and up are one matrix (``ffn_up``) in the files of these.
 FUSED_UP = frozenset({"chatglm", "glm4", "phi3"})
+# And of experts (``ffn_gate_up_exps``) as the converter writes these: all others have two, unless
+# it is told to join them (``--fuse-gate-up-exps``), which it can for some.
+FUSED_EXPERTS = frozenset({"gemma4", "granite_swa", "mistral4"})
+FUSIBLE_EXPERTS = frozenset({"cohere2moe", "deepseek2-ocr", "qwen35moe", "qwen3next", "qwen4exp"})
 # And of layers with a state in these.
 FUSED_STATES = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
 MAMBA = frozenset({"mamba", "jamba"})
@@ -328,11 +332,11 @@ def _expert_width(architecture: Architecture) -> int:
 
 
 def _largest_expert(layer: _Layer) -> float:
-    """Bits of one matrix of all experts: up or down, by their types."""
+    """Bits of one matrix of all experts: up, with gate where they are one, or down."""
     architecture, base = layer.architecture, layer.mix.experts or layer.mix.base
     inner, width = _expert_width(architecture), architecture.embedding_length
-    each = max(layer.bits(_up(layer, base), width), layer.bits(_down(layer, base), inner))
-    return architecture.experts * inner * width * each
+    up = layer.bits(_up(layer, base), width) * (2 if architecture.name in FUSED_EXPERTS else 1)
+    return architecture.experts * inner * width * max(up, layer.bits(_down(layer, base), inner))
 
 
 def _forward(layer: _Layer, inner: int, base: str) -> float:

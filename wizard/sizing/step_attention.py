@@ -212,15 +212,23 @@ class StepAttention(StepTensors):
         is_turned = self.workload.flash_attention or self.kv.is_latent
         values = self._cached_values() if is_turned else None
         keys = self._cached(self.kv.keys, self.workload.kv_type)
-        self._keep(self._mask())
+        has_sinks = self.visits and self.architecture.name in orders.SINKS
+        self._keep({} if has_sinks else self._mask())
         if is_turned:
             turned = self.buffer.take(HALF * self.kv.values * self.cells)
             self._free(values)
-        else:
+        elif not has_sinks:
             values = self._cached_values()
         scores = self._row(self.architecture.heads * self.seen)
         self._free(keys, queries)
+        sinks = None
+        if has_sinks:
+            # A sink from RAM begins a split behind the scores.
+            self._keep(self._mask())
+            sinks = self.buffer.take(FLOAT * self.architecture.heads)
+            values = values if is_turned else self._cached_values()
         self._used(self._own("mask"))
+        self._free(sinks)
         found = self._row(self.heads)
         self._free(turned if is_turned else values, scores)
         return self._joined(found, 1)

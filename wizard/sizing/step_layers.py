@@ -246,8 +246,10 @@ class _StepLayers(StepLatent):
             self._free(normed)
         # A shared expert's matrices lie in RAM where the layer does, and come last.
         is_last = not (shared and self.visits)
-        down = inputs if is_last else {}
+        is_followed = not self.visits and architecture.name in orders.BIASED_EXPERTS
+        down = inputs if is_last and not is_followed else {}
         results = self._experts(inner, self.width, self.bits.down, down, active, order)
+        self._keep(inputs if is_followed else {})
         weighed = self._row(used * self.width) if mixtures.is_reduced(architecture) else None
         found = self._row(self.width)
         self._free(weighed, results, weights)
