@@ -52,6 +52,8 @@ MAMBA = frozenset({"mamba", "jamba"})
 _SHORT_CONVOLUTIONS = frozenset({"lfm2", "lfm2moe"})
 # A table has each layer's own embedding of a token; else it is made from the first.
 _LAYERED_TABLE = frozenset({"gemma3n", "gemma4"})
+# Latent attention looks only where an indexer of its own says.
+_INDEXED = frozenset({"deepseek32", "dots3note", "glm-dsa"})
 _ROUTER = "F32"
 # Vectors of the width: norms, and biases of these and of the matrices that make it or heads.
 _NORMS, _BIASES = 2, 7
@@ -179,6 +181,7 @@ def first_alike(architecture: Architecture, name: str) -> tuple[int, ...]:
         architecture.sliding_layers[:count],
         architecture.recurrent_layers[:count],
         architecture.feed_forward_lengths[:count],
+        architecture.indexer_layers[:count],
         *([picks(index, count) for index in range(count)] for picks in of_all),
         *([picks(index, before[-1]) for index in before[:-1]] for picks in of_values),
     )
@@ -255,9 +258,20 @@ def _latent(layer: _Layer) -> float:
     bits = (width * rank + rank * asked) * base if rank else width * asked * query
     unpacked = architecture.heads * max(0, keys - architecture.rope_dimension + values)
     each = layer.bits(mix.experts or mix.base, kept)
-    bits += width * row * base + kept * unpacked * each
+    bits += width * row * base + kept * unpacked * each + _indexer(layer)
     out = quantiser.out(mix, architecture, layer.index, layer.count)
     return bits + architecture.heads * values * width * layer.bits(out, architecture.heads * values)
+
+
+def _indexer(layer: _Layer) -> float:
+    """Bits of an indexer's queries, of its key, and of its heads' weights."""
+    architecture, marked = layer.architecture, layer.architecture.indexer_layers
+    if architecture.name not in _INDEXED or not (layer.index >= len(marked) or marked[layer.index]):
+        return 0.0
+    width, rank, base = architecture.embedding_length, architecture.query_rank, layer.mix.base
+    heads, length = architecture.indexer_heads, architecture.indexer_length
+    asked = rank * heads * length * layer.bits(base, rank or 1)
+    return asked + width * (length + heads) * layer.bits(base, width)
 
 
 def _states(layer: _Layer) -> float:

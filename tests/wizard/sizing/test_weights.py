@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.standins import gguf
-from tests.wizard.sizing import shapes
-from wizard.registry import gguf_architecture
+from tests.wizard.sizing import families, shapes
+from wizard.registry import gguf_architecture, header_document
 from wizard.registry.values import Architecture, Variant
 from wizard.sizing import by_shape, estimate, matrices, quantiser, weights
 from wizard.sizing.values import Workload
@@ -249,6 +249,17 @@ def test_a_file_without_a_name_is_taken_for_what_its_size_is_nearest_to() -> Non
     )
     assert found == told
     assert abs(found.off) < 0.001
+
+
+def test_an_indexers_matrices_are_a_layers_own_where_it_has_one() -> None:
+    """With experts in RAM they are 4 % of what GLM-5's card has."""
+    document = {"keys": families.HEADERS["glm-dsa"], "file_bytes": 1}
+    glm = header_document.document(document).header.architecture()
+    every_other = replace(glm, indexer_layers=(True, False) * (glm.layers // 2))
+    found = matrices.blocks(every_other, "Q8_0")
+    plain = matrices.blocks(replace(every_other, name="deepseek2"), "Q8_0")
+    own = (2048 * 32 * 128 + 6144 * (128 + 32)) * 34 / 32
+    assert [found[index].total - plain[index].total for index in (40, 41)] == [own, 0]
 
 
 def test_layers_that_share_their_weights_have_them_once() -> None:
