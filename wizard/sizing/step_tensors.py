@@ -7,6 +7,7 @@ RAM begins a new one (``ggml_backend_sched_split_graph``).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from wizard.registry.values import Architecture
@@ -44,7 +45,7 @@ NOTHING = InRam()
 State = tuple[Block | None, tuple[Block, ...]]
 
 
-class StepTensors:
+class StepTensors(ABC):
     """Places of a step's tensors."""
 
     def __init__(
@@ -157,9 +158,9 @@ class StepTensors:
             if name not in self.once:
                 self.once[name] = self.buffer.take(size)
 
+    @abstractmethod
     def _inputs_from(self, start: int) -> dict[str, int]:
         """Inputs that come to the card together, from a layer on."""
-        raise NotImplementedError
 
     def _used(self, *inputs: str) -> None:
         """Frees inputs that no further layer reads; of its own kind, which slides or not."""
